@@ -1,0 +1,41 @@
+# Two commands matter: `make report` and `make test`. Both make what they need first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup report notebooks book test lint clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.report  ## Make the environment that the report needs, in .venv
+
+$(VENV)/.report: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report]'
+	touch $@
+
+$(VENV)/.test: $(VENV)/.report
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,test]'
+	touch $@
+
+report: notebooks book  ## Measure here what a machine without a GPU can, build the book, say where it is
+	@echo "The report: $(CURDIR)/_build/html/index.html"
+
+notebooks: setup  ## Execute the notebooks of profiles/cpu.yml
+	vitok run --profile cpu
+
+book: setup  ## Build the book from the records that are there
+	jupyter-book build book/ -W --keep-going
+	@grep -q '<title>' _build/html/index.html || { echo "the book was not built: _build/html/index.html is missing"; exit 1; }
+
+test: $(VENV)/.test  ## Make what the tests need and run them
+	python -m pytest
+
+lint: $(VENV)/.test  ## Check style and types, as pre-commit and CI do
+	pre-commit run --all-files
+
+clean:  ## Remove what was built; records and the environment stay
+	rm -rf _build book/runs build dist .pytest_cache .mypy_cache .ruff_cache

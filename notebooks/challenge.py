@@ -1,0 +1,71 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   title: Challenge images at {resolution} px
+# ---
+
+# %% [markdown]
+# # Challenge images
+#
+# Five images that the project draws itself, each hard in its own way: small text, fine foliage, woven texture,
+# smooth gradients with faint noise, and a zone plate with thin lines. The mean over five such images says
+# little; the values of each image and the pictures say more.
+
+# %% tags=["parameters"]
+resolution: int = 384  # side of each image in pixels
+tokenizers: str = "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64,nano-kl-f8x16,nano-kl-f8x4"  # by commas
+device: str = "cpu"  # such as cpu or cuda
+dtype: str = "float32"  # of parameters and activations
+study: str = "local"  # folder of results that the records go to
+
+# %%
+from vitok_lib.parameters import checked
+
+run = checked("challenge", globals())
+
+# %%
+import vitok_lib as vl
+
+images = vl.open_image_set("challenge")
+originals = {image: images.load(image, run.resolution) for image in images.names()}
+records = []
+reconstructions = {image: {} for image in originals}
+for name in (name.strip() for name in run.tokenizers.split(",")):
+    tokenizer = vl.load_tokenizer(name, device=run.device, dtype=run.dtype)
+    record = vl.evaluate(
+        tokenizer,
+        images=images,
+        resolution=run.resolution,
+        study=run.study,
+        notebook="challenge",
+        parameters=vars(run),
+    )
+    records.append(record)
+    for image, pixels in originals.items():
+        reconstructions[image][name] = vl.reconstruct_pixels(tokenizer, pixels)
+
+# %% [markdown]
+# ## Measured
+
+# %%
+from vitok_lib.report.notebook import crops_figure, psnr_by_image, quality_frame
+
+quality_frame(records)
+
+# %% [markdown]
+# ## PSNR of each image, dB
+
+# %%
+psnr_by_image(originals, reconstructions)
+
+# %% [markdown]
+# ## What it looks like
+#
+# Each image, cut to the square where the first tokenizer errs most; each pixel is shown as it is.
+
+# %%
+for image, pixels in originals.items():
+    crops_figure(image, pixels, reconstructions[image])

@@ -1,0 +1,217 @@
+"""The ``vitok`` command. Heavy imports happen inside the commands, so that help answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from vitok_lib.errors import RequestError
+from vitok_lib.records.schema import OutcomeStatus, Record
+from vitok_lib.records.store import LOCAL
+
+if TYPE_CHECKING:
+    from vitok_lib.tokenizers.interface import Tokenizer
+
+app = typer.Typer(
+    help="Measure visual tokenizers and build the report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Listed(StrEnum):
+    TOKENIZERS = "tokenizers"
+    IMAGES = "images"
+    NOTEBOOKS = "notebooks"
+    RECORDS = "records"
+
+
+_PIPE_WIDTH = 10_000
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command("list")
+def list_command(
+    what: Annotated[Listed, typer.Argument(help="What to list.")] = Listed.TOKENIZERS, as_json: AsJson = False
+) -> None:
+    """List what is known by name."""
+    from vitok_lib.listing import LISTS
+
+    _print_rows(LISTS[what](), as_json)
+
+
+@app.command("eval")
+def eval_command(
+    tokenizers: Annotated[list[str], typer.Argument(help="Registry names or ViTok variant strings.")],
+    images: Annotated[str, typer.Option(help="An image set's name, or a folder of images.")],
+    resolution: Annotated[int, typer.Option(help="Cap of the longest side in pixels.")],
+    samples: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
+    metrics: Annotated[str, typer.Option(help="Names, separated by commas.")] = "psnr,ssim",
+    window: Annotated[
+        int | None, typer.Option(help="Sliding-window radius in tokens; default: full attention.")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="Of parameters and activations.")] = "float32",
+    device: Annotated[str, typer.Option(help="Such as cpu or cuda.")] = "cpu",
+    weights: Annotated[str, typer.Option(help="released, random, or a file or folder.")] = "released",
+    study: Annotated[str, typer.Option(help="Folder of results that the records go to.")] = LOCAL,
+    retry: Annotated[bool, typer.Option("--retry", help="Measure again what did not end as ok.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure reconstruction quality; what is already recorded is not done again."""
+    from vitok_lib.images.sets import check_resolution, open_image_set
+    from vitok_lib.measure.quality import evaluate
+    from vitok_lib.metrics.signature import find_metric
+    from vitok_lib.tokenizers.registry import find, load_tokenizer
+
+    check_resolution(resolution)
+    image_set = open_image_set(images)
+    names = [find_metric(name.strip()).name for name in metrics.split(",")]
+    for name in tokenizers:
+        find(name)
+    records = []
+    for name in tokenizers:
+        tokenizer: Tokenizer = load_tokenizer(name, weights=weights, window=window, dtype=dtype, device=device)
+        with _ProgressBar(f"{name} on {image_set.name} at {resolution} px") as bar:
+            record = evaluate(
+                tokenizer,
+                images=image_set,
+                resolution=resolution,
+                samples=samples,
+                metrics=names,
+                study=study,
+                retry=retry,
+                progress=bar.update,
+            )
+        records.append(record)
+    _print_rows([_as_row(record) for record in records], as_json)
+    for record in records:
+        if record.outcome.detail:
+            typer.echo(f"{record.tokenizer.name}: {record.outcome.status}: {record.outcome.detail}", err=True)
+    if any(record.outcome.status is not OutcomeStatus.OK for record in records):
+        raise typer.Exit(1)
+
+
+@app.command("run")
+def run_command(
+    notebook: Annotated[str | None, typer.Argument(help="A notebook's name; see: vitok list notebooks.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE or NAME VALUE; may be repeated.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="Run every notebook of a profile: cpu or gpu.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Where the executed notebook goes; default: book/runs.")] = None,
+) -> None:
+    """Execute a notebook with parameters, or all notebooks of a profile."""
+    from vitok_lib.notebooks import run_notebook, run_profile
+
+    if (notebook is None) == (profile is None):
+        raise RequestError("give either a notebook or --profile; vitok list notebooks shows the notebooks")
+    if profile is not None:
+        run_profile(profile, lambda line: typer.echo(line, err=True))
+        return
+    assert notebook is not None
+    typer.echo(run_notebook(notebook, _pairs(parameter or []), output))
+
+
+@app.command("report")
+def report_command(
+    profile: Annotated[str, typer.Option(help="Which notebooks run first: cpu or gpu.")] = "cpu",
+) -> None:
+    """Run a profile's notebooks, build the book and print the page to open."""
+    from vitok_lib.notebooks import run_profile
+    from vitok_lib.report.build import build_book
+
+    run_profile(profile, lambda line: typer.echo(line, err=True))
+    typer.echo(f"The report: {build_book()}")
+
+
+def main() -> NoReturn:
+    """The entry point: a user's mistake is one sentence and status 2, never a traceback."""
+    try:
+        app(args=_join_parameters(sys.argv[1:]), standalone_mode=True)
+    except RequestError as error:
+        typer.echo(f"vitok: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("vitok: interrupted; what was measured is kept, the same command goes on from here", err=True)
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _join_parameters(arguments: list[str]) -> list[str]:
+    """Accept papermill's ``-p NAME VALUE`` as well as ``-p NAME=VALUE``."""
+    joined: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in ("-p", "--parameter"):
+            name = next(rest, "")
+            joined += [argument, name if "=" in name else f"{name}={next(rest, '')}"]
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _pairs(parameters: list[str]) -> dict[str, str]:
+    pairs = {}
+    for parameter in parameters:
+        name, equals, value = parameter.partition("=")
+        if not name or not equals:
+            raise RequestError(f"parameter '{parameter}' must read NAME=VALUE or NAME VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def _as_row(record: Record) -> dict[str, str | int]:
+    row: dict[str, str | int] = {
+        "tokenizer": record.tokenizer.name,
+        "images": record.images.name,
+        "resolution": record.resolution,
+        "outcome": record.outcome.status.value,
+    }
+    for value in record.values:
+        low, high = (value.interval.low, value.interval.high) if value.interval else (value.value, value.value)
+        row[value.quantity] = f"{value.value:.4g} {value.unit}".strip()
+        row[f"{value.quantity} 95 %"] = f"{low:.4g} to {high:.4g}"
+        row["n"] = value.n or 0
+    return row
+
+
+def _print_rows(rows: list[dict[str, str | int]], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(row.get(column, "")) for column in columns))
+    # A pipe has no width of its own, and nothing may be folded there.
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+
+
+class _ProgressBar:
+    """A bar on stderr with rate and time left; silent where stderr is no terminal."""
+
+    def __init__(self, title: str) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(desc=title, unit="image", disable=None, file=sys.stderr)
+
+    def __enter__(self) -> _ProgressBar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def update(self, done: int, total: int) -> None:
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)

@@ -1,0 +1,106 @@
+"""Running notebooks: parameters in, an executed notebook out, and never half of one.
+
+``python -m vitok_lib.notebooks`` writes the ``.ipynb`` twins of the sources.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import yaml
+from nbformat import NotebookNode
+
+from vitok_lib.errors import RequestError, unknown
+from vitok_lib.parameters import convert, find_source, notebook_sources, read_parameters
+from vitok_lib.project import ROOT, in_clone
+from vitok_lib.records.store import atomic
+
+RUNS = ROOT / "book" / "runs"
+
+
+def read_source(source: Path) -> NotebookNode:
+    """A percent-format source as a notebook without outputs, equal bytes for equal text."""
+    notebook: NotebookNode = jupytext.read(source)
+    for index, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{index:02d}"
+    notebook.metadata.pop("jupytext", None)
+    return notebook
+
+
+def write_twins() -> None:
+    """Write the ``.ipynb`` twin of every source."""
+    for source in notebook_sources():
+        with atomic(source.with_suffix(".ipynb")) as temporary:
+            nbformat.write(read_source(source), temporary)
+
+
+def run_notebook(name: str, parameters: Mapping[str, Any], output: Path | None = None) -> Path:
+    """Execute notebook ``name`` and keep it at ``output`` (default: ``book/runs/<name>.ipynb``).
+
+    A run that fails leaves the last good notebook as it was.
+
+    Raises:
+        RequestError: the name, a parameter, or what the notebook asks for is wrong; or it failed.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    source = find_source(name)
+    given = convert(source, parameters)
+    target = output or RUNS / f"{source.stem}.ipynb"
+    with atomic(target) as temporary, warnings.catch_warnings():
+        # papermill judges the file type by the extension, which a temporary file does not have.
+        warnings.filterwarnings("ignore", message="The specified .*file .* does not end in", category=UserWarning)
+        try:
+            notebook = papermill.execute_notebook(
+                read_source(source), temporary, given, cwd=ROOT, kernel_name="python3", progress_bar=False
+            )
+        except PapermillExecutionError as error:
+            if error.ename == "RequestError":
+                raise RequestError(str(error.evalue)) from error
+            raise RequestError(
+                f"notebook '{source.stem}' failed in cell {error.exec_count}: {error.ename}: {error.evalue}"
+            ) from error
+        defaults = {parameter.name: parameter.default for parameter in read_parameters(source)}
+        _finish(notebook, defaults | given)
+        nbformat.write(notebook, temporary)
+    return target
+
+
+def _finish(notebook: NotebookNode, parameters: dict[str, Any]) -> None:
+    """Give the page its own title and drop what differs from run to run."""
+    title = notebook.metadata.get("title", "").format(**parameters)
+    if title and notebook.cells[0].cell_type == "markdown":
+        heading, newline, rest = notebook.cells[0].source.partition("\n")
+        notebook.cells[0].source = f"# {title}{newline}{rest}"
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+
+
+def run_profile(profile: str, report: Callable[[str], None]) -> list[Path]:
+    """Execute every notebook of ``profiles/<profile>.yml`` in its order.
+
+    Raises:
+        RequestError: the profile is not known, or one of its entries cannot run.
+    """
+    files = {file.stem: file for file in in_clone("profiles").glob("*.yml")}
+    if profile not in files:
+        raise unknown("profile", profile, files)
+    written = []
+    for entry in yaml.safe_load(files[profile].read_text(encoding="utf-8")):
+        output = RUNS / f"{entry['output']}.ipynb"
+        report(f"running {entry['notebook']} -> {os.path.relpath(output)}")
+        written.append(run_notebook(entry["notebook"], entry["parameters"], output))
+    return written
+
+
+if __name__ == "__main__":
+    write_twins()

@@ -1,0 +1,96 @@
+"""The parameters of a notebook: declared once, in the source's parameters cell, and held to strictly.
+
+papermill only warns of a misspelt name and passes some values as text. Here a name that is not declared and
+a value of the wrong type are errors, in the runner and inside a notebook that papermill runs by itself.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from vitok_lib.errors import RequestError, nearest, unknown
+from vitok_lib.project import in_clone
+
+_TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_KERNEL_NAMES = {"In", "Out", "exit", "quit", "get_ipython", "open"}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One line of the parameters cell; ``type_name`` may end in ``| None``."""
+
+    name: str
+    type_name: str
+    default: Any
+
+    def convert(self, value: Any) -> Any:
+        """``value`` in the declared type; text is read, as the command line gives it."""
+        base, _, optional = self.type_name.partition(" | ")
+        if optional and (value is None or str(value).lower() == "none"):
+            return None
+        kind = _TYPES[base]
+        try:
+            if kind is bool:
+                return value if isinstance(value, bool) else _TRUTH[str(value).lower()]
+            if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+                raise ValueError
+            return kind(value)
+        except (KeyError, TypeError, ValueError):
+            raise RequestError(f"parameter '{self.name}' must be {self.type_name}, not {value!r}") from None
+
+
+def notebook_sources() -> list[Path]:
+    """The notebooks' percent-format sources, by name."""
+    return sorted(in_clone("notebooks").glob("*.py"))
+
+
+def find_source(name: str) -> Path:
+    """The source of notebook ``name``; a RequestError names the nearest known ones."""
+    sources = {source.stem: source for source in notebook_sources()}
+    stem = Path(name).stem if name.endswith((".py", ".ipynb")) else name
+    if stem not in sources:
+        raise unknown("notebook", name, sources)
+    return sources[stem]
+
+
+def read_parameters(source: Path) -> list[Parameter]:
+    """The parameters that a source declares: annotated literals, one a line."""
+    text = source.read_text(encoding="utf-8")
+    cell = text.partition('tags=["parameters"]')[2].partition("\n# %%")[0]
+    lines = cell.partition("\n")[2]
+    return [
+        Parameter(node.target.id, ast.unparse(node.annotation), ast.literal_eval(node.value))
+        for node in ast.parse(lines).body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
+    ]
+
+
+def convert(source: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """``given`` in the declared types.
+
+    Raises:
+        RequestError: a name is not declared (the nearest is named) or a value does not fit.
+    """
+    declared = {parameter.name: parameter for parameter in read_parameters(source)}
+    for name in given:
+        if name not in declared:
+            raise RequestError(f"notebook '{source.stem}' has no parameter '{name}'; {nearest(name, declared)}")
+    return {name: declared[name].convert(value) for name, value in given.items()}
+
+
+def checked(notebook: str, variables: Mapping[str, Any]) -> SimpleNamespace:
+    """Inside a notebook: its parameters from ``globals()``, checked and in the declared types."""
+    given = {
+        name: value
+        for name, value in variables.items()
+        if not name.startswith("_")
+        and name not in _KERNEL_NAMES
+        and isinstance(value, bool | int | float | str | list | dict | None)
+    }
+    return SimpleNamespace(**convert(find_source(notebook), given))

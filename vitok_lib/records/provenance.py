@@ -1,0 +1,93 @@
+"""Where a measurement comes from: sources, command, machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from vitok_lib.records.schema import Host, Provenance
+
+_PACKAGES = ("vitok-lib", "torch", "diffusers", "numpy", "pillow", "scikit-image", "scikit-learn")
+_SOURCES = ("vitok_lib", "notebooks", "profiles")
+
+
+def provenance(
+    command: str, notebook: str | None, parameters: dict[str, Any], started: datetime, device: str
+) -> Provenance:
+    """The provenance of work that began at ``started`` and ends now."""
+    commit, dirty = _commit()
+    return Provenance(
+        commit=commit,
+        dirty=dirty,
+        command=command,
+        notebook=notebook,
+        parameters=parameters,
+        started=started,
+        seconds=round((datetime.now(UTC) - started).total_seconds(), 3),
+        host=describe_host(device),
+    )
+
+
+@cache
+def describe_host(device: str) -> Host:
+    """This machine; the GPU's facts only if ``device`` is one."""
+    gpu, driver = _gpu() if device.startswith("cuda") else (None, None)
+    packages = {name: found for name in _PACKAGES if (found := _version(name)) is not None}
+    torch_build = packages.get("torch", "").partition("+cu")[2]
+    return Host(
+        cpu=_cpu_model(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        gpu=gpu,
+        driver=driver,
+        cuda=f"{torch_build[:-1]}.{torch_build[-1]}" if gpu and torch_build else None,
+        platform=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        packages=packages,
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _gpu() -> tuple[str | None, str | None]:
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    answer = _output(query)
+    name, _, driver = (answer or "").partition("\n")[0].partition(", ")
+    return name or None, driver or None
+
+
+def _commit() -> tuple[str | None, bool | None]:
+    """The commit of these sources and whether they differ from it; None outside a git checkout."""
+    project = Path(__file__).resolve().parents[2]
+    if not (project / ".git").exists():
+        return None, None
+    commit = _output(["git", "-C", str(project), "rev-parse", "HEAD"])
+    changes = _output(["git", "-C", str(project), "status", "--porcelain", "--", *_SOURCES])
+    return commit, bool(changes)
+
+
+def _output(command: list[str]) -> str | None:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,182 @@
+"""What a record is: one outcome of one tokenizer under one protocol and one settings.
+
+This module and its room know nothing of torch, so that the report reads records on any machine.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION = 1
+
+
+class Kind(StrEnum):
+    """Where a value comes from; only measured and derived ones may support a conclusion."""
+
+    MEASURED = "measured"
+    DERIVED = "derived"
+    PUBLISHED = "published"
+    ESTIMATED = "estimated"
+
+
+class OutcomeStatus(StrEnum):
+    OK = "ok"
+    OOM = "oom"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    UNSUPPORTED = "unsupported"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Interval(_Strict):
+    """A confidence interval of ``level`` (0.95: 95 %)."""
+
+    low: float
+    high: float
+    level: float = 0.95
+    method: str
+
+
+class Value(_Strict):
+    """One number: its unit, its kind, the images it averages over, and the signature of its metric."""
+
+    quantity: str
+    value: float
+    unit: str
+    kind: Kind
+    n: int | None = None
+    interval: Interval | None = None
+    signature: str | None = None
+
+
+class Weights(_Strict):
+    """Identity of a tokenizer's weights.
+
+    ``source`` is ``shipped``, ``released``, ``file``, ``random:<seed>``, ``none`` (nothing is learned) or
+    ``unknown`` (a published figure that names no weights); ``files`` maps file names to their sha256.
+    """
+
+    source: str
+    repository: str | None = None
+    revision: str | None = None
+    files: dict[str, str] = Field(default_factory=dict)
+
+
+class TokenizerIdentity(_Strict):
+    """Which tokenizer: ``downsampling`` in pixels a side, ``compression_ratio`` in pixel values a latent value."""
+
+    name: str
+    family: str
+    variant: str | None = None
+    downsampling: int | None = None
+    latent_channels: int | None = None
+    parameters: int | None = None
+    compression_ratio: float | None = None
+    weights: Weights
+
+
+class ImagesIdentity(_Strict):
+    """Which images: ``count`` of them in the order of the manifest, ``rule`` by which they got their size."""
+
+    name: str
+    description: str
+    count: int | None = None
+    manifest_sha256: str | None = None
+    rule: str
+
+
+class Settings(_Strict):
+    """How a tokenizer was run; None where a setting does not apply or is not known."""
+
+    device: str | None = None
+    dtype: str | None = None
+    window: int | None = None
+    precision: str | None = None
+    compile: str | None = None
+    batch: int | None = None
+
+
+class Outcome(_Strict):
+    """How the work ended; ``detail`` says in one sentence what happened when it is not ok."""
+
+    status: OutcomeStatus = OutcomeStatus.OK
+    detail: str | None = None
+    kind: Kind = Kind.MEASURED
+
+
+class Host(_Strict):
+    """The machine and the software: ``memory_gib`` of main memory, GPU fields None without one."""
+
+    cpu: str
+    cores: int
+    memory_gib: float
+    gpu: str | None = None
+    driver: str | None = None
+    cuda: str | None = None
+    platform: str
+    python: str
+    packages: dict[str, str] = Field(default_factory=dict)
+
+
+class Provenance(_Strict):
+    """Where a measurement comes from: ``commit`` of this project's sources and whether they were changed."""
+
+    commit: str | None = None
+    dirty: bool | None = None
+    command: str
+    notebook: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    started: datetime
+    seconds: float
+    host: Host
+
+
+class Source(_Strict):
+    """Who published a figure that is not ours."""
+
+    name: str
+    title: str
+    note: str | None = None
+
+
+class Record(_Strict):
+    """One outcome; a measured record has ``provenance``, a published one ``source``.
+
+    ``samples`` names the Parquet file with the per-image values beside the record.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    benchmark: str
+    resolution: int
+    tokenizer: TokenizerIdentity
+    images: ImagesIdentity
+    settings: Settings
+    outcome: Outcome
+    values: tuple[Value, ...] = ()
+    samples: str | None = None
+    provenance: Provenance | None = None
+    source: Source | None = None
+
+    @model_validator(mode="after")
+    def _has_an_origin(self) -> Self:
+        if (self.provenance is None) == (self.source is None):
+            raise ValueError("a record has either a provenance (measured) or a source (published)")
+        own = {Kind.MEASURED, Kind.DERIVED}
+        for value in self.values:
+            if (value.kind in own) != (self.source is None):
+                raise ValueError(f"value '{value.quantity}' of kind {value.kind} does not fit the record's origin")
+        quantities = [value.quantity for value in self.values]
+        if len(set(quantities)) != len(quantities):
+            raise ValueError("a record holds each quantity once")
+        return self
+
+    def value(self, quantity: str) -> Value | None:
+        """The value of ``quantity``, or None where the record has none."""
+        return next((value for value in self.values if value.quantity == quantity), None)

@@ -1,0 +1,126 @@
+"""Records as files: ``results/<study>/<benchmark>-<resolution>/<tokenizer>[@settings].json``."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from vitok_lib.errors import RequestError
+from vitok_lib.records.schema import Record
+
+LOCAL = "local"
+STUDIES_IN_ORDER = (LOCAL, "h200", "cpu", "published")
+"""A user's own runs go before the committed ones; published figures come last."""
+
+
+def results_root() -> Path:
+    """The ``results`` folder: ``$VITOK_RESULTS``, else that of the project this library runs from, else ``./results``."""
+    if override := os.environ.get("VITOK_RESULTS"):
+        return Path(override)
+    project = Path(__file__).resolve().parents[2]
+    return project / "results" if (project / "pyproject.toml").exists() else Path("results")
+
+
+def slug(text: str) -> str:
+    """``text`` as a file name: letters, digits, dot, dash and underscore."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("_") or "_"
+
+
+def record_path(study: str, benchmark: str, resolution: int, tokenizer: str, settings: str = "") -> Path:
+    """Where a record lives; ``settings`` names what differs from the default, such as ``window=64``."""
+    suffix = f"@{settings}" if settings else ""
+    return results_root() / slug(study) / f"{slug(benchmark)}-{resolution}" / f"{slug(tokenizer)}{suffix}.json"
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write ``record`` whole or not at all; equal records give equal bytes."""
+    text = record.model_dump_json(indent=1, exclude_none=True) + "\n"
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary file beside ``path`` that takes its place if the block succeeds, and goes if it fails.
+
+    Raises:
+        RequestError: the folder cannot be written (missing rights, a full disk).
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        temporary.chmod(0o644)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> RequestError:
+    """The error for a results folder that refuses a file."""
+    reason = error.strerror or str(error)
+    return RequestError(
+        f"cannot write '{path}': {reason}; free some space or set VITOK_RESULTS to a folder that can be written"
+    )
+
+
+def read_record(path: Path) -> Record:
+    """Read one record.
+
+    Raises:
+        RequestError: the file is no valid record; the message names the file and the field.
+    """
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise RequestError(f"record '{path}' is not valid: {where}: {first['msg']}") from error
+
+
+def iterate(study: str | None = None) -> Iterator[tuple[Path, Record]]:
+    """Every record with its path, study by study in the order in which they take precedence, then by path."""
+    root = results_root()
+    others = sorted(path.name for path in root.glob("*") if path.is_dir() and path.name not in STUDIES_IN_ORDER)
+    for name in [study] if study else [*STUDIES_IN_ORDER, *others]:
+        for path in sorted((root / name).glob("*/*.json")):
+            yield path, read_record(path)
+
+
+FILTERS: dict[str, Callable[[Record], Any]] = {
+    "benchmark": lambda record: record.benchmark,
+    "resolution": lambda record: record.resolution,
+    "tokenizer": lambda record: record.tokenizer.name,
+    "family": lambda record: record.tokenizer.family,
+    "images": lambda record: record.images.name,
+    "outcome": lambda record: record.outcome.status,
+    "window": lambda record: record.settings.window,
+    "source": lambda record: record.source.name if record.source else None,
+}
+
+
+def read_records(study: str | None = None, **equal: Any) -> list[Record]:
+    """Records whose named fields equal the given values, e.g. ``benchmark="photos", resolution=512``.
+
+    Raises:
+        RequestError: a filter's name is not known.
+    """
+    for name in equal:
+        if name not in FILTERS:
+            raise RequestError(f"unknown record filter '{name}'; known: {', '.join(FILTERS)}")
+    return [
+        record for _, record in iterate(study) if all(FILTERS[name](record) == wanted for name, wanted in equal.items())
+    ]

@@ -1,0 +1,76 @@
+"""What every tokenizer offers: a spec, and encode, decode, reconstruct over images in [-1, 1]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from vitok_lib.records.schema import Settings, TokenizerIdentity, Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TokenizerSpec:
+    """What is known of a tokenizer before its weights are loaded.
+
+    ``downsampling`` in pixels a side of the latent grid; ``compression_ratio`` in pixel values for each latent
+    value; ``source`` says in a few words where the tokenizer comes from.
+    """
+
+    name: str
+    family: str
+    downsampling: int
+    latent_channels: int
+    source: str
+    parameters: int | None = None
+    variant: str | None = None
+    repository: str | None = None
+
+    @property
+    def compression_ratio(self) -> float:
+        return 3 * self.downsampling**2 / self.latent_channels
+
+    def identity(self, weights: Weights) -> TokenizerIdentity:
+        """The spec as a record keeps it."""
+        return TokenizerIdentity(
+            name=self.name,
+            family=self.family,
+            variant=self.variant,
+            downsampling=self.downsampling,
+            latent_channels=self.latent_channels,
+            parameters=self.parameters,
+            compression_ratio=self.compression_ratio,
+            weights=weights,
+        )
+
+
+@dataclass(frozen=True)
+class Latent:
+    """``values`` ``[B, rows, columns, channels]``; ``height`` and ``width`` of the images in pixels."""
+
+    values: Tensor
+    height: int
+    width: int
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """Anything that encodes images to a latent and decodes them back."""
+
+    spec: TokenizerSpec
+    weights: Weights
+    settings: Settings
+
+    def encode(self, images: Tensor) -> Latent:
+        """``[B, 3, H, W]`` in [-1, 1], any H and W, to a latent."""
+        ...
+
+    def decode(self, latent: Latent) -> Tensor:
+        """A latent back to ``[B, 3, H, W]``, not clamped."""
+        ...
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """Decode what encode gives."""
+        ...

@@ -1,0 +1,144 @@
+"""Loading a ViTok: released, shipped or a user's checkpoint, or random weights, straight into place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from vitok_lib.errors import RequestError, unknown
+from vitok_lib.records.schema import Settings, Weights
+from vitok_lib.tokenizers.files import locate, read_tensors, with_digests
+from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
+from vitok_lib.tokenizers.registry import Entry
+from vitok_lib.tokenizers.shapes import check_images
+from vitok_lib.tokenizers.vitok.model import Decoder, Encoder
+from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
+
+Part = Literal["both", "encoder", "decoder"]
+PARTS: dict[str, tuple[str, ...]] = {
+    "both": ("encoder", "decoder"),
+    "encoder": ("encoder",),
+    "decoder": ("decoder",),
+}
+RANDOM_LAYER_SCALE = 0.1
+"""Layer scale of random weights: the initial 1e-4 would hide every block behind rounding."""
+
+
+class ViTok:
+    """A ViTok tokenizer; ``encoder`` or ``decoder`` is None where only the other was loaded."""
+
+    def __init__(
+        self,
+        spec: TokenizerSpec,
+        weights: Weights,
+        settings: Settings,
+        encoder: Encoder | None,
+        decoder: Decoder | None,
+    ) -> None:
+        self.spec = spec
+        self.weights = weights
+        self.settings = settings
+        self.encoder = encoder
+        self.decoder = decoder
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Latent:
+        if self.encoder is None:
+            raise RequestError(f"tokenizer '{self.spec.name}' was loaded without its encoder")
+        check_images(images)
+        weight = self.encoder.to_code.weight
+        values = self.encoder(images.to(weight.device, weight.dtype), self.settings.window)
+        return Latent(values, images.shape[2], images.shape[3])
+
+    @torch.no_grad()
+    def decode(self, latent: Latent) -> Tensor:
+        if self.decoder is None:
+            raise RequestError(f"tokenizer '{self.spec.name}' was loaded without its decoder")
+        weight = self.decoder.to_pixels.weight
+        images: Tensor = self.decoder(latent.values.to(weight.device, weight.dtype), self.settings.window)
+        return images[:, :, : latent.height, : latent.width]
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        return self.decode(self.encode(images))
+
+
+def load_vitok(
+    entry: Entry,
+    spec: TokenizerSpec,
+    weights: str | Path,
+    revision: str | None,
+    part: Part,
+    device: str,
+    dtype: str,
+    window: int | None,
+    seed: int,
+) -> ViTok:
+    """Build the parts on the meta device, then give each parameter its tensor: no second copy in memory."""
+    if part not in PARTS:
+        raise unknown("part", part, PARTS)
+    modules = empty_modules(parse_variant(entry.architecture), part)
+    target = getattr(torch, dtype)
+    if weights == "random":
+        identity = Weights(source=f"random:{seed}")
+        for offset, module in enumerate(modules.values()):
+            _randomise(module, device, target, seed + offset)
+    else:
+        path, identity = locate(entry, weights, revision, [f"{side}.safetensors" for side in PARTS[part]])
+        files = _load(modules, path, device, target)
+        identity = with_digests(identity, files, entry.sha256)
+    settings = Settings(device=device, dtype=dtype, window=window)
+    encoder, decoder = modules.get("encoder"), modules.get("decoder")
+    assert encoder is None or isinstance(encoder, Encoder)
+    assert decoder is None or isinstance(decoder, Decoder)
+    return ViTok(spec, identity, settings, encoder, decoder)
+
+
+def empty_modules(variant: Variant, part: Part = "both") -> dict[str, nn.Module]:
+    """The parts of a ViTok on the meta device: every shape, no memory."""
+    classes = {"encoder": Encoder, "decoder": Decoder}
+    with torch.device("meta"):
+        return {side: classes[side](variant).eval().requires_grad_(False) for side in PARTS[part]}
+
+
+def _load(modules: dict[str, nn.Module], path: Path, device: str, dtype: torch.dtype) -> list[Path]:
+    if path.is_file():
+        wanted = {
+            key: tuple(tensor.shape) for module in modules.values() for key, tensor in module.state_dict().items()
+        }
+        tensors = read_tensors(path, wanted, device)
+        for module in modules.values():
+            _assign(module, {key: tensors[key] for key in module.state_dict()}, dtype)
+        return [path]
+    files = []
+    for side, module in modules.items():
+        file = path / f"{side}.safetensors"
+        if not file.is_file():
+            other = "decoder" if side == "encoder" else "encoder"
+            raise RequestError(f"'{path}' has no {file.name}; add it, or load part '{other}' alone")
+        wanted = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
+        _assign(module, read_tensors(file, wanted, device), dtype)
+        files.append(file)
+    return files
+
+
+def _assign(module: nn.Module, tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
+    """Hand each tensor over, converting and releasing one at a time."""
+    for key in list(tensors):
+        module.load_state_dict({key: tensors.pop(key).to(dtype)}, strict=False, assign=True)
+    module.requires_grad_(False)
+
+
+def _randomise(module: nn.Module, device: str, dtype: torch.dtype, seed: int) -> None:
+    """Weights drawn on the device: matrices of variance 1/fan-in, norms 1, layer scale 0.1."""
+    module.to(dtype).to_empty(device=device)
+    generator = torch.Generator(device).manual_seed(seed)
+    for name, parameter in module.named_parameters():
+        if parameter.ndim == 2:
+            parameter.normal_(0, parameter.shape[1] ** -0.5, generator=generator)
+        elif name.endswith("gamma"):
+            parameter.fill_(RANDOM_LAYER_SCALE)
+        else:
+            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
