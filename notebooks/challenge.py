@@ -27,6 +27,8 @@ from vitok_lib.parameters import checked
 run = checked("challenge", globals())
 
 # %%
+from IPython.display import display
+
 import vitok_lib as vl
 
 images = vl.open_image_set("challenge")
@@ -68,4 +70,4 @@ psnr_by_image(originals, reconstructions)
 
 # %%
 for image, pixels in originals.items():
-    crops_figure(image, pixels, reconstructions[image])
+    display(crops_figure(image, pixels, reconstructions[image]))

@@ -18,10 +18,10 @@
 image_set: str = "leaves"  # photos, leaves, challenge, or the path of a folder of images
 resolution: int = 256  # cap of the longest side in pixels
 tokenizers: str = "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64,nano-kl-f8x16,nano-kl-f8x4"  # by commas
-samples: int | None = 8  # only the first so many images; None: all of them
+samples: int = 8  # only the first so many images; 0: all of them
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
-window: int | None = None  # sliding-window radius in tokens of the ViToks; None: full attention
+window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
 study: str = "local"  # folder of results that the records go to
 
 # %%
@@ -36,20 +36,21 @@ import vitok_lib as vl
 
 images = vl.open_image_set(run.image_set)
 names = [name.strip() for name in run.tokenizers.split(",")]
-count = len(images.manifest(run.resolution, run.samples).entries)
+samples = run.samples or None
+count = len(images.manifest(run.resolution, samples).entries)
 display(Markdown(f"This run used **{images.name}**, {count} images at {run.resolution} px. {images.description}"))
 
 # %%
 first_image = images.load(images.names()[0], run.resolution)
 records, reconstructions = [], {}
 for name in names:
-    own_window = run.window if vl.describe(name).family == "vitok" else None
-    tokenizer = vl.load_tokenizer(name, device=run.device, dtype=run.dtype, window=own_window)
+    window = run.window if run.window >= 0 and vl.describe(name).family == "vitok" else None
+    tokenizer = vl.load_tokenizer(name, device=run.device, dtype=run.dtype, window=window)
     record = vl.evaluate(
         tokenizer,
         images=images,
         resolution=run.resolution,
-        samples=run.samples,
+        samples=samples,
         study=run.study,
         notebook="div8k",
         parameters=vars(run),

@@ -105,6 +105,7 @@ def run_command(
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Run every notebook of a profile: cpu or gpu.")] = None,
     output: Annotated[Path | None, typer.Option(help="Where the executed notebook goes; default: book/runs.")] = None,
+    study: Annotated[str, typer.Option(help="Of a profile: folder of results that the records go to.")] = LOCAL,
 ) -> None:
     """Execute a notebook with parameters, or all notebooks of a profile."""
     from vitok_lib.notebooks import run_notebook, run_profile
@@ -112,7 +113,7 @@ def run_command(
     if (notebook is None) == (profile is None):
         raise RequestError("give either a notebook or --profile; vitok list notebooks shows the notebooks")
     if profile is not None:
-        run_profile(profile, lambda line: typer.echo(line, err=True))
+        run_profile(profile, study, lambda line: typer.echo(line, err=True))
         return
     assert notebook is not None
     typer.echo(run_notebook(notebook, _pairs(parameter or []), output))
@@ -121,12 +122,13 @@ def run_command(
 @app.command("report")
 def report_command(
     profile: Annotated[str, typer.Option(help="Which notebooks run first: cpu or gpu.")] = "cpu",
+    study: Annotated[str, typer.Option(help="Folder of results that the records go to.")] = LOCAL,
 ) -> None:
     """Run a profile's notebooks, build the book and print the page to open."""
     from vitok_lib.notebooks import run_profile
     from vitok_lib.report.build import build_book
 
-    run_profile(profile, lambda line: typer.echo(line, err=True))
+    run_profile(profile, study, lambda line: typer.echo(line, err=True))
     typer.echo(f"The report: {build_book()}")
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from vitok_lib.parameters import convert, find_source, notebook_sources, read_pa
 from vitok_lib.project import ROOT, in_clone
 from vitok_lib.records.store import atomic
 
+_QUIET = ["--log-level=40"]  # the kernel warns on every start that it listens on this machine
 RUNS = ROOT / "book" / "runs"
 
 
@@ -54,21 +54,25 @@ def run_notebook(name: str, parameters: Mapping[str, Any], output: Path | None =
     source = find_source(name)
     given = convert(source, parameters)
     target = output or RUNS / f"{source.stem}.ipynb"
-    with atomic(target) as temporary, warnings.catch_warnings():
-        # papermill judges the file type by the extension, which a temporary file does not have.
-        warnings.filterwarnings("ignore", message="The specified .*file .* does not end in", category=UserWarning)
-        try:
-            notebook = papermill.execute_notebook(
-                read_source(source), temporary, given, cwd=ROOT, kernel_name="python3", progress_bar=False
-            )
-        except PapermillExecutionError as error:
-            if error.ename == "RequestError":
-                raise RequestError(str(error.evalue)) from error
-            raise RequestError(
-                f"notebook '{source.stem}' failed in cell {error.exec_count}: {error.ename}: {error.evalue}"
-            ) from error
-        defaults = {parameter.name: parameter.default for parameter in read_parameters(source)}
-        _finish(notebook, defaults | given)
+    try:
+        notebook = papermill.execute_notebook(
+            read_source(source),
+            None,
+            given,
+            cwd=ROOT,
+            kernel_name="python3",
+            progress_bar=False,
+            extra_arguments=_QUIET,
+        )
+    except PapermillExecutionError as error:
+        if error.ename == "RequestError":
+            raise RequestError(str(error.evalue)) from error
+        raise RequestError(
+            f"notebook '{source.stem}' failed in cell {error.exec_count}: {error.ename}: {error.evalue}"
+        ) from error
+    defaults = {parameter.name: parameter.default for parameter in read_parameters(source)}
+    _finish(notebook, defaults | given)
+    with atomic(target) as temporary:
         nbformat.write(notebook, temporary)
     return target
 
@@ -77,7 +81,7 @@ def _finish(notebook: NotebookNode, parameters: dict[str, Any]) -> None:
     """Give the page its own title and drop what differs from run to run."""
     title = notebook.metadata.get("title", "").format(**parameters)
     if title and notebook.cells[0].cell_type == "markdown":
-        heading, newline, rest = notebook.cells[0].source.partition("\n")
+        _, newline, rest = notebook.cells[0].source.partition("\n")
         notebook.cells[0].source = f"# {title}{newline}{rest}"
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
@@ -85,8 +89,8 @@ def _finish(notebook: NotebookNode, parameters: dict[str, Any]) -> None:
         cell.metadata.pop("execution", None)
 
 
-def run_profile(profile: str, report: Callable[[str], None]) -> list[Path]:
-    """Execute every notebook of ``profiles/<profile>.yml`` in its order.
+def run_profile(profile: str, study: str, report: Callable[[str], None]) -> list[Path]:
+    """Execute every notebook of ``profiles/<profile>.yml`` in its order, with records into ``study``.
 
     Raises:
         RequestError: the profile is not known, or one of its entries cannot run.
@@ -98,7 +102,7 @@ def run_profile(profile: str, report: Callable[[str], None]) -> list[Path]:
     for entry in yaml.safe_load(files[profile].read_text(encoding="utf-8")):
         output = RUNS / f"{entry['output']}.ipynb"
         report(f"running {entry['notebook']} -> {os.path.relpath(output)}")
-        written.append(run_notebook(entry["notebook"], entry["parameters"], output))
+        written.append(run_notebook(entry["notebook"], entry["parameters"] | {"study": study}, output))
     return written
 
 

@@ -23,7 +23,7 @@ _KERNEL_NAMES = {"In", "Out", "exit", "quit", "get_ipython", "open"}
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of the parameters cell; ``type_name`` may end in ``| None``."""
+    """One line of the parameters cell; ``type_name`` is int, float, str or bool."""
 
     name: str
     type_name: str
@@ -31,14 +31,13 @@ class Parameter:
 
     def convert(self, value: Any) -> Any:
         """``value`` in the declared type; text is read, as the command line gives it."""
-        base, _, optional = self.type_name.partition(" | ")
-        if optional and (value is None or str(value).lower() == "none"):
-            return None
-        kind = _TYPES[base]
+        kind = _TYPES[self.type_name]
         try:
             if kind is bool:
                 return value if isinstance(value, bool) else _TRUTH[str(value).lower()]
-            if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+            if isinstance(value, bool) or not isinstance(value, int | float | str):
+                raise ValueError
+            if kind is int and isinstance(value, float):
                 raise ValueError
             return kind(value)
         except (KeyError, TypeError, ValueError):

@@ -68,6 +68,6 @@ def file_entry(name: str, path: Path) -> ManifestEntry:
 
 
 @lru_cache(maxsize=100_000)
-def _file_sha256(path: Path, size: int, modified_ns: int) -> str:  # noqa: ARG001 (size and time tell a change)
+def _file_sha256(path: Path, size: int, modified_ns: int) -> str:  # size and time tell a change
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,12 +12,14 @@ from torch import Tensor
 PSNR_CAP = 100.0  # dB, of an image equal to its original
 WINDOW, SIGMA = 11, 1.5
 _STABILISER_MEAN, _STABILISER_VARIANCE = 0.01**2, 0.03**2  # K₁², K₂² at data range 1
+_HALO = WINDOW // 2
 _STRIP_ROWS = 256
 
 
 def to_uint8(images: Tensor) -> Tensor:
     """Images in [-1, 1] clamped and rounded to 8 bits: what every metric sees, for every tokenizer alike."""
-    return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    wide = images.to(torch.promote_types(images.dtype, torch.float32))  # half precision cannot hold 256 levels
+    return ((wide.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def from_uint8(images: Tensor) -> Tensor:
@@ -37,9 +39,9 @@ def psnr(original: Tensor, reconstruction: Tensor) -> float:
 def ssim(original: Tensor, reconstruction: Tensor) -> float:
     """Structural similarity (Wang et al. 2004) of two uint8 ``[3, H, W]`` images.
 
-    Windows that lie inside the image count, as in torchmetrics. The Gaussian is applied along each axis in
-    turn, in float64, over strips of rows with the halo they need: the value is the whole image's, the memory
-    is a strip's.
+    Every pixel is the centre of a window, with the image reflected at its borders, as in torchmetrics 1.5 and
+    later (earlier versions left the borders out). The Gaussian is applied along each axis in turn, in float64,
+    over strips of rows with the halo they need: the value is the whole image's, the memory is a strip's.
 
     Returns:
         The mean over windows and channels; NaN if a side has fewer than 11 pixels.
@@ -47,17 +49,22 @@ def ssim(original: Tensor, reconstruction: Tensor) -> float:
     height, width = original.shape[1:]
     if min(height, width) < WINDOW:
         return math.nan
-    last_row = height - WINDOW + 1
     total = 0.0
-    for first in range(0, last_row, _STRIP_ROWS):
-        rows = slice(first, min(first + _STRIP_ROWS, last_row) + WINDOW - 1)
+    for first in range(0, height, _STRIP_ROWS):
+        rows = _reflected(first - _HALO, min(first + _STRIP_ROWS, height) + _HALO, height).to(original.device)
         total += _ssim_sum(original[:, rows], reconstruction[:, rows])
-    return total / (original.shape[0] * last_row * (width - WINDOW + 1))
+    return total / original.numel()
+
+
+def _reflected(first: int, stop: int, height: int) -> Tensor:
+    """Row numbers from ``first`` up to ``stop``, turned back where they leave the image."""
+    rows = torch.arange(first, stop).abs()
+    return torch.where(rows < height, rows, 2 * (height - 1) - rows)
 
 
 def _ssim_sum(original: Tensor, reconstruction: Tensor) -> float:
-    """The sum of local SSIM over every window inside a strip."""
-    x, y = original.double() / 255, reconstruction.double() / 255
+    """The sum of local SSIM over every window of a strip that has its halo of rows."""
+    x, y = (F.pad(strip.double() / 255, (_HALO, _HALO, 0, 0), mode="reflect") for strip in (original, reconstruction))
     mean_x, mean_y, square_x, square_y, product = _blur(torch.stack([x, y, x * x, y * y, x * y]))
     variances = (square_x - mean_x**2).clamp(min=0) + (square_y - mean_y**2).clamp(min=0)
     covariance = product - mean_x * mean_y

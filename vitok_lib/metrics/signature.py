@@ -39,10 +39,10 @@ METRICS = {
             "ssim",
             "SSIM",
             "",
-            "ssim|rgb|u8|gauss:11,1.5|valid|per-image-mean|v1",
+            "ssim|rgb|u8|gauss:11,1.5|reflect|per-image-mean|v1",
             True,
             "Wang, Bovik, Sheikh & Simoncelli 2004: Gaussian window 11×11, σ 1.5, K₁ 0.01, K₂ 0.03, "
-            "over windows that lie inside the image, mean over channels",
+            "borders reflected, mean over pixels and channels, as in torchmetrics",
         ),
     )
 }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
@@ -16,6 +16,11 @@ from vitok_lib.tokenizers.files import locate, read_tensors, with_digests
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 from vitok_lib.tokenizers.registry import SHIPPED, Entry
 from vitok_lib.tokenizers.shapes import check_images, pad_by_edge
+
+with warnings.catch_warnings():
+    # Importing diffusers inside a notebook complains that progress bars have no widget.
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    from diffusers import AutoencoderKL
 
 CONFIG, WEIGHT_FILE = "config.json", "diffusion_pytorch_model.safetensors"
 
@@ -69,7 +74,7 @@ def load_autoencoder(
         if not file.is_file():
             raise RequestError(f"'{folder}' has no {WEIGHT_FILE}; give the folder of a diffusers auto-encoder")
         wanted = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
-        model.load_state_dict(read_tensors(file, wanted, device), strict=True, assign=True)
+        model.load_state_dict(read_tensors(file, wanted, device, getattr(torch, dtype)), strict=True, assign=True)
         identity = with_digests(identity, [file], entry.sha256)
     # Module.to, since diffusers' own warns of a list of exceptions even when that list is empty.
     torch.nn.Module.to(model, device, getattr(torch, dtype)).eval().requires_grad_(False)
@@ -79,8 +84,10 @@ def load_autoencoder(
 
 def _read_config(file: Path) -> dict[str, Any]:
     try:
-        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError("it is no JSON object")
+    except (OSError, ValueError) as error:
         raise RequestError(f"'{file}' cannot be read as a diffusers configuration ({error})") from error
     return config
 

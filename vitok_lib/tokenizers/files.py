@@ -11,6 +11,7 @@ from vitok_lib.records.schema import Weights
 from vitok_lib.tokenizers.registry import SHIPPED, Entry
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -65,8 +66,8 @@ def with_digests(weights: Weights, files: list[Path], expected: dict[str, str] |
     return weights.model_copy(update={"files": digests})
 
 
-def read_tensors(file: Path, wanted: dict[str, tuple[int, ...]], device: str) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, on ``device``, one copy each.
+def read_tensors(file: Path, wanted: dict[str, tuple[int, ...]], device: str, dtype: torch.dtype) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, on ``device`` in ``dtype``, converted one at a time.
 
     Args:
         wanted: the shape of each key that the file must hold.
@@ -80,7 +81,7 @@ def read_tensors(file: Path, wanted: dict[str, tuple[int, ...]], device: str) ->
         with safe_open(file, framework="pt", device=device) as stored:
             shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in stored.keys()}  # noqa: SIM118
             _check_keys(file, shapes, wanted)
-            return {key: stored.get_tensor(key) for key in wanted}
+            return {key: stored.get_tensor(key).to(dtype) for key in wanted}
     except (SafetensorError, OSError) as error:
         size = file.stat().st_size if file.exists() else 0
         raise RequestError(

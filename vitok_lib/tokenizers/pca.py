@@ -59,7 +59,7 @@ def load_pca(entry: Entry, spec: TokenizerSpec, weights: str | Path, device: str
     file = path / "pca.safetensors" if path.is_dir() else path
     values = 3 * spec.downsampling**2
     wanted = {"mean": (values,), "components": (spec.latent_channels, values)}
-    tensors = {key: tensor.to(getattr(torch, dtype)) for key, tensor in read_tensors(file, wanted, device).items()}
+    tensors = read_tensors(file, wanted, device, getattr(torch, dtype))
     counted = replace(spec, parameters=sum(tensor.numel() for tensor in tensors.values()))
     identity = with_digests(identity, [file], entry.sha256)
     return PCA(counted, identity, Settings(device=device, dtype=dtype), tensors["mean"], tensors["components"])

@@ -108,9 +108,9 @@ def _load(modules: dict[str, nn.Module], path: Path, device: str, dtype: torch.d
         wanted = {
             key: tuple(tensor.shape) for module in modules.values() for key, tensor in module.state_dict().items()
         }
-        tensors = read_tensors(path, wanted, device)
+        tensors = read_tensors(path, wanted, device, dtype)
         for module in modules.values():
-            _assign(module, {key: tensors[key] for key in module.state_dict()}, dtype)
+            _assign(module, {key: tensors[key] for key in module.state_dict()})
         return [path]
     files = []
     for side, module in modules.items():
@@ -119,15 +119,14 @@ def _load(modules: dict[str, nn.Module], path: Path, device: str, dtype: torch.d
             other = "decoder" if side == "encoder" else "encoder"
             raise RequestError(f"'{path}' has no {file.name}; add it, or load part '{other}' alone")
         wanted = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
-        _assign(module, read_tensors(file, wanted, device), dtype)
+        _assign(module, read_tensors(file, wanted, device, dtype))
         files.append(file)
     return files
 
 
-def _assign(module: nn.Module, tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
-    """Hand each tensor over, converting and releasing one at a time."""
-    for key in list(tensors):
-        module.load_state_dict({key: tensors.pop(key).to(dtype)}, strict=False, assign=True)
+def _assign(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Make ``tensors`` the module's parameters, without a copy."""
+    module.load_state_dict(tensors, strict=True, assign=True)
     module.requires_grad_(False)
 
 

@@ -120,7 +120,10 @@ def parse_variant(text: str) -> Variant:
     encoder_text, dash, decoder_text = sides.partition("-")
     encoder, encoder_factor = _parse_side(encoder_text, text)
     decoder, decoder_factor = _parse_side(decoder_text, text) if dash else (encoder, encoder_factor)
-    return Variant(text, encoder, decoder, patch, channels, max(encoder_factor, decoder_factor))
+    variant = Variant(text, encoder, decoder, patch, channels, max(encoder_factor, decoder_factor))
+    if min(variant.hidden(encoder), variant.hidden(decoder)) < 1:
+        raise RequestError(f"variant '{text}' has MLP factor {variant.mlp_factor:g}, which leaves no hidden width")
+    return variant
 
 
 def _parse_side(side_text: str, text: str) -> tuple[Side, float]:

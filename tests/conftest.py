@@ -1,0 +1,20 @@
+"""What every test gets: a results folder of its own, no network, one thread."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before the first import of torch and huggingface_hub, which read them then.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A results folder that no other test sees; it does not exist yet."""
+    root = tmp_path / "results"
+    monkeypatch.setenv("VITOK_RESULTS", str(root))
+    return root

@@ -1,0 +1,111 @@
+"""Notebooks: source and twin agree, parameters are held to, and a failed run leaves the last good one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from vitok_lib.errors import RequestError
+from vitok_lib.notebooks import read_source, run_notebook, write_twins
+from vitok_lib.parameters import notebook_sources
+from vitok_lib.project import ROOT
+
+SMALL = {"image_set": "photos", "resolution": "32", "samples": "1", "tokenizers": "pca-f16x64,nano-f32x64"}
+LARGEST_NOTEBOOK = 500_000  # bytes
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
+    folder = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VITOK_RESULTS", str(folder / "results"))
+        run_notebook("div8k", SMALL, folder / "div8k.ipynb")
+    assert (folder / "div8k.ipynb").stat().st_size < LARGEST_NOTEBOOK
+    assert len(list((folder / "results" / "local" / "photos-32").glob("*.json"))) == 2
+    return nbformat.read(folder / "div8k.ipynb", as_version=4)
+
+
+@pytest.mark.parametrize("source", notebook_sources(), ids=lambda source: source.stem)
+def test_twin_agrees_with_its_source(source: Path) -> None:
+    twin = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    ours = read_source(source)
+    assert [(cell.cell_type, cell.source) for cell in twin.cells] == [
+        (cell.cell_type, cell.source) for cell in ours.cells
+    ], "run: python -m vitok_lib.notebooks"
+    assert twin.metadata.kernelspec.name == "python3"
+    assert not any(cell.get("outputs") for cell in twin.cells)
+
+
+def test_writing_twins_again_changes_no_byte() -> None:
+    before = {source: source.with_suffix(".ipynb").read_bytes() for source in notebook_sources()}
+    write_twins()
+    assert {source: source.with_suffix(".ipynb").read_bytes() for source in before} == before
+
+
+def test_an_executed_notebook_holds_the_source_and_the_injected_cell_alone(executed: nbformat.NotebookNode) -> None:
+    injected = [cell for cell in executed.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+    assert len(injected) == 1
+    assert "resolution = 32" in injected[0].source
+    code = [cell.source for cell in executed.cells if cell.cell_type == "code" and cell not in injected]
+    source = read_source(ROOT / "notebooks" / "div8k.py")
+    assert code == [cell.source for cell in source.cells if cell.cell_type == "code"]
+
+
+def test_an_executed_notebook_says_in_its_title_what_it_ran_on(executed: nbformat.NotebookNode) -> None:
+    assert executed.cells[0].source.startswith("# DIV8K protocol on photos at 32 px\n")
+
+
+def test_an_executed_notebook_prints_no_warning_and_no_error(executed: nbformat.NotebookNode) -> None:
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    assert {output.output_type for output in outputs} <= {"display_data", "execute_result"}
+
+
+def test_an_executed_notebook_keeps_nothing_that_differs_from_run_to_run(executed: nbformat.NotebookNode) -> None:
+    assert "papermill" not in executed.metadata
+    assert not any("papermill" in cell.metadata or "execution" in cell.metadata for cell in executed.cells)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"resolutoin": "512"}, "no parameter 'resolutoin'; did you mean resolution?"),
+        ({"resolution": "large"}, "parameter 'resolution' must be int, not 'large'"),
+        ({"resolution": "1.5"}, "parameter 'resolution' must be int, not '1.5'"),
+    ],
+    ids=["misspelt", "word-for-number", "fraction-for-integer"],
+)
+def test_a_wrong_parameter_is_one_sentence_and_nothing_is_written(
+    parameters: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RequestError) as raised:
+        run_notebook("div8k", parameters, tmp_path / "out.ipynb")
+    assert sentence in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_notebook_names_the_nearest() -> None:
+    with pytest.raises(RequestError, match="unknown notebook 'divk8'; did you mean div8k"):
+        run_notebook("divk8", {})
+
+
+def test_a_failed_run_leaves_the_last_good_notebook(tmp_path: Path) -> None:
+    good = tmp_path / "out.ipynb"
+    good.write_text("the last good one", encoding="utf-8")
+    with pytest.raises(RequestError, match="unknown tokenizer 'nano-f16x65'; did you mean nano-f16x64"):
+        run_notebook("div8k", SMALL | {"tokenizers": "nano-f16x65"}, good)
+    assert good.read_text(encoding="utf-8") == "the last good one"
+    assert list(tmp_path.iterdir()) == [good]
+
+
+def test_the_bare_papermill_command_works_and_rejects_a_misspelt_parameter(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "papermill", str(ROOT / "notebooks" / "div8k.ipynb"), str(tmp_path / "out.ipynb")]
+    small = [word for name, value in SMALL.items() for word in ("-p", name, value)]
+    done = subprocess.run([*command, *small], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    wrong = subprocess.run([*command, *small, "-p", "sample", "1"], capture_output=True, text=True, check=False)
+    assert wrong.returncode != 0
+    assert "notebook 'div8k' has no parameter 'sample'; did you mean samples" in wrong.stderr

@@ -1,0 +1,89 @@
+"""Windowed attention against an explicit softmax over a dense mask."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from vitok_lib.errors import RequestError
+from vitok_lib.tokenizers.registry import load_tokenizer
+from vitok_lib.tokenizers.vitok.attention import attention
+
+
+def _dense(query: Tensor, key: Tensor, value: Tensor, window: int | None) -> Tensor:
+    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+    index = torch.arange(query.shape[2])
+    if window is not None:
+        scores = scores.masked_fill((index[:, None] - index).abs() > window, -math.inf)
+    weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
+    return weights @ value
+
+
+def _random(tokens: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(tokens)
+    query, key, value = torch.randn(3, 2, 2, tokens, 8, generator=generator, dtype=torch.float64).to(dtype)
+    return query, key, value
+
+
+@pytest.mark.parametrize(
+    ("tokens", "window"),
+    [
+        (1, 0),
+        (5, 0),
+        (12, 3),
+        (12, 10),
+        (12, 11),
+        (12, 12),
+        (12, 500),
+        (511, 7),
+        (512, 7),
+        (513, 0),
+        (513, 7),
+        (700, 600),
+        (1024, 511),
+        (1100, 513),
+        (1100, None),
+    ],
+)
+def test_windowed_attention_equals_the_dense_mask(tokens: int, window: int | None) -> None:
+    query, key, value = _random(tokens)
+    difference = (attention(query, key, value, window) - _dense(query, key, value, window)).abs().max().item()
+    assert difference < 1e-12, f"maximum difference {difference:.3g}"
+
+
+def test_windowed_attention_in_float32_is_within_its_rounding() -> None:
+    query, key, value = _random(700, torch.float32)
+    expected = _dense(query.double(), key.double(), value.double(), 20)
+    difference = (attention(query, key, value, 20) - expected).abs().max().item()
+    assert difference < 1e-5, f"maximum difference {difference:.3g}"
+
+
+def test_window_0_gives_each_token_its_own_value() -> None:
+    query, key, value = _random(600)
+    torch.testing.assert_close(attention(query, key, value, 0), value, atol=1e-14, rtol=0)
+
+
+@pytest.mark.parametrize("border", [511, 512, 1023, 1024])
+def test_a_token_at_the_border_of_a_block_sees_as_far_as_any_other(border: int) -> None:
+    query, key, value = _random(1100)
+    before = attention(query, key, value, 5)
+    value[:, :, border] += 1
+    changed = (attention(query, key, value, 5) - before).abs().amax((0, 1, 3)) > 1e-9
+    assert changed.nonzero().flatten().tolist() == list(range(border - 5, border + 6))
+
+
+def test_a_window_as_wide_as_the_image_is_full_attention() -> None:
+    image = torch.rand(1, 3, 40, 48, dtype=torch.float64)
+    full = load_tokenizer("w32_d2_h2/8x6", weights="random", dtype="float64")
+    wide = load_tokenizer("w32_d2_h2/8x6", weights="random", dtype="float64", window=29)
+    narrow = load_tokenizer("w32_d2_h2/8x6", weights="random", dtype="float64", window=28)
+    assert torch.equal(full.reconstruct(image), wide.reconstruct(image))
+    assert not torch.equal(full.reconstruct(image), narrow.reconstruct(image))
+
+
+def test_a_negative_window_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"window \(=-1\) must be 0 or more"):
+        load_tokenizer("w32_d2_h2/8x6", weights="random", window=-1)

@@ -1,0 +1,117 @@
+"""The path of the KL auto-encoders against diffusers called directly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL
+
+from vitok_lib.errors import RequestError
+from vitok_lib.tokenizers.registry import SHIPPED, load_tokenizer
+
+NAME = "nano-kl-f8x4"
+SCALE, SHIFT = 0.25, 0.125
+
+
+def _image(height: int, width: int) -> torch.Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(height)) * 2 - 1
+
+
+def _padded_by_edge(image: torch.Tensor) -> torch.Tensor:
+    margins = [(0, 0), (0, 0), *((0, -side % 8) for side in image.shape[2:])]
+    return torch.from_numpy(np.pad(image.numpy(), margins, mode="edge"))
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> AutoencoderKL:
+    """A small auto-encoder with scale and shift, kept in ``tmp_path / "kl"``."""
+    torch.manual_seed(1)
+    model = AutoencoderKL(
+        block_out_channels=(8, 8, 16, 16),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=4,
+        scaling_factor=SCALE,
+        shift_factor=SHIFT,
+    ).eval()
+    model.save_pretrained(tmp_path / "kl")
+    return model
+
+
+@pytest.mark.parametrize("size", [(32, 40), (37, 53), (1, 9)], ids=str)
+@torch.no_grad()
+def test_the_latent_is_the_scaled_mode_of_the_image_padded_by_its_edge(
+    reference: AutoencoderKL, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    image = _image(*size)
+    mode = reference.encode(_padded_by_edge(image)).latent_dist.mode()
+    latent = load_tokenizer(NAME, weights=tmp_path / "kl").encode(image)
+    expected = ((mode - SHIFT) * SCALE).permute(0, 2, 3, 1)
+    torch.testing.assert_close(latent.values, expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(32, 40), (37, 53), (1, 9)], ids=str)
+@torch.no_grad()
+def test_the_reconstruction_is_the_decoded_mode_cut_back(
+    reference: AutoencoderKL, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    image = _image(*size)
+    mode = reference.encode(_padded_by_edge(image)).latent_dist.mode()
+    expected = reference.decode(mode).sample[:, :, : size[0], : size[1]]
+    found = load_tokenizer(NAME, weights=tmp_path / "kl").reconstruct(image)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["nano-kl-f8x4", "nano-kl-f8x16"])
+@torch.no_grad()
+def test_a_shipped_auto_encoder_equals_diffusers_own_loading(name: str) -> None:
+    model = AutoencoderKL.from_pretrained(SHIPPED / name, torch_dtype=torch.float32).eval()
+    image = _image(24, 16)
+    expected = model.decode(model.encode(image).latent_dist.mode()).sample
+    torch.testing.assert_close(load_tokenizer(name).reconstruct(image), expected, atol=1e-5, rtol=0)
+
+
+def test_nothing_is_sampled() -> None:
+    tokenizer = load_tokenizer(NAME)
+    image = _image(16, 16)
+    assert torch.equal(tokenizer.reconstruct(image), tokenizer.reconstruct(image))
+
+
+def test_stride_channels_and_parameters_are_the_models(reference: AutoencoderKL, tmp_path: Path) -> None:
+    spec = load_tokenizer(NAME, weights=tmp_path / "kl").spec
+    assert (spec.downsampling, spec.latent_channels) == (8, 4)
+    assert spec.parameters == reference.num_parameters()
+
+
+@pytest.mark.usefixtures("reference")
+@pytest.mark.parametrize(
+    "content", [None, b"", b"{", b"[]", b"\xff"], ids=["missing", "empty", "cut", "list", "no-text"]
+)
+def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    config = tmp_path / "kl" / "config.json"
+    config.unlink()
+    if content is not None:
+        config.write_bytes(content)
+    with pytest.raises(RequestError, match=r"config\.json' cannot be read as a diffusers configuration"):
+        load_tokenizer(NAME, weights=tmp_path / "kl")
+
+
+@pytest.mark.usefixtures("reference")
+def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
+    (tmp_path / "kl" / "diffusion_pytorch_model.safetensors").unlink()
+    with pytest.raises(RequestError, match=r"kl' has no diffusion_pytorch_model\.safetensors"):
+        load_tokenizer(NAME, weights=tmp_path / "kl")
+
+
+@pytest.mark.usefixtures("reference")
+def test_weights_of_another_configuration_are_recognised(tmp_path: Path) -> None:
+    file = tmp_path / "kl" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"latent_channels": 8}))
+    with pytest.raises(RequestError, match="is it a checkpoint of another variant"):
+        load_tokenizer(NAME, weights=tmp_path / "kl")
