@@ -21,7 +21,7 @@ STUDIES_IN_ORDER = (LOCAL, "h200", "cpu", "published")
 
 
 def results_root() -> Path:
-    """The ``results`` folder: ``$VITOK_RESULTS``, else that of the project this library runs from, else ``./results``."""
+    """The ``results`` folder: ``$VITOK_RESULTS``, else that of the clone this library runs from, else ``./results``."""
     if override := os.environ.get("VITOK_RESULTS"):
         return Path(override)
     project = Path(__file__).resolve().parents[2]

@@ -1,0 +1,153 @@
+"""The book itself: its configuration, that its pages type no result, and a whole build over invented records."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.report.records import write_all
+
+PROJECT = Path(__file__).resolve().parents[2]
+PAGES = ("index", "div8k", "challenge", "methods", "runs")
+NOTEBOOK = """{"cells": [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": ["# A run"]},
+ {"cell_type": "code", "execution_count": 1, "id": "b", "metadata": {}, "source": ["print('done')"],
+  "outputs": [{"name": "stdout", "output_type": "stream", "text": ["done"]}]}],
+ "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+ "nbformat": 4, "nbformat_minor": 5}"""
+
+
+class StrictLoader(yaml.SafeLoader):
+    """YAML in which a key may stand once: a second one would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key) for key, _ in node.value]
+        assert len(keys) == len(set(keys)), f"a key stands twice at {node.start_mark}"
+        return super().construct_mapping(node, deep)
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the book, built; every record in it but the published ones is invented."""
+    root = tmp_path_factory.mktemp("project")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(PROJECT / name, root / name)
+    ignored = shutil.ignore_patterns("runs", "generated", "_build")
+    shutil.copytree(PROJECT / "book", root / "book", symlinks=True, ignore=ignored)
+    shutil.copytree(PROJECT / "results" / "published", root / "results" / "published")
+    write_all(root / "results")
+    build = build_book(root)
+    assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
+    return root
+
+
+def build_book(root: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "VITOK_RESULTS": str(root / "results"), "PYTHONPATH": str(PROJECT)}
+    script = "from jupyter_book.cli.main import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", script, "build", "book/", "-W", "--keep-going"],
+        cwd=root,
+        env={**environment, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_configuration_has_no_key_twice() -> None:
+    for name in ("_config.yml", "_toc.yml"):
+        assert yaml.load((PROJECT / name).read_text(), Loader=StrictLoader)
+
+
+def test_table_of_contents_is_linked_into_the_book() -> None:
+    link = PROJECT / "book" / "_toc.yml"
+    assert link.is_symlink()
+    assert os.readlink(link) == "../_toc.yml"
+
+
+def test_pages_type_no_result() -> None:
+    """A result has decimals; the only ones that pages may type are protocol constants."""
+    for page in PAGES:
+        text = (PROJECT / "book" / f"{page}.md").read_text()
+        text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        assert set(re.findall(r"\d+\.\d+", text)) <= {"1.5"}, page
+
+
+def test_site_lands_at_the_top(book: Path) -> None:
+    assert "Executive summary" in (book / "_build" / "html" / "index.html").read_text()
+
+
+def test_every_page_has_the_legend(book: Path) -> None:
+    for page in PAGES:
+        html = (book / "_build" / "html" / f"{page}.html").read_text()
+        assert html.count('class="vk-legend') == 1
+        for kind in ("measured", "derived", "published", "estimated"):
+            assert f"vk-{kind}" in html
+
+
+class Links(HTMLParser):
+    """What a page loads, and what it links to within the site."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.linked: list[str] = []
+        self.ids: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.ids.add(found.get("id") or "")
+        if tag in ("script", "img", "iframe", "source") and found.get("src"):
+            self.loaded.append(found["src"] or "")
+        if tag == "link" and found.get("rel") not in ("canonical", "author"):
+            self.loaded.append(found.get("href") or "")
+        if tag == "a" and found.get("href"):
+            self.linked.append(found["href"] or "")
+
+
+def parse(page: Path) -> Links:
+    links = Links()
+    links.feed(page.read_text(encoding="utf-8"))
+    return links
+
+
+def test_no_page_loads_anything_from_another_host(book: Path) -> None:
+    for page in (book / "_build" / "html").glob("*.html"):
+        outside = [url for url in parse(page).loaded if re.match(r"(https?:)?//", url)]
+        assert outside == [], page.name
+
+
+def test_every_number_links_to_an_entry_of_the_runs(book: Path) -> None:
+    site = book / "_build" / "html"
+    ids = parse(site / "runs.html").ids
+    for page in PAGES:
+        targets = [url.partition("#")[2] for url in parse(site / f"{page}.html").linked if "#record-" in url]
+        assert set(targets) <= ids
+        assert targets or page == "methods"
+
+
+def test_executed_notebooks_join_and_a_rebuild_is_quick(book: Path) -> None:
+    runs = book / "book" / "runs"
+    runs.mkdir()
+    (runs / "photos.ipynb").write_text(NOTEBOOK)
+    before = (book / "_build" / "html" / "index.html").stat().st_mtime_ns
+    build = build_book(book)
+    assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
+    assert "A run" in (book / "_build" / "html" / "runs" / "photos.html").read_text()
+    assert "runs/photos.html" in (book / "_build" / "html" / "runs.html").read_text()
+    assert before <= (book / "_build" / "html" / "index.html").stat().st_mtime_ns
+
+
+def test_a_missing_record_fails_the_bare_build(book: Path) -> None:
+    (book / "results" / "cpu" / "leaves-512" / "nano-kl-f8x4.json").unlink()
+    build = build_book(book)
+    assert build.returncode != 0
+    assert "no record of nano-kl-f8x4 for 'leaves-512'" in build.stdout + build.stderr

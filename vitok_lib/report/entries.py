@@ -1,0 +1,176 @@
+"""The records as the report sees them: each with its study, its file, and the name by which a page asks for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitok_lib.errors import RequestError, nearest
+from vitok_lib.records.schema import Record, Value
+from vitok_lib.records.store import STUDIES_IN_ORDER, iterate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record and where it lies: ``results/<study>/<benchmark>-<resolution>/<stem>.json``."""
+
+    study: str
+    path: Path
+    record: Record
+
+    @property
+    def stem(self) -> str:
+        """The file's name without ``.json``: the tokenizer and what differs from the default settings."""
+        return self.path.name.removesuffix(".json")
+
+    @property
+    def case(self) -> str:
+        """Benchmark and resolution, such as ``photos-512``."""
+        return case_of(self.record.benchmark, self.record.resolution)
+
+    @property
+    def name(self) -> str:
+        """The name by which a page asks for this very record: ``<study>/<case>/<stem>``."""
+        return f"{self.study}/{self.case}/{self.stem}"
+
+    @property
+    def anchor(self) -> str:
+        """The id of this record's entry on the page of runs."""
+        return "record-" + re.sub(r"[^a-z0-9]+", "-", self.name.lower())
+
+    @property
+    def origin(self) -> str:
+        """Who the numbers come from: the source of a published record, the study of a measured one."""
+        return self.record.source.name if self.record.source else self.study
+
+    @property
+    def measured(self) -> bool:
+        return self.record.source is None
+
+    @property
+    def variant(self) -> str:
+        """The settings in the file's name, such as ``window=64``; the source and the sample count are no settings."""
+        return ", ".join(part for part in self._settings() if not part.startswith("samples="))
+
+    @property
+    def title(self) -> str:
+        """The tokenizer and its settings, as prose and figures name them."""
+        name = self.record.tokenizer.name
+        return f"{name} ({self.variant})" if self.variant else name
+
+    @property
+    def names(self) -> set[str]:
+        """What a page may call this record by: with its study or without, with its sample count or without."""
+        settings = [part for part in self.stem.partition("@")[2].split(",") if not part.startswith("samples=")]
+        short = "@".join(filter(None, (self.stem.partition("@")[0], ",".join(settings))))
+        return {f"{prefix}{self.case}/{stem}" for prefix in (f"{self.study}/", "") for stem in (self.stem, short)}
+
+    @property
+    def row(self) -> tuple[str, str]:
+        """What sets a row of a table apart; sources may differ in sample count within one row, measurements not."""
+        settings = self._settings()
+        return self.record.tokenizer.name, ", ".join(settings) if self.measured else self.variant
+
+    def _settings(self) -> list[str]:
+        return [part for part in self.stem.partition("@")[2].split(",") if part and part != self.origin]
+
+    @property
+    def samples_path(self) -> Path | None:
+        """The Parquet file with the values of each image, or None where the record has none."""
+        return self.path.parent / self.record.samples if self.record.samples else None
+
+    @cached_property
+    def per_image(self) -> pd.DataFrame:
+        """The values of each image: a column ``image`` and one a quantity.
+
+        Raises:
+            RequestError: the record has no such file, or the file is missing or unreadable.
+        """
+        if self.samples_path is None:
+            raise RequestError(f"record '{self.name}' holds no values of single images")
+        import pandas as pd
+
+        try:
+            return pd.read_parquet(self.samples_path)
+        except (OSError, ValueError) as error:
+            raise RequestError(f"'{self.samples_path}' of record '{self.name}' cannot be read: {error}") from error
+
+    def value(self, quantity: str) -> Value:
+        """The record's value of ``quantity``.
+
+        Raises:
+            RequestError: the record has none.
+        """
+        value = self.record.value(quantity)
+        if value is None:
+            held = ", ".join(value.quantity for value in self.record.values) or "none"
+            raise RequestError(f"record '{self.name}' has no quantity '{quantity}'; it has: {held}")
+        return value
+
+
+def case_of(benchmark: str, resolution: int) -> str:
+    return f"{benchmark}-{resolution}"
+
+
+def load() -> list[Entry]:
+    """Every record, in the order in which studies take precedence.
+
+    Raises:
+        RequestError: a file is no valid record.
+    """
+    return [Entry(path.parent.parent.name, path, record) for path, record in iterate()]
+
+
+def preferred(entries: Iterable[Entry]) -> list[Entry]:
+    """One entry for each case and stem: that of the study that takes precedence."""
+    chosen: dict[tuple[str, str], Entry] = {}
+    for entry in sorted(entries, key=_precedence):
+        chosen.setdefault((entry.case, entry.stem), entry)
+    return list(chosen.values())
+
+
+def of_case(entries: Iterable[Entry], case: str) -> list[Entry]:
+    """The preferred entries of one benchmark and resolution, such as ``photos-512``.
+
+    Raises:
+        RequestError: there is none.
+    """
+    entries = list(entries)
+    found = preferred(entry for entry in entries if entry.case == case)
+    if not found:
+        raise RequestError(f"no record of '{case}'; {nearest(case, {entry.case for entry in entries})}")
+    return found
+
+
+def find(entries: Iterable[Entry], name: str) -> Entry:
+    """The entry of ``[<study>/]<case>/<stem>``; without a study, that of the one that takes precedence.
+
+    Raises:
+        RequestError: there is no such record; the message names the nearest.
+    """
+    ordered = sorted(entries, key=_precedence)
+    exact = [entry for entry in ordered if name in (entry.name, f"{entry.case}/{entry.stem}")]
+    found = exact or [entry for entry in ordered if name in entry.names]
+    if not found:
+        raise RequestError(
+            f"no record '{name}'; {nearest(name, {known for entry in ordered for known in entry.names})}"
+        )
+    return found[0]
+
+
+def natural(text: str) -> list[tuple[bool, int, str]]:
+    """A sort key by which ``f16x64`` comes before ``f16x128``."""
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", text)]
+
+
+def _precedence(entry: Entry) -> int:
+    known = entry.study in STUDIES_IN_ORDER
+    # Published figures come last, and so a study of another name still goes before them.
+    return STUDIES_IN_ORDER.index(entry.study) * 2 if known else STUDIES_IN_ORDER.index("published") * 2 - 1

@@ -1,0 +1,88 @@
+"""Tables and pictures that a notebook shows of what it has just measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from vitok_lib.records.schema import Record
+
+Pixels = NDArray[np.uint8]
+CROP = 64  # pixels a side
+_ZOOM = 3  # screen pixels for each of them
+
+
+def quality_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """One row a record: each value with its 95 % interval and n, or how the work ended."""
+    rows = []
+    for record in records:
+        row: dict[str, str | int] = {"tokenizer": record.tokenizer.name, "outcome": record.outcome.status.value}
+        for value in record.values:
+            row[f"{value.quantity} {value.unit}".strip()] = f"{value.value:.4g}"
+            if value.interval is not None:
+                row[f"{value.quantity} 95 %"] = f"{value.interval.low:.4g} to {value.interval.high:.4g}"
+            row["n"] = value.n or 0
+        row["detail"] = record.outcome.detail or ""
+        rows.append(row)
+    frame = pd.DataFrame(rows).set_index("tokenizer")
+    return frame if frame["detail"].any() else frame.drop(columns="detail")
+
+
+def psnr_by_image(originals: Mapping[str, Pixels], reconstructions: Mapping[str, Mapping[str, Pixels]]) -> pd.DataFrame:
+    """PSNR in dB of every reconstruction: a row a tokenizer, a column an image."""
+    table = {
+        image: {name: round(_psnr(pixels, made), 2) for name, made in reconstructions[image].items()}
+        for image, pixels in originals.items()
+    }
+    return pd.DataFrame(table)
+
+
+def crops_figure(title: str, original: Pixels, reconstructions: Mapping[str, Pixels]) -> Figure:
+    """The original and every reconstruction, cut to the square where the first one's squared error is largest."""
+    first = next(iter(reconstructions.values()))
+    top, left, side = _worst_square(original, first)
+    panels = {"original": original, **reconstructions}
+    columns = min(4, len(panels))
+    rows = -(-len(panels) // columns)
+    width, height = columns * (_ZOOM * CROP + 20) / 100, rows * (_ZOOM * CROP + 50) / 100
+    figure, axes = plt.subplots(rows, columns, dpi=100, figsize=(width, height), squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, (name, pixels) in zip(axes.flat, panels.items(), strict=False):
+        axis.imshow(pixels[top : top + side, left : left + side], interpolation="nearest")
+        error = "" if name == "original" else f"\n{_psnr(original, pixels):.2f} dB (whole image)"
+        axis.set_title(f"{name}{error}", fontsize=8)
+    figure.suptitle(f"{title}: {side} × {side} px from row {top}, column {left}", fontsize=9)
+    plt.close(figure)  # the notebook shows what it is given, not every open figure as well
+    return figure
+
+
+def _worst_square(original: Pixels, reconstruction: Pixels) -> tuple[int, int, int]:
+    """Top, left and side of the square, on a grid of half its side, with the largest squared error."""
+    height, width = original.shape[:2]
+    side = min(CROP, height, width)
+    error = np.square(original.astype(np.int64) - reconstruction).sum(axis=2)
+    sums = np.pad(error.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    corners = [
+        (top, left)
+        for top in range(0, height - side + 1, max(1, side // 2))
+        for left in range(0, width - side + 1, max(1, side // 2))
+    ]
+
+    def total(corner: tuple[int, int]) -> int:
+        top, left = corner
+        bottom, right = top + side, left + side
+        return int(sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left])
+
+    top, left = max(corners, key=total)
+    return top, left, side
+
+
+def _psnr(original: Pixels, reconstruction: Pixels) -> float:
+    error = np.square(original.astype(np.float64) - reconstruction).mean()
+    return float(10 * np.log10(255**2 / error)) if error else np.inf
