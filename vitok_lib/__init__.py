@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from vitok_lib.tokenizers.interface import Latent as Latent
     from vitok_lib.tokenizers.interface import Tokenizer as Tokenizer
     from vitok_lib.tokenizers.interface import TokenizerSpec as TokenizerSpec
+    from vitok_lib.tokenizers.load import load_tokenizer as load_tokenizer
     from vitok_lib.tokenizers.registry import describe as describe
-    from vitok_lib.tokenizers.registry import load_tokenizer as load_tokenizer
 
 __version__ = "0.1.0"
 
@@ -36,7 +36,7 @@ _HOME = {
     "Tokenizer": "vitok_lib.tokenizers.interface",
     "TokenizerSpec": "vitok_lib.tokenizers.interface",
     "describe": "vitok_lib.tokenizers.registry",
-    "load_tokenizer": "vitok_lib.tokenizers.registry",
+    "load_tokenizer": "vitok_lib.tokenizers.load",
 }
 __all__ = sorted(_HOME)
 

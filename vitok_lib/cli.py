@@ -67,7 +67,8 @@ def eval_command(
     from vitok_lib.images.sets import check_resolution, open_image_set
     from vitok_lib.measure.quality import evaluate
     from vitok_lib.metrics.signature import find_metric
-    from vitok_lib.tokenizers.registry import find, load_tokenizer
+    from vitok_lib.tokenizers.load import load_tokenizer
+    from vitok_lib.tokenizers.registry import find
 
     check_resolution(resolution)
     image_set = open_image_set(images)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
-from vitok_lib.tokenizers.registry import load_tokenizer
+from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.vitok.attention import attention
 
 

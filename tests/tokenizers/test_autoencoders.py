@@ -11,7 +11,8 @@ import torch
 from diffusers import AutoencoderKL
 
 from vitok_lib.errors import RequestError
-from vitok_lib.tokenizers.registry import SHIPPED, load_tokenizer
+from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.tokenizers.registry import SHIPPED
 
 NAME = "nano-kl-f8x4"
 SCALE, SHIFT = 0.25, 0.125

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
-from vitok_lib.tokenizers.registry import load_tokenizer
+from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.vitok.checkpoint import ViTok
 
 VARIANT = "w32_d1_h2-w16_d2_h2/8x6"
@@ -244,7 +244,7 @@ def test_what_is_no_image_is_refused_with_its_shape(images: Tensor) -> None:
 
 _GROWTH = """
 import sys, torch
-from vitok_lib.tokenizers.registry import load_tokenizer
+from vitok_lib.tokenizers.load import load_tokenizer
 def peak():
     with open("/proc/self/status") as status:
         return int(next(line for line in status if line.startswith("VmHWM")).split()[1])

@@ -11,7 +11,7 @@ import torch
 from vitok_lib.images.sets import open_image_set
 from vitok_lib.measure.quality import reconstruct_pixels
 from vitok_lib.metrics.pixel import psnr
-from vitok_lib.tokenizers.registry import load_tokenizer
+from vitok_lib.tokenizers.load import load_tokenizer
 
 RESOLUTION = 256
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.registry import load_tokenizer
+from vitok_lib.tokenizers.load import load_tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = ("full-16x8", "window3-16x8", "padded-32x12")

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 
 from vitok_lib.errors import RequestError
 from vitok_lib.tokenizers import registry
-from vitok_lib.tokenizers.registry import Entry, load_tokenizer
+from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.tokenizers.registry import Entry
 from vitok_lib.tokenizers.vitok.checkpoint import ViTok
 
 VARIANT = "w16_d1_h2/8x4"

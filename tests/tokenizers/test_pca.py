@@ -11,7 +11,8 @@ from torch import Tensor
 
 from vitok_lib.errors import RequestError
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.registry import SHIPPED, load_tokenizer
+from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.tokenizers.registry import SHIPPED
 
 PATCH, CHANNELS, VALUES = 16, 64, 768
 

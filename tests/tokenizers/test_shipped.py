@@ -13,7 +13,8 @@ import torch
 from vitok_lib.errors import RequestError
 from vitok_lib.tokenizers import files
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.registry import REGISTRY, SHIPPED, describe, load_tokenizer
+from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.tokenizers.registry import REGISTRY, SHIPPED, describe
 
 NAMES = [name for name, entry in REGISTRY.items() if entry.sha256 is not None]
 LEARNED = [name for name in NAMES if REGISTRY[name].family != "pca"]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,56 +15,28 @@ from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.prepare import ImageError
-from vitok_lib.images.sets import ImageSet, Manifest, check_resolution, open_image_set
+from vitok_lib.images.sets import ImageSet, check_resolution, open_image_set
 from vitok_lib.measure.journal import Journal
+from vitok_lib.measure.request import DEFAULT_METRICS, Request
 from vitok_lib.metrics.pixel import PIXEL_METRICS, from_uint8, to_uint8
 from vitok_lib.metrics.signature import Metric, find_metric
 from vitok_lib.metrics.statistics import RESAMPLES, bootstrap_mean
 from vitok_lib.records.provenance import provenance
 from vitok_lib.records.schema import (
-    ImagesIdentity,
     Interval,
     Kind,
     Outcome,
     OutcomeStatus,
     Record,
-    Settings,
-    TokenizerIdentity,
     Value,
 )
-from vitok_lib.records.store import LOCAL, atomic, read_record, record_path, write_record
+from vitok_lib.records.store import LOCAL, atomic, read_record, write_record
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.registry import load_tokenizer
+from vitok_lib.tokenizers.load import load_tokenizer
 
 INTERVAL_METHOD = f"percentile bootstrap over images, {RESAMPLES} resamples"
 Progress = Callable[[int, int], None]
 """Called with the number of images done and of all."""
-
-
-@dataclass(frozen=True)
-class _Request:
-    """Everything that must be equal for two results to be the same result."""
-
-    benchmark: str
-    resolution: int
-    tokenizer: TokenizerIdentity
-    images: ImagesIdentity
-    settings: Settings
-    metrics: tuple[Metric, ...]
-
-    @property
-    def key(self) -> str:
-        parts = [self.benchmark, str(self.resolution), *(metric.signature for metric in self.metrics)]
-        models = [model.model_dump_json() for model in (self.tokenizer, self.images, self.settings)]
-        return hashlib.sha256("\n".join(parts + models).encode()).hexdigest()
-
-    def is_answered_by(self, record: Record) -> bool:
-        """Whether ``record`` is of this request, whichever way it ended."""
-        same = (record.tokenizer, record.images, record.settings) == (self.tokenizer, self.images, self.settings)
-        if not same or record.outcome.status is not OutcomeStatus.OK:
-            return same
-        found = {value.signature for value in record.values}
-        return {metric.signature for metric in self.metrics} <= found
 
 
 def evaluate(
@@ -76,7 +45,7 @@ def evaluate(
     images: str | Path | ImageSet,
     resolution: int,
     samples: int | None = None,
-    metrics: Sequence[str] = ("psnr", "ssim"),
+    metrics: Sequence[str] = DEFAULT_METRICS,
     study: str = LOCAL,
     retry: bool = False,
     notebook: str | None = None,
@@ -106,21 +75,15 @@ def evaluate(
     check_resolution(resolution)
     if samples is not None and samples < 1:
         raise RequestError(f"samples (={samples}) must be at least 1, or left out for the whole set")
-    image_set = open_image_set(images) if isinstance(images, str | Path) else images
-    chosen = tuple(find_metric(name) for name in metrics)
-    loaded = load_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer
-    manifest = image_set.manifest(resolution, samples)
-    request = _Request(
-        benchmark=image_set.name,
+    request = Request(
+        tokenizer=load_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer,
+        image_set=open_image_set(images) if isinstance(images, str | Path) else images,
         resolution=resolution,
-        tokenizer=loaded.spec.identity(loaded.weights),
-        images=_images_identity(image_set, manifest),
-        settings=loaded.settings.model_copy(update={"batch": 1}),
-        metrics=chosen,
+        samples=samples,
+        metrics=tuple(find_metric(name) for name in metrics),
+        study=study,
     )
-    path = record_path(
-        study, image_set.name, resolution, loaded.spec.name, settings_label(loaded, samples, len(image_set.names()))
-    )
+    path = request.path
     if path.exists():
         recorded = read_record(path)
         done = recorded.outcome.status is OutcomeStatus.OK or not retry
@@ -128,49 +91,38 @@ def evaluate(
             return recorded
     started = datetime.now(UTC)
     journal = Journal(path.with_suffix(".partial.jsonl"), request.key)
-    outcome = _measure(loaded, image_set, manifest, request, journal, progress)
-    samples_table = pd.DataFrame(
-        [journal.entries[entry.name] for entry in manifest.entries if entry.name in journal.entries]
-    )
+    outcome = _measure(request, journal, progress)
+    kept = [journal.entries[entry.name] for entry in request.manifest.entries if entry.name in journal.entries]
+    per_image = pd.DataFrame(kept)
     record = Record(
-        benchmark=request.benchmark,
+        benchmark=request.image_set.name,
         resolution=resolution,
-        tokenizer=request.tokenizer,
-        images=request.images,
+        tokenizer=request.tokenizer_identity,
+        images=request.images_identity,
         settings=request.settings,
         outcome=outcome,
-        values=_values(samples_table, chosen),
-        samples=path.with_suffix(".parquet").name if len(samples_table) else None,
+        values=_values(per_image, request.metrics),
+        samples=path.with_suffix(".parquet").name if kept else None,
         provenance=provenance(
-            _command(loaded, images, image_set, resolution, samples, metrics, study),
-            notebook,
-            parameters or {},
-            started,
-            loaded.settings.device or "cpu",
+            request.command(images), notebook, parameters or {}, started, request.settings.device or "cpu"
         ),
     )
-    if record.samples:
+    if kept:
         with atomic(path.with_suffix(".parquet")) as temporary:
-            samples_table.to_parquet(temporary, index=False)
+            per_image.to_parquet(temporary, index=False)
     write_record(record, path)
     journal.remove()
     return record
 
 
-def _measure(
-    tokenizer: Tokenizer,
-    image_set: ImageSet,
-    manifest: Manifest,
-    request: _Request,
-    journal: Journal,
-    progress: Progress | None,
-) -> Outcome:
+def _measure(request: Request, journal: Journal, progress: Progress | None) -> Outcome:
     """Evaluate what the journal does not hold yet."""
-    for index, entry in enumerate(manifest.entries, start=1):
+    entries = request.manifest.entries
+    for index, entry in enumerate(entries, start=1):
         if entry.name not in journal.entries:
             try:
-                pixels = image_set.load(entry.name, request.resolution)
-                journal.append({"image": entry.name, **_image_values(tokenizer, pixels, request.metrics)})
+                pixels = request.image_set.load(entry.name, request.resolution)
+                journal.append({"image": entry.name, **_image_values(request.tokenizer, pixels, request.metrics)})
             except ImageError as error:
                 journal.append({"image": entry.name, "error": str(error)})
             except RequestError:
@@ -178,10 +130,10 @@ def _measure(
             except Exception as error:
                 return _failure(error, entry.name, index - 1)
         if progress is not None:
-            progress(index, len(manifest.entries))
+            progress(index, len(entries))
     broken = [entry["error"] for entry in journal.entries.values() if "error" in entry]
     if broken:
-        detail = f"{len(broken)} of {len(manifest.entries)} images could not be read: {'; '.join(broken)}"
+        detail = f"{len(broken)} of {len(entries)} images could not be read: {'; '.join(broken)}"
         return Outcome(status=OutcomeStatus.ERROR, detail=detail)
     return Outcome()
 
@@ -234,60 +186,3 @@ def _values(samples: pd.DataFrame, metrics: tuple[Metric, ...]) -> tuple[Value, 
             )
         )
     return tuple(values)
-
-
-def _images_identity(image_set: ImageSet, manifest: Manifest) -> ImagesIdentity:
-    return ImagesIdentity(
-        name=image_set.name,
-        description=image_set.description,
-        count=len(manifest.entries),
-        manifest_sha256=manifest.sha256,
-        rule=image_set.rule,
-    )
-
-
-def settings_label(tokenizer: Tokenizer, samples: int | None, available: int) -> str:
-    """What sets this run apart from the default one, for the record's file name; empty for the default."""
-    settings, weights = tokenizer.settings, tokenizer.weights
-    parts = []
-    if samples is not None and samples < available:
-        parts.append(f"samples={samples}")
-    if settings.window is not None:
-        parts.append(f"window={settings.window}")
-    if settings.dtype not in (None, "float32"):
-        parts.append(f"dtype={settings.dtype}")
-    if settings.device not in (None, "cpu"):
-        parts.append(f"device={settings.device}")
-    if weights.source.startswith("random"):
-        parts.append(f"weights={weights.source.replace(':', '')}")
-    elif weights.source == "file":
-        digest = hashlib.sha256("".join(sorted(weights.files.values())).encode()).hexdigest()
-        parts.append(f"weights={digest[:8]}")
-    return ",".join(parts)
-
-
-def _command(
-    tokenizer: Tokenizer,
-    images: str | Path | ImageSet,
-    image_set: ImageSet,
-    resolution: int,
-    samples: int | None,
-    metrics: Sequence[str],
-    study: str,
-) -> str:
-    """The command line that measures the same again."""
-    settings = tokenizer.settings
-    source = Path(images).name if isinstance(images, str | Path) else image_set.name
-    words = ["vitok", "eval", tokenizer.spec.name, "--images", source, "--resolution", str(resolution)]
-    optional = {
-        "--samples": samples,
-        "--metrics": ",".join(metrics) if tuple(metrics) != ("psnr", "ssim") else None,
-        "--window": settings.window,
-        "--dtype": settings.dtype if settings.dtype != "float32" else None,
-        "--device": settings.device if settings.device != "cpu" else None,
-        "--weights": "random" if tokenizer.weights.source.startswith("random") else None,
-        "--study": study if study != LOCAL else None,
-    }
-    for option, value in optional.items():
-        words += [option, str(value)] if value is not None else []
-    return shlex.join(words)

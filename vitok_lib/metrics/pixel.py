@@ -39,9 +39,9 @@ def psnr(original: Tensor, reconstruction: Tensor) -> float:
 def ssim(original: Tensor, reconstruction: Tensor) -> float:
     """Structural similarity (Wang et al. 2004) of two uint8 ``[3, H, W]`` images.
 
-    Every pixel is the centre of a window, with the image reflected at its borders, as in torchmetrics 1.5 and
-    later (earlier versions left the borders out). The Gaussian is applied along each axis in turn, in float64,
-    over strips of rows with the halo they need: the value is the whole image's, the memory is a strip's.
+    Every pixel is the centre of a window, with the image reflected at its borders, as in torchmetrics 1.9
+    (before its change #2721 it left the borders out). The Gaussian is applied along each axis in turn, in
+    float64, over strips of rows with the halo they need: the value is the whole image's, the memory a strip's.
 
     Returns:
         The mean over windows and channels; NaN if a side has fewer than 11 pixels.

@@ -29,8 +29,8 @@ def results_root() -> Path:
 
 
 def slug(text: str) -> str:
-    """``text`` as a file name: letters, digits, dot, dash and underscore."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("_") or "_"
+    """``text`` as a file name: letters, digits, dot, dash and underscore, with no dot at its start."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "_"
 
 
 def record_path(study: str, benchmark: str, resolution: int, tokenizer: str, settings: str = "") -> Path:
@@ -95,7 +95,7 @@ def iterate(study: str | None = None) -> Iterator[tuple[Path, Record]]:
     """Every record with its path, study by study in the order in which they take precedence, then by path."""
     root = results_root()
     others = sorted(path.name for path in root.glob("*") if path.is_dir() and path.name not in STUDIES_IN_ORDER)
-    for name in [study] if study else [*STUDIES_IN_ORDER, *others]:
+    for name in [slug(study)] if study else [*STUDIES_IN_ORDER, *others]:
         for path in sorted((root / name).glob("*/*.json")):
             yield path, read_record(path)
 

@@ -1,4 +1,4 @@
-"""Every tokenizer known by name, as plain data, and the one way to load any of them.
+"""Every tokenizer known by name, as plain data.
 
 Listing and describing need no torch: a model of any size is described from its variant alone.
 """
@@ -8,17 +8,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from vitok_lib.errors import RequestError, unknown
-from vitok_lib.tokenizers.interface import Tokenizer, TokenizerSpec
+from vitok_lib.errors import unknown
+from vitok_lib.tokenizers.interface import TokenizerSpec
 from vitok_lib.tokenizers.vitok.variant import looks_like_variant, parse_variant
 
-if TYPE_CHECKING:
-    from vitok_lib.tokenizers.vitok.checkpoint import Part
-
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
-DTYPES = ("float32", "float64", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -102,61 +98,3 @@ def describe(name: str) -> TokenizerSpec:
         )
     stride, channels = (int(number) for number in entry.architecture.removeprefix("f").split("x"))
     return replace(spec, downsampling=stride, latent_channels=channels)
-
-
-def load_tokenizer(
-    name: str,
-    *,
-    weights: str | Path = "released",
-    revision: str | None = None,
-    part: Part = "both",
-    device: str = "cpu",
-    dtype: str = "float32",
-    window: int | None = None,
-    seed: int = 0,
-) -> Tokenizer:
-    """Load a tokenizer, ready to encode and decode.
-
-    Args:
-        name: a registry name, or a ViTok variant string such as ``"Td4-T/1x16x64"``.
-        weights: ``"released"`` (those that ship with this library, or the hub's), ``"random"``, or the path of
-            a weight file or of a folder with weight files.
-        revision: the hub revision (a commit) to take; None: the registry's.
-        part: of a ViTok, load only the ``"encoder"`` or only the ``"decoder"``.
-        device: where parameters and activations live.
-        dtype: of parameters and activations: float32, float64, bfloat16 or float16.
-        window: of a ViTok, the sliding-window radius in tokens; None: full attention.
-        seed: of random weights.
-
-    Raises:
-        RequestError: the request is wrong, or its weights cannot be read; the message says what to do.
-    """
-    entry, spec = find(name), describe(name)
-    if dtype not in DTYPES:
-        raise unknown("dtype", dtype, DTYPES)
-    if window is not None and window < 0:
-        raise RequestError(f"window (={window}) must be 0 or more tokens, or None for full attention")
-    if entry.family != "vitok" and (window is not None or part != "both"):
-        raise RequestError(f"tokenizer '{name}' is no ViTok: window and part do not apply to it")
-    _check_device(device)
-    if entry.family == "vitok":
-        from vitok_lib.tokenizers.vitok.checkpoint import load_vitok
-
-        return load_vitok(entry, spec, weights, revision, part, device, dtype, window, seed)
-    if entry.family == "kl":
-        from vitok_lib.tokenizers.autoencoders import load_autoencoder
-
-        return load_autoencoder(entry, spec, weights, device, dtype, seed)
-    from vitok_lib.tokenizers.pca import load_pca
-
-    return load_pca(entry, spec, weights, device, dtype)
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise RequestError(f"device '{device}' cannot be used here ({reason}); try device 'cpu'") from error
