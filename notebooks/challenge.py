@@ -17,6 +17,7 @@
 # %% tags=["parameters"]
 resolution: int = 384  # side of each image in pixels
 tokenizers: str = "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64,nano-kl-f8x16,nano-kl-f8x4"  # by commas
+pictures: int = 4  # how many of the tokenizers, from the first, are shown
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
 study: str = "local"  # folder of results that the records go to
@@ -35,7 +36,7 @@ images = vl.open_image_set("challenge")
 originals = {image: images.load(image, run.resolution) for image in images.names()}
 records = []
 reconstructions = {image: {} for image in originals}
-for name in (name.strip() for name in run.tokenizers.split(",")):
+for index, name in enumerate(name.strip() for name in run.tokenizers.split(",")):
     tokenizer = vl.load_tokenizer(name, device=run.device, dtype=run.dtype)
     record = vl.evaluate(
         tokenizer,
@@ -46,14 +47,14 @@ for name in (name.strip() for name in run.tokenizers.split(",")):
         parameters=vars(run),
     )
     records.append(record)
-    for image, pixels in originals.items():
+    for image, pixels in originals.items() if index < run.pictures else ():
         reconstructions[image][name] = vl.reconstruct_pixels(tokenizer, pixels)
 
 # %% [markdown]
 # ## Measured
 
 # %%
-from vitok_lib.report.notebook import crops_figure, psnr_by_image, quality_frame
+from vitok_lib.report.notebook import crops_figure, quality_frame, values_by_image
 
 quality_frame(records)
 
@@ -61,7 +62,7 @@ quality_frame(records)
 # ## PSNR of each image, dB
 
 # %%
-psnr_by_image(originals, reconstructions)
+values_by_image(records, "psnr", run.study)
 
 # %% [markdown]
 # ## What it looks like

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vitok_lib.records.schema import Record
+from vitok_lib.records.store import results_root
 
 Pixels = NDArray[np.uint8]
 CROP = 64  # pixels a side
@@ -33,13 +34,14 @@ def quality_frame(records: Sequence[Record]) -> pd.DataFrame:
     return frame if frame["detail"].any() else frame.drop(columns="detail")
 
 
-def psnr_by_image(originals: Mapping[str, Pixels], reconstructions: Mapping[str, Mapping[str, Pixels]]) -> pd.DataFrame:
-    """PSNR in dB of every reconstruction: a row a tokenizer, a column an image."""
-    table = {
-        image: {name: round(_psnr(pixels, made), 2) for name, made in reconstructions[image].items()}
-        for image, pixels in originals.items()
-    }
-    return pd.DataFrame(table)
+def values_by_image(records: Sequence[Record], quantity: str, study: str) -> pd.DataFrame:
+    """The values of single images as ``study`` keeps them: a row a tokenizer, a column an image."""
+    columns = {}
+    for record in records:
+        if record.samples is not None:
+            folder = results_root() / study / f"{record.benchmark}-{record.resolution}"
+            columns[record.tokenizer.name] = pd.read_parquet(folder / record.samples).set_index("image")[quantity]
+    return pd.DataFrame(columns).T.round(3)
 
 
 def crops_figure(title: str, original: Pixels, reconstructions: Mapping[str, Pixels]) -> Figure:

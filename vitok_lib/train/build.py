@@ -55,7 +55,7 @@ def _build_kl(
         up_block_types=("UpDecoderBlock2D",) * len(KL_WIDTHS),
         layers_per_block=1,
         latent_channels=int(recipe.architecture.partition("x")[2]),
-        norm_num_groups=8,
+        norm_num_groups=1,  # more groups of so few channels would normalise the colour away
         sample_size=128,
         scaling_factor=1.0,
     ).to(device)

@@ -1,0 +1,77 @@
+"""The command line: exit statuses, one-sentence errors, and answers within a second."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+VITOK = [sys.executable, "-c", "from vitok_lib.cli import main; main()"]
+
+
+def _vitok(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*VITOK, *words], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["eval", "nano-f16", "--images", "photos", "--resolution", "64"],
+            "unknown tokenizer 'nano-f16'; did you mean",
+        ),
+        (["eval", "pca-f16x64", "--images", "photo", "--resolution", "64"], "image set 'photo'; did you mean photos"),
+        (["eval", "pca-f16x64", "--images", "photos", "--resolution", "0"], "not 0"),
+        (["eval", "pca-f16x64", "--images", "/no/folder", "--resolution", "64"], "there is no folder '/no/folder'"),
+        (["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--metrics", "sism"], "did you mean ssim"),
+        (["eval", "Q/16x64", "--images", "photos", "--resolution", "64"], "side 'Q'"),
+        (["run", "div8q"], "unknown notebook 'div8q'; did you mean div8k"),
+        (["run", "div8k", "-p", "samples", "many"], "parameter 'samples' must be int, not 'many'"),
+        (["report", "--profile", "cpuu"], "unknown profile 'cpuu'; did you mean cpu"),
+    ],
+    ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_a_wrong_request_is_one_sentence_and_status_2(words: list[str], sentence: str) -> None:
+    done = _vitok(*words)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_eval_prints_json_and_ends_with_status_0() -> None:
+    done = _vitok("eval", "pca-f16x64", "--images", "photos", "--resolution", "32", "--json")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["tokenizer"], row["outcome"]) == ("pca-f16x64", "ok")
+
+
+def test_eval_ends_with_status_1_and_names_an_image_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    done = _vitok("eval", "pca-f16x64", "--images", str(tmp_path), "--resolution", "32")
+    assert done.returncode == 1
+    assert "empty.png" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("what", ["tokenizers", "images", "notebooks", "records"])
+def test_list_knows_every_kind(what: str) -> None:
+    done = _vitok("list", what, "--json")
+    assert done.returncode == 0, done.stderr
+    assert isinstance(json.loads(done.stdout), list)
+
+
+@pytest.mark.parametrize("code", ["import vitok_lib", "from vitok_lib.cli import main; main()"], ids=["import", "help"])
+def test_import_and_help_load_no_torch_and_answer_within_a_second(code: str) -> None:
+    program = f"import sys; sys.argv = ['vitok', '--help']\ntry:\n    {code.replace('; ', chr(10) + '    ')}\n"
+    program += "except SystemExit: pass\nassert 'torch' not in sys.modules"
+    seconds = []
+    for _ in range(3):
+        start = time.monotonic()
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+        seconds.append(time.monotonic() - start)
+    assert min(seconds) < 1
