@@ -15,8 +15,8 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from vitok_lib.images.sets import open_image_set
 from vitok_lib.metrics.pixel import from_uint8, psnr, ssim, to_uint8
 
-SIZES = [(11, 11), (11, 40), (64, 48), (53, 97), (256, 31), (257, 31), (600, 45), (31, 600)]
-"""Some higher than one strip of 256 rows, by exactly one row too."""
+SIZES = [(11, 11), (11, 40), (32, 45), (33, 45), (64, 48), (53, 97), (257, 31), (31, 600)]
+"""Some higher than one strip of 32 rows, by exactly one row too."""
 
 
 def _pair(height: int, width: int, noise: float = 12) -> tuple[Tensor, Tensor]:
