@@ -20,7 +20,7 @@ from vitok_lib.parameters import convert, find_source, notebook_sources, read_pa
 from vitok_lib.project import ROOT, in_clone
 from vitok_lib.records.store import atomic
 
-_QUIET = ["--log-level=40"]  # the kernel warns on every start that it listens on this machine
+_QUIET = ["--log-level=50"]  # at lower levels the kernel reports its own start and its own shutdown
 RUNS = ROOT / "book" / "runs"
 
 
