@@ -76,20 +76,24 @@ def eval_command(
     for name in tokenizers:
         find(name)
     records = []
-    for name in tokenizers:
-        tokenizer: Tokenizer = load_tokenizer(name, weights=weights, window=window, dtype=dtype, device=device)
-        with _ProgressBar(f"{name} on {image_set.name} at {resolution} px") as bar:
-            record = evaluate(
-                tokenizer,
-                images=image_set,
-                resolution=resolution,
-                samples=samples,
-                metrics=names,
-                study=study,
-                retry=retry,
-                progress=bar.update,
-            )
-        records.append(record)
+    try:
+        for name in tokenizers:
+            tokenizer: Tokenizer = load_tokenizer(name, weights=weights, window=window, dtype=dtype, device=device)
+            with _ProgressBar(f"{name} on {image_set.name} at {resolution} px") as bar:
+                record = evaluate(
+                    tokenizer,
+                    images=image_set,
+                    resolution=resolution,
+                    samples=samples,
+                    metrics=names,
+                    study=study,
+                    retry=retry,
+                    progress=bar.update,
+                )
+            records.append(record)
+    except KeyboardInterrupt:
+        typer.echo("vitok: interrupted; what was measured is kept, the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
     _print_rows([_as_row(record) for record in records], as_json)
     for record in records:
         if record.outcome.detail:
@@ -140,9 +144,6 @@ def main() -> NoReturn:
     except RequestError as error:
         typer.echo(f"vitok: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("vitok: interrupted; what was measured is kept, the same command goes on from here", err=True)
-        sys.exit(130)
     sys.exit(0)
 
 
