@@ -90,3 +90,13 @@ def test_a_hub_that_does_not_answer_is_one_sentence(monkeypatch: pytest.MonkeyPa
     with pytest.raises(RequestError, match="cannot fetch 'someone/gone' at revision 'main' from the hub") as caught:
         load_tokenizer("gone")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [("nano-f32x64", "released"), ("5B-f16x64", "random")],
+    ids=["shipped", "random"],
+)
+def test_a_revision_of_weights_that_the_hub_does_not_hold_is_refused(name: str, weights: str) -> None:
+    with pytest.raises(RequestError, match="applies to weights from the hub"):
+        load_tokenizer(name, weights=weights, revision="main")

@@ -49,6 +49,8 @@ def load_tokenizer(
         raise RequestError(f"window (={window}) must be 0 or more tokens, or None for full attention")
     if entry.family != "vitok" and (window is not None or part != "both"):
         raise RequestError(f"tokenizer '{name}' is no ViTok: window and part do not apply to it")
+    if revision is not None and (weights != "released" or entry.repository is None):
+        raise RequestError(f"revision (={revision}) applies to weights from the hub; '{name}' is not loaded from there")
     _check_device(device)
     if entry.family == "vitok":
         return load_vitok(entry, spec, weights, revision, part, device, dtype, window, seed)
