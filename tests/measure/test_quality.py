@@ -108,6 +108,13 @@ def test_other_weights_are_another_measurement(folder: Path) -> None:
     assert len([name for name in _files() if name.endswith(".json")]) == 2
 
 
+def test_a_metric_asked_for_later_does_not_lose_the_earlier_one(folder: Path) -> None:
+    first = evaluate(Darkening(), images=folder, resolution=64, metrics=["psnr"])
+    both = evaluate(Darkening(), images=folder, resolution=64, metrics=["ssim"])
+    assert both.value("psnr") == first.value("psnr")
+    assert both.value("ssim") is not None
+
+
 def test_a_subset_is_a_record_of_its_own(folder: Path) -> None:
     whole = evaluate(Darkening(), images=folder, resolution=64)
     part = evaluate(Darkening(), images=folder, resolution=64, samples=2)

@@ -89,6 +89,8 @@ def evaluate(
         done = recorded.outcome.status is OutcomeStatus.OK or not retry
         if done and request.is_answered_by(recorded):
             return recorded
+        # One file holds all metrics of a request: what it has already is measured along, not lost.
+        request = request.along_with(recorded)
     started = datetime.now(UTC)
     journal = Journal(path.with_suffix(".partial.jsonl"), request.key)
     outcome = _measure(request, journal, progress)

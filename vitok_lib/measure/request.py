@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from vitok_lib.images.sets import ImageSet, Manifest
-from vitok_lib.metrics.signature import Metric
+from vitok_lib.metrics.signature import METRICS, Metric
 from vitok_lib.records.schema import ImagesIdentity, OutcomeStatus, Record, Settings, TokenizerIdentity
 from vitok_lib.records.store import LOCAL, record_path
 from vitok_lib.tokenizers.interface import Tokenizer
@@ -57,10 +57,20 @@ class Request:
         models = (self.tokenizer_identity, self.images_identity, self.settings)
         return hashlib.sha256("\n".join(parts + [model.model_dump_json() for model in models]).encode()).hexdigest()
 
+    def along_with(self, record: Record) -> Request:
+        """This request with the metrics that ``record`` holds as well, if it is of the same work."""
+        held = [METRICS[value.quantity] for value in record.values if value.quantity in METRICS]
+        if not self._is_of_the_same_work(record):
+            return self
+        return replace(self, metrics=tuple(dict.fromkeys([*held, *self.metrics])))
+
+    def _is_of_the_same_work(self, record: Record) -> bool:
+        asked = (self.tokenizer_identity, self.images_identity, self.settings)
+        return (record.tokenizer, record.images, record.settings) == asked
+
     def is_answered_by(self, record: Record) -> bool:
         """Whether ``record`` is of this request, whichever way it ended."""
-        asked = (self.tokenizer_identity, self.images_identity, self.settings)
-        if (record.tokenizer, record.images, record.settings) != asked:
+        if not self._is_of_the_same_work(record):
             return False
         if record.outcome.status is not OutcomeStatus.OK:
             return True

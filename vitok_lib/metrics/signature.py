@@ -19,7 +19,6 @@ class Metric:
     title: str
     unit: str
     signature: str
-    higher_is_better: bool
     source: str
 
 
@@ -31,7 +30,6 @@ METRICS = {
             "PSNR",
             "dB",
             "psnr|rgb|u8|cap:100|per-image-mean|v1",
-            True,
             "10·log₁₀(255²/MSE) over all pixels and channels of an 8-bit image, then the mean over images; "
             "equal images count as 100 dB",
         ),
@@ -40,7 +38,6 @@ METRICS = {
             "SSIM",
             "",
             "ssim|rgb|u8|gauss:11,1.5|reflect|per-image-mean|v1",
-            True,
             "Wang, Bovik, Sheikh & Simoncelli 2004: Gaussian window 11×11, σ 1.5, K₁ 0.01, K₂ 0.03, "
             "borders reflected, mean over pixels and channels, as in torchmetrics",
         ),
