@@ -1,4 +1,4 @@
-"""The one exception that means "the request is wrong", and help in wording it."""
+"""The exceptions of this library: the request is wrong, or a tokenizer is not made for an image."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ class RequestError(ValueError):
 
     The command line prints the message alone and exits with status 2.
     """
+
+
+class UnsupportedError(RuntimeError):
+    """What a tokenizer cannot do with this image by its nature; recorded as the outcome ``unsupported``."""
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:

@@ -13,7 +13,19 @@ from typing import Any
 
 from vitok_lib.records.schema import Host, Provenance
 
-_PACKAGES = ("vitok-lib", "torch", "diffusers", "numpy", "pillow", "scikit-image", "scikit-learn")
+_PACKAGES = (
+    "vitok-lib",
+    "torch",
+    "diffusers",
+    "numpy",
+    "pillow",
+    "pillow-jxl-plugin",
+    "scikit-image",
+    "scikit-learn",
+    "torch-fidelity",
+    "torchmetrics",
+    "transformers",
+)
 _SOURCES = ("vitok_lib", "notebooks", "profiles")
 
 

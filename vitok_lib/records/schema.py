@@ -83,17 +83,25 @@ class TokenizerIdentity(_Strict):
 
 
 class ImagesIdentity(_Strict):
-    """Which images: ``count`` of them in the order of the manifest, ``rule`` by which they got their size."""
+    """Which images: ``count`` of them in the order of the manifest, ``rule`` by which they got their size.
+
+    ``subset_seed`` is the seed of the order that the first ``count`` were taken in; None: the set's own order.
+    """
 
     name: str
     description: str
     count: int | None = None
     manifest_sha256: str | None = None
     rule: str
+    subset_seed: int | None = None
 
 
 class Settings(_Strict):
-    """How a tokenizer was run; None where a setting does not apply or is not known."""
+    """How a tokenizer was run; None where a setting does not apply or is not known.
+
+    ``posterior`` is ``mode`` or ``sample`` (of a KL auto-encoder's latent); ``tiling`` and ``slicing`` are those
+    of diffusers: overlapping tiles of an image, one image of a batch at a time.
+    """
 
     device: str | None = None
     dtype: str | None = None
@@ -101,14 +109,39 @@ class Settings(_Strict):
     precision: str | None = None
     compile: str | None = None
     batch: int | None = None
+    tiling: bool | None = None
+    slicing: bool | None = None
+    posterior: str | None = None
+
+
+class OutOfMemory(_Strict):
+    """What did not fit and what did: ``requested_bytes`` of the allocation that failed, on ``device``, for
+    ``batch`` images of ``height`` × ``width`` pixels; ``fit_*`` describe the largest batch that went through before.
+    """
+
+    requested_bytes: int | None = None
+    device: str
+    batch: int
+    height: int
+    width: int
+    fit_batch: int | None = None
+    fit_height: int | None = None
+    fit_width: int | None = None
 
 
 class Outcome(_Strict):
-    """How the work ended; ``detail`` says in one sentence what happened when it is not ok."""
+    """How the work ended; ``detail`` says in one sentence what happened where there is something to say.
+
+    Of ``total`` images ``done`` have values and ``failed`` ended in an error of their own; None where not counted.
+    """
 
     status: OutcomeStatus = OutcomeStatus.OK
     detail: str | None = None
     kind: Kind = Kind.MEASURED
+    total: int | None = None
+    done: int | None = None
+    failed: int | None = None
+    memory: OutOfMemory | None = None
 
 
 class Host(_Strict):
@@ -149,7 +182,9 @@ class Source(_Strict):
 class Record(_Strict):
     """One outcome; a measured record has ``provenance``, a published one ``source``.
 
-    ``samples`` names the Parquet file with the per-image values beside the record.
+    ``samples`` names the Parquet file with the per-image values beside the record. ``smaller_n`` holds the
+    distances over the first n images for n below the record's own, since two distances compare at one n alone.
+    ``metrics`` holds the signature of every metric that was asked for, also where these images give it no value.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -160,6 +195,8 @@ class Record(_Strict):
     settings: Settings
     outcome: Outcome
     values: tuple[Value, ...] = ()
+    smaller_n: tuple[Value, ...] = ()
+    metrics: tuple[str, ...] = ()
     samples: str | None = None
     provenance: Provenance | None = None
     source: Source | None = None
@@ -169,7 +206,7 @@ class Record(_Strict):
         if (self.provenance is None) == (self.source is None):
             raise ValueError("a record has either a provenance (measured) or a source (published)")
         own = {Kind.MEASURED, Kind.DERIVED}
-        for value in self.values:
+        for value in (*self.values, *self.smaller_n):
             if (value.kind in own) != (self.source is None):
                 raise ValueError(f"value '{value.quantity}' of kind {value.kind} does not fit the record's origin")
         quantities = [value.quantity for value in self.values]
