@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
+import huggingface_hub
 import pytest
 import torch
 from huggingface_hub import constants
+from huggingface_hub.utils import filter_repo_objects
 from safetensors.torch import save_file
 
 from vitok_lib.errors import RequestError
@@ -90,6 +95,88 @@ def test_a_hub_that_does_not_answer_is_one_sentence(monkeypatch: pytest.MonkeyPa
     with pytest.raises(RequestError, match="cannot fetch 'someone/gone' at revision 'main' from the hub") as caught:
         load_tokenizer("gone")
     assert "\n" not in str(caught.value)
+
+
+class _Gate(BaseHTTPRequestHandler):
+    """Answers as the hub does where a licence was not accepted."""
+
+    def do_GET(self) -> None:
+        self.send_response(403)
+        self.send_header("X-Error-Code", "GatedRepo")
+        self.send_header("X-Error-Message", "Access to this model is restricted.")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A hub of this machine that asks for a licence before it gives anything."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Gate) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        yield
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.usefixtures("gate")
+@pytest.mark.parametrize("name", ["flux", "flux2", "gone"])
+def test_a_gated_repository_says_which_licence_to_accept(name: str) -> None:
+    repository = registry.REGISTRY[name].repository
+    with pytest.raises(RequestError) as caught:
+        load_tokenizer(name)
+    message = str(caught.value)
+    assert f"'{repository}' is gated on the hub" in message
+    assert f"accept the licence at https://huggingface.co/{repository} and set HF_TOKEN" in message
+    assert "\n" not in message
+
+
+def test_a_gated_repository_that_cannot_be_reached_names_the_licence_too() -> None:
+    with pytest.raises(
+        RequestError, match=r"accept the licence at https://huggingface\.co/black-forest-labs/FLUX\.1-dev"
+    ):
+        load_tokenizer("flux")
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix"), [("flux", "vae/"), ("diffusers:someone/sharded", "")], ids=["subfolder", "top-level"]
+)
+def test_nothing_is_fetched_but_the_auto_encoders_configuration_and_weights(
+    name: str, prefix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wanted = [
+        f"{prefix}config.json",
+        f"{prefix}diffusion_pytorch_model.safetensors",
+        f"{prefix}diffusion_pytorch_model.safetensors.index.json",
+        f"{prefix}diffusion_pytorch_model-00001-of-00002.safetensors",
+    ]
+    others = [
+        "README.md",
+        "ae.safetensors",
+        "transformer/config.json",
+        "transformer/diffusion_pytorch_model-00001-of-00003.safetensors",
+        f"{prefix}diffusion_pytorch_model.bin",
+        f"{prefix}diffusion_pytorch_model.fp16.safetensors",
+        f"{prefix}code.py",
+    ]
+    fetched: list[str] = []
+
+    def fetch(repository: str, revision: str, allow_patterns: list[str]) -> str:
+        fetched.extend(filter_repo_objects([*wanted, *others], allow_patterns=allow_patterns))
+        return str(tmp_path)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    with pytest.raises(RequestError, match=r"config\.json' cannot be read"):
+        load_tokenizer(name)
+    assert fetched == wanted
 
 
 @pytest.mark.parametrize(

@@ -1,105 +1,165 @@
-"""Convolutional auto-encoders through diffusers, the path of the Flux and SD families."""
+"""Convolutional auto-encoders through diffusers: the Flux, SD, Qwen and DC-AE families, and any other on the hub."""
 
 from __future__ import annotations
 
+import copy
 import json
-import warnings
+import re
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Settings, Weights
+from vitok_lib.tokenizers.adapters import Model, adapter_of, decode, encode
+from vitok_lib.tokenizers.architectures import CONFIG, configuration_of, empty_model, randomise, read_configuration
 from vitok_lib.tokenizers.files import locate, read_tensors, with_digests
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
-from vitok_lib.tokenizers.registry import SHIPPED, Entry
+from vitok_lib.tokenizers.registry import Entry
 from vitok_lib.tokenizers.shapes import check_images, pad_by_edge
 
-with warnings.catch_warnings():
-    # Importing diffusers inside a notebook complains that progress bars have no widget.
-    warnings.filterwarnings("ignore", message="IProgress not found")
-    from diffusers import AutoencoderKL
+WEIGHT_FILE = "diffusion_pytorch_model.safetensors"
+INDEX_FILE = f"{WEIGHT_FILE}.index.json"
+SHARDS = "diffusion_pytorch_model-?????-of-?????.safetensors"
+OLDER_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+"""What diffusers called the layers of an attention block when, among others, sd-vae-ft-mse was released."""
 
-CONFIG, WEIGHT_FILE = "config.json", "diffusion_pytorch_model.safetensors"
 
-
-class KLAutoencoder:
-    """A KL auto-encoder (Rombach et al. 2022) whose latent is the posterior's mode, never a sample.
+class Autoencoder:
+    """An auto-encoder whose latent is the posterior's mode, or with ``noise_seed`` a sample of it.
 
     Images are padded to a multiple of the stride by repeating their edge, and cut back after decoding.
     """
 
-    def __init__(self, spec: TokenizerSpec, weights: Weights, settings: Settings, model: AutoencoderKL) -> None:
+    def __init__(
+        self, spec: TokenizerSpec, weights: Weights, settings: Settings, model: Model, noise_seed: int | None = None
+    ) -> None:
         self.spec = spec
         self.weights = weights
         self.settings = settings
         self.model = model
-        self._scale: float = model.config["scaling_factor"]
-        self._shift: float = model.config["shift_factor"] or 0.0
+        self.noise_seed = noise_seed
+        self._stride = adapter_of(model).stride(model)
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Latent:
         check_images(images)
-        padded = pad_by_edge(images.to(self.model.device, self.model.dtype), self.spec.downsampling)
-        mode = self.model.encode(padded).latent_dist.mode()
-        values = (mode - self._shift) * self._scale
+        padded = pad_by_edge(images.to(self.model.device, self.model.dtype), self._stride)
+        values = encode(self.model, padded, self.noise_seed)
         return Latent(values.permute(0, 2, 3, 1), images.shape[2], images.shape[3])
 
     @torch.no_grad()
     def decode(self, latent: Latent) -> Tensor:
         values = latent.values.permute(0, 3, 1, 2).to(self.model.device, self.model.dtype)
-        images: Tensor = self.model.decode(values / self._scale + self._shift).sample
-        return images[:, :, : latent.height, : latent.width]
+        return decode(self.model, values)[:, :, : latent.height, : latent.width]
 
     def reconstruct(self, images: Tensor) -> Tensor:
         return self.decode(self.encode(images))
 
+    def tiled(self) -> Autoencoder:
+        """The same auto-encoder working in overlapping tiles, over the same tensors; this one stays as it is."""
+        model = copy.copy(self.model)
+        model.enable_tiling()
+        settings = self.settings.model_copy(update={"tiling": True})
+        return Autoencoder(self.spec, self.weights, settings, model, self.noise_seed)
+
 
 def load_autoencoder(
-    entry: Entry, spec: TokenizerSpec, weights: str | Path, device: str, dtype: str, seed: int
-) -> KLAutoencoder:
-    """Load an ``AutoencoderKL`` from a folder with ``config.json`` and one safetensors file."""
-    if weights == "random":
-        folder, identity = SHIPPED / entry.name, Weights(source=f"random:{seed}")
-    else:
-        folder, identity = locate(entry, weights, None, [CONFIG, WEIGHT_FILE])
-    config = _read_config(folder / CONFIG)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model: AutoencoderKL = AutoencoderKL.from_config(config)
+    entry: Entry,
+    spec: TokenizerSpec,
+    weights: str | Path,
+    *,
+    revision: str | None,
+    device: str,
+    dtype: str,
+    tiling: bool,
+    slicing: bool,
+    posterior: str,
+    seed: int,
+) -> Autoencoder:
+    """Load an auto-encoder from a folder in diffusers' layout, from the hub, or with random weights.
+
+    It is built on the meta device and given its tensors: no second copy in memory. The arguments are those of
+    :func:`vitok_lib.tokenizers.load.load_tokenizer`.
+    """
+    folder, identity = None, Weights(source=f"random:{seed}")
     if weights != "random":
-        file = folder / WEIGHT_FILE
-        if not file.is_file():
-            raise RequestError(f"'{folder}' has no {WEIGHT_FILE}; give the folder of a diffusers auto-encoder")
-        wanted = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
-        model.load_state_dict(read_tensors(file, wanted, device, getattr(torch, dtype)), strict=True, assign=True)
-        identity = with_digests(identity, [file], entry.sha256)
-    # Module.to, since diffusers' own warns of a list of exceptions even when that list is empty.
-    torch.nn.Module.to(model, device, getattr(torch, dtype)).eval().requires_grad_(False)
-    spec = _described_by(spec, model)
-    return KLAutoencoder(spec, identity, Settings(device=device, dtype=dtype), model)
+        folder, identity = locate(entry, weights, revision, [CONFIG, WEIGHT_FILE, INDEX_FILE, SHARDS])
+        folder = _with_subfolder(folder, entry)
+    model = empty_model(read_configuration(folder / CONFIG) if folder else configuration_of(entry), entry.name)
+    if posterior == "sample" and not adapter_of(model).posterior:
+        raise RequestError(f"tokenizer '{entry.name}' has no posterior to sample from; leave posterior at 'mode'")
+    if folder:
+        identity = with_digests(identity, _fill(model, folder, device, getattr(torch, dtype)), entry.sha256)
+    else:
+        randomise(model, device, getattr(torch, dtype), seed)
+    if tiling:
+        model.enable_tiling()
+    if slicing:
+        model.enable_slicing()
+    settings = Settings(
+        device=device,
+        dtype=dtype,
+        tiling=tiling or None,
+        slicing=slicing or None,
+        posterior="sample" if posterior == "sample" else None,
+    )
+    return Autoencoder(_described_by(spec, model), identity, settings, model, seed if posterior == "sample" else None)
 
 
-def _read_config(file: Path) -> dict[str, Any]:
+def _with_subfolder(folder: Path, entry: Entry) -> Path:
+    """A user's folder may be the whole repository or the auto-encoder's part of it."""
+    part = folder / (entry.subfolder or "")
+    return part if (part / CONFIG).is_file() else folder
+
+
+def _fill(model: Model, folder: Path, device: str, dtype: torch.dtype) -> list[Path]:
+    """Make the tensors of the folder's weight files the model's own; returns the files."""
+    wanted = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
+    parts = {folder / WEIGHT_FILE: wanted}
+    if not (folder / WEIGHT_FILE).is_file():
+        parts = _shards(folder, wanted)
+    tensors: dict[str, Tensor] = {}
+    for file, part in parts.items():
+        tensors |= read_tensors(file, part, device, dtype, _older_names(part))
+    model.load_state_dict(tensors, strict=True, assign=True)
+    model.requires_grad_(False)
+    return list(parts)
+
+
+def _shards(folder: Path, wanted: dict[str, tuple[int, ...]]) -> dict[Path, dict[str, tuple[int, ...]]]:
+    """What each weight file must hold where an index spreads the tensors over several."""
+    index = folder / INDEX_FILE
+    if not index.is_file():
+        raise RequestError(f"'{folder}' has no {WEIGHT_FILE}; give the folder of a diffusers auto-encoder")
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(config, dict):
-            raise ValueError("it is no JSON object")
-    except (OSError, ValueError) as error:
-        raise RequestError(f"'{file}' cannot be read as a diffusers configuration ({error})") from error
-    return config
+        places: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        parts: dict[Path, dict[str, tuple[int, ...]]] = {folder / name: {} for name in sorted(set(places.values()))}
+        for key, shape in wanted.items():
+            parts[folder / places[key]][key] = shape
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise RequestError(f"'{index}' is no index of this model's weights ({error!r}); fetch it again") from error
+    return parts
 
 
-def _described_by(spec: TokenizerSpec, model: AutoencoderKL) -> TokenizerSpec:
+def _older_names(keys: Iterable[str]) -> dict[str, str]:
+    older = {}
+    for key in keys:
+        if match := re.fullmatch(r"(.+\.attentions\.\d+)\.(to_q|to_k|to_v|to_out\.0)\.(weight|bias)", key):
+            block, layer, kind = match.groups()
+            older[f"{block}.{OLDER_ATTENTION[layer]}.{kind}"] = key
+    return older
+
+
+def _described_by(spec: TokenizerSpec, model: Model) -> TokenizerSpec:
     """The spec with stride, channels and parameters from the model itself."""
-    return TokenizerSpec(
-        name=spec.name,
-        family=spec.family,
-        downsampling=2 ** (len(model.config["block_out_channels"]) - 1),
-        latent_channels=model.config["latent_channels"],
-        source=spec.source,
+    adapter = adapter_of(model)
+    return replace(
+        spec,
+        downsampling=adapter.stride(model),
+        latent_channels=model.config[adapter.channels],
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        repository=spec.repository,
     )

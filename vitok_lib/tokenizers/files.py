@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vitok_lib.errors import RequestError
@@ -33,22 +35,32 @@ def locate(entry: Entry, weights: str | Path, revision: str | None, patterns: li
         return SHIPPED / entry.name, Weights(source="shipped")
     if entry.repository is None:
         raise RequestError(f"'{entry.name}' names no released weights; give weights 'random' or a file or folder")
-    return _download(entry.repository, revision or entry.revision, patterns)
+    if entry.subfolder:
+        patterns = [f"{entry.subfolder}/{pattern}" for pattern in patterns]
+    snapshot = _download(entry.repository, revision or entry.revision, patterns, entry.gated)
+    identity = Weights(source="released", repository=entry.repository, revision=snapshot.name)
+    return snapshot / (entry.subfolder or ""), identity
 
 
-def _download(repository: str, revision: str | None, patterns: list[str]) -> tuple[Path, Weights]:
+def _download(repository: str, revision: str | None, patterns: list[str], gated: bool) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
+    licence = f"accept the licence at https://huggingface.co/{repository}"
     try:
-        folder = Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
+    except GatedRepoError as error:
+        raise RequestError(
+            f"'{repository}' is gated on the hub: {licence} and set HF_TOKEN to an access token of the account "
+            "that did, or give weights as a folder, or 'random'"
+        ) from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise RequestError(
             f"cannot fetch '{repository}' at revision '{revision}' from the hub ({reason}); "
-            "check the network and the access token (HF_TOKEN), or give weights as a folder, or 'random'"
+            f"check the network and the access token (HF_TOKEN){f', {licence}' if gated else ''}, "
+            "or give weights as a folder, or 'random'"
         ) from error
-    return folder, Weights(source="released", repository=repository, revision=folder.name)
 
 
 def with_digests(weights: Weights, files: list[Path], expected: dict[str, str] | None) -> Weights:
@@ -66,11 +78,18 @@ def with_digests(weights: Weights, files: list[Path], expected: dict[str, str] |
     return weights.model_copy(update={"files": digests})
 
 
-def read_tensors(file: Path, wanted: dict[str, tuple[int, ...]], device: str, dtype: torch.dtype) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, on ``device`` in ``dtype``, converted one at a time.
+def read_tensors(
+    file: Path,
+    wanted: dict[str, tuple[int, ...]],
+    device: str,
+    dtype: torch.dtype,
+    older_names: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, on ``device``, converted one at a time: floats to ``dtype``, others kept.
 
     Args:
         wanted: the shape of each key that the file must hold.
+        older_names: the key in ``wanted`` for each key that the file may hold instead of it.
 
     Raises:
         RequestError: the file cannot be read, or its keys are missing, surplus or misshapen; they are named.
@@ -79,14 +98,19 @@ def read_tensors(file: Path, wanted: dict[str, tuple[int, ...]], device: str, dt
 
     try:
         with safe_open(file, framework="pt", device=device) as stored:
-            shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in stored.keys()}  # noqa: SIM118
+            names = {older_names.get(name, name): name for name in stored.keys()}  # noqa: SIM118
+            shapes = {key: tuple(stored.get_slice(name).get_shape()) for key, name in names.items()}
             _check_keys(file, shapes, wanted)
-            return {key: stored.get_tensor(key).to(dtype) for key in wanted}
+            return {key: _as_dtype(stored.get_tensor(names[key]), dtype) for key in wanted}
     except (SafetensorError, OSError) as error:
         size = file.stat().st_size if file.exists() else 0
         raise RequestError(
             f"weight file '{file}' ({size} bytes) cannot be read as safetensors ({error}); fetch it again"
         ) from error
+
+
+def _as_dtype(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
 def _check_keys(file: Path, shapes: dict[str, tuple[int, ...]], wanted: dict[str, tuple[int, ...]]) -> None:

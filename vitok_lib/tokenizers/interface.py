@@ -11,25 +11,31 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+LATENT_VALUE_BITS = 16
+
+
 @dataclass(frozen=True)
 class TokenizerSpec:
     """What is known of a tokenizer before its weights are loaded.
 
     ``downsampling`` in pixels a side of the latent grid; ``compression_ratio`` in pixel values for each latent
-    value; ``source`` says in a few words where the tokenizer comes from.
+    value; ``source`` says in a few words where the tokenizer comes from. Sizes are None where there is no grid of
+    latent values (a codec) or where only the weights tell them.
     """
 
     name: str
     family: str
-    downsampling: int
-    latent_channels: int
+    downsampling: int | None
+    latent_channels: int | None
     source: str
     parameters: int | None = None
     variant: str | None = None
     repository: str | None = None
 
     @property
-    def compression_ratio(self) -> float:
+    def compression_ratio(self) -> float | None:
+        if self.downsampling is None or self.latent_channels is None:
+            return None
         return 3 * self.downsampling**2 / self.latent_channels
 
     def identity(self, weights: Weights) -> TokenizerIdentity:
@@ -53,6 +59,11 @@ class Latent:
     values: Tensor
     height: int
     width: int
+
+    @property
+    def bits(self) -> tuple[int, ...]:
+        """Bits that the latent of each image takes: its values as 16-bit floats, with no entropy coding."""
+        return (self.values[0].numel() * LATENT_VALUE_BITS,) * len(self.values)
 
 
 @runtime_checkable

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.pca import load_pca
 from vitok_lib.tokenizers.registry import describe, find
-from vitok_lib.tokenizers.vitok.checkpoint import Part, load_vitok
+
+if TYPE_CHECKING:
+    from vitok_lib.tokenizers.vitok.checkpoint import Part
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
+POSTERIORS = ("mode", "sample")
+CONVOLUTIONAL = ("kl", "dc-ae", "diffusers")
 
 
 def load_tokenizer(
@@ -24,12 +28,15 @@ def load_tokenizer(
     device: str = "cpu",
     dtype: str = "float32",
     window: int | None = None,
+    tiling: bool = False,
+    slicing: bool = False,
+    posterior: str = "mode",
     seed: int = 0,
 ) -> Tokenizer:
     """Load a tokenizer, ready to encode and decode.
 
     Args:
-        name: a registry name, or a ViTok variant string such as ``"Td4-T/1x16x64"``.
+        name: whatever :mod:`vitok_lib.tokenizers.registry` understands.
         weights: ``"released"`` (those that ship with this library, or the hub's), ``"random"``, or the path of
             a weight file or of a folder with weight files.
         revision: the hub revision (a commit) to take; None: the registry's.
@@ -37,7 +44,9 @@ def load_tokenizer(
         device: where parameters and activations live.
         dtype: of parameters and activations: float32, float64, bfloat16 or float16.
         window: of a ViTok, the sliding-window radius in tokens; None: full attention.
-        seed: of random weights.
+        tiling, slicing: of a convolutional auto-encoder, work in overlapping tiles, or image by image.
+        posterior: of a KL auto-encoder, the latent's ``"mode"`` or a ``"sample"`` drawn with ``seed``.
+        seed: of random weights and of a sampled posterior.
 
     Raises:
         RequestError: the request is wrong, or its weights cannot be read; the message says what to do.
@@ -45,21 +54,50 @@ def load_tokenizer(
     entry, spec = find(name), describe(name)
     if dtype not in DTYPES:
         raise unknown("dtype", dtype, DTYPES)
+    if posterior not in POSTERIORS:
+        raise unknown("posterior", posterior, POSTERIORS)
     if window is not None and window < 0:
         raise RequestError(f"window (={window}) must be 0 or more tokens, or None for full attention")
     if entry.family != "vitok" and (window is not None or part != "both"):
         raise RequestError(f"tokenizer '{name}' is no ViTok: window and part do not apply to it")
+    if entry.family not in CONVOLUTIONAL and (tiling or slicing or posterior != "mode"):
+        raise RequestError(
+            f"tokenizer '{name}' is no convolutional auto-encoder: tiling, slicing and posterior do not apply to it"
+        )
     if revision is not None and (weights != "released" or entry.repository is None):
         raise RequestError(f"revision (={revision}) applies to weights from the hub; '{name}' is not loaded from there")
     _check_device(device)
+    # Each family is imported where it is loaded: diffusers takes seconds, and a codec needs none of the others.
     if entry.family == "vitok":
-        return load_vitok(entry, spec, weights, revision, part, device, dtype, window, seed)
-    if entry.family == "kl":
-        # diffusers takes seconds to import, and only this family needs it.
-        from vitok_lib.tokenizers.autoencoders import load_autoencoder
+        from vitok_lib.tokenizers.vitok.checkpoint import load_vitok
 
-        return load_autoencoder(entry, spec, weights, device, dtype, seed)
-    return load_pca(entry, spec, weights, device, dtype)
+        return load_vitok(entry, spec, weights, revision, part, device, dtype, window, seed)
+    if entry.family == "pca":
+        from vitok_lib.tokenizers.pca import load_pca
+
+        return load_pca(entry, spec, weights, device, dtype)
+    if entry.family == "codec":
+        from vitok_lib.tokenizers.codecs import load_codec
+
+        return load_codec(entry, spec, weights)
+    if entry.family == "plugin":
+        from vitok_lib.tokenizers.plugins import load_plugin
+
+        return load_plugin(name, weights=weights, device=device, dtype=dtype, seed=seed)
+    from vitok_lib.tokenizers.autoencoders import load_autoencoder
+
+    return load_autoencoder(
+        entry,
+        spec,
+        weights,
+        revision=revision,
+        device=device,
+        dtype=dtype,
+        tiling=tiling,
+        slicing=slicing,
+        posterior=posterior,
+        seed=seed,
+    )
 
 
 def _check_device(device: str) -> None:

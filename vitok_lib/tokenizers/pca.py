@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,12 +32,13 @@ class PCA:
         self.settings = settings
         self._mean = mean  # [3p²]
         self._components = components  # [c, 3p²], orthonormal rows
+        self._patch = math.isqrt(components.shape[1] // 3)
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Latent:
         check_images(images)
-        padded = pad_by_edge(images.to(self._mean), self.spec.downsampling)
-        tokens, rows, columns = patchify(padded, self.spec.downsampling)
+        padded = pad_by_edge(images.to(self._mean), self._patch)
+        tokens, rows, columns = patchify(padded, self._patch)
         values = (tokens - self._mean) @ self._components.T
         return Latent(values.unflatten(1, (rows, columns)), images.shape[2], images.shape[3])
 
@@ -44,7 +46,7 @@ class PCA:
     def decode(self, latent: Latent) -> Tensor:
         rows, columns = latent.values.shape[1:3]
         tokens = latent.values.to(self._mean).flatten(1, 2) @ self._components + self._mean
-        images = unpatchify(tokens, rows, columns, self.spec.downsampling)
+        images = unpatchify(tokens, rows, columns, self._patch)
         return images[:, :, : latent.height, : latent.width]
 
     def reconstruct(self, images: Tensor) -> Tensor:
@@ -57,6 +59,8 @@ def load_pca(entry: Entry, spec: TokenizerSpec, weights: str | Path, device: str
         raise RequestError(f"tokenizer '{entry.name}' is a closed form: random weights do not apply to it")
     path, identity = locate(entry, weights, None, ["pca.safetensors"])
     file = path / "pca.safetensors" if path.is_dir() else path
+    assert spec.downsampling is not None
+    assert spec.latent_channels is not None
     values = 3 * spec.downsampling**2
     wanted = {"mean": (values,), "components": (spec.latent_channels, values)}
     tensors = read_tensors(file, wanted, device, getattr(torch, dtype))

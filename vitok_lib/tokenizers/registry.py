@@ -1,6 +1,15 @@
 """Every tokenizer known by name, as plain data.
 
-Listing and describing need no torch: a model of any size is described from its variant alone.
+Listing and describing need no torch: a model of any size is described from its variant alone. Beside the names of
+the registry these are understood, and ``find`` makes an entry of each:
+
+=============================  ======================================================================
+``Td4-T/1x16x64``              a ViTok variant
+``diffusers:REPO[/SUBFOLDER]`` any auto-encoder in diffusers' layout on the hub
+``jpeg:q=75``, ``jxl:bpp=1``   a codec at a quality or at a target of bits per pixel
+``module:factory``             a tokenizer that a Python function makes
+a plug-in's name               an entry point of the group ``vitok_lib.tokenizers``
+=============================  ======================================================================
 """
 
 from __future__ import annotations
@@ -10,28 +19,35 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from vitok_lib.errors import unknown
+from vitok_lib.errors import RequestError, unknown
+from vitok_lib.tokenizers import plugins
+from vitok_lib.tokenizers.codec_names import CODECS, is_codec, parse_codec
 from vitok_lib.tokenizers.interface import TokenizerSpec
 from vitok_lib.tokenizers.vitok.variant import looks_like_variant, parse_variant
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
+DIFFUSERS = "diffusers:"
+Family = Literal["vitok", "kl", "dc-ae", "diffusers", "pca", "codec", "plugin"]
 
 
 @dataclass(frozen=True)
 class Entry:
     """One line of the registry.
 
-    ``architecture`` is a ViTok variant, or ``f<stride>x<channels>``; ``repository`` and ``revision`` say where
-    released weights are; ``sha256`` holds the digest of each weight file that ships with this library.
+    ``architecture`` is a ViTok variant, or ``f<stride>x<channels>``, or empty where only the weights or the plug-in
+    tell it; ``repository``, ``subfolder`` and ``revision`` say where released weights are, ``gated`` that the hub
+    asks for a token there; ``sha256`` holds the digest of each weight file that ships with this library.
     """
 
     name: str
-    family: Literal["vitok", "kl", "pca"]
+    family: Family
     architecture: str
     source: str
     repository: str | None = None
     revision: str | None = None
     sha256: dict[str, str] | None = None
+    subfolder: str | None = None
+    gated: bool = False
 
 
 def _released(size: str, sides: str, patch: int, channels: int) -> Entry:
@@ -40,7 +56,7 @@ def _released(size: str, sides: str, patch: int, channels: int) -> Entry:
     return Entry(name, "vitok", f"{sides}/1x{patch}x{channels}", "released ViTok-v2", repository, "main")
 
 
-def _shipped(name: str, family: Literal["vitok", "kl", "pca"], architecture: str) -> Entry:
+def _shipped(name: str, family: Family, architecture: str) -> Entry:
     source = "closed form, this project" if family == "pca" else "trained by this project"
     return Entry(name, family, architecture, source, sha256=_shipped_digests(name))
 
@@ -52,12 +68,43 @@ def _shipped_digests(name: str) -> dict[str, str]:
     return digests
 
 
+PINNED = {
+    "black-forest-labs/FLUX.1-dev": "3de623fc3c33e44ffbe2bad470d0f45bccf2eb21",
+    "black-forest-labs/FLUX.2-dev": "26afe3a78bb242c0a8bb181dcc8937bb16e5c66c",
+    "stabilityai/sd-vae-ft-mse": "31f26fdeee1355a5c34592e401dd41e45d25a493",
+    "madebyollin/sdxl-vae-fp16-fix": "207b116dae70ace3637169f1ddd2434b91b3a8cd",
+    "Qwen/Qwen-Image": "75e0b4be04f60ec59a75f475837eced720f823b6",
+}
+"""The commit of a repository on the hub, where it is known; of any other the branch ``main`` is taken."""
+
+
+def _autoencoder(
+    name: str,
+    family: Family,
+    architecture: str,
+    source: str,
+    repository: str,
+    subfolder: str | None = None,
+    gated: bool = False,
+) -> Entry:
+    revision = PINNED.get(repository, "main")
+    return Entry(name, family, architecture, source, repository, revision, subfolder=subfolder, gated=gated)
+
+
 REGISTRY = {
     entry.name: entry
     for entry in (
         *(_released("350M", "Ld4-Ld24", 16, channels) for channels in (16, 32, 64)),
         *(_released("5B", "Td4-T", 16, channels) for channels in (16, 32, 64)),
         *(_released("5B", "Td4-T", 32, channels) for channels in (64, 128, 256)),
+        _autoencoder("flux", "kl", "f8x16", "FLUX.1", "black-forest-labs/FLUX.1-dev", "vae", gated=True),
+        _autoencoder("flux2", "kl", "f8x32", "FLUX.2", "black-forest-labs/FLUX.2-dev", "vae", gated=True),
+        _autoencoder("sd", "kl", "f8x4", "Stable Diffusion, ft-MSE", "stabilityai/sd-vae-ft-mse"),
+        _autoencoder("sdxl", "kl", "f8x4", "SDXL, fp16 fix", "madebyollin/sdxl-vae-fp16-fix"),
+        _autoencoder("qwen", "kl", "f8x16", "Qwen-Image", "Qwen/Qwen-Image", "vae"),
+        _autoencoder("qwen-repa-e", "kl", "f8x16", "Qwen-Image, REPA-E fine-tune", "REPA-E/e2e-qwenimage-vae"),
+        _autoencoder("dc-ae-f32", "dc-ae", "f32x32", "DC-AE", "mit-han-lab/dc-ae-f32c32-in-1.0-diffusers"),
+        _autoencoder("dc-ae-f64", "dc-ae", "f64x128", "DC-AE", "mit-han-lab/dc-ae-f64c128-in-1.0-diffusers"),
         _shipped("nano-f16x64", "vitok", "w192_d2_h3-w192_d4_h3/1x16x64"),
         _shipped("nano-f16x32", "vitok", "w192_d2_h3-w192_d4_h3/1x16x32"),
         _shipped("nano-f32x128", "vitok", "w192_d1_h3-w192_d4_h3/1x32x128"),
@@ -65,28 +112,45 @@ REGISTRY = {
         _shipped("nano-kl-f8x16", "kl", "f8x16"),
         _shipped("nano-kl-f8x4", "kl", "f8x4"),
         _shipped("pca-f16x64", "pca", "f16x64"),
+        *(Entry(name, "codec", "", codec.source) for name, codec in CODECS.items()),
     )
 }
 
 
 def find(name: str) -> Entry:
-    """The registry's entry of ``name``; a ViTok variant string makes an entry of its own.
+    """The registry's entry of ``name``, or one made for what the module's docstring lists.
 
     Raises:
-        RequestError: the name is in no registry (the nearest known ones are named) or the variant is wrong.
+        RequestError: the name is none of these (the nearest known ones are named), or it cannot be read.
     """
     if name in REGISTRY:
         return REGISTRY[name]
+    if name.startswith(DIFFUSERS):
+        return _hub_entry(name)
+    if is_codec(name):
+        return Entry(name, "codec", "", parse_codec(name).codec.source)
     if looks_like_variant(name):
         parse_variant(name)
         return Entry(name, "vitok", name, "ViTok variant string")
-    raise unknown("tokenizer", name, REGISTRY)
+    if plugins.is_plugin(name):
+        return Entry(name, "plugin", "", "plug-in")
+    raise unknown("tokenizer", name, [*REGISTRY, *plugins.names()])
+
+
+def _hub_entry(name: str) -> Entry:
+    owner, _, rest = name.removeprefix(DIFFUSERS).partition("/")
+    repository, _, subfolder = rest.partition("/")
+    if not owner or not repository:
+        raise RequestError(f"tokenizer '{name}' must read diffusers:OWNER/REPOSITORY or diffusers:OWNER/REPOSITORY/SUB")
+    return Entry(
+        name, "diffusers", "", "diffusers, from the hub", f"{owner}/{repository}", "main", subfolder=subfolder or None
+    )
 
 
 def describe(name: str) -> TokenizerSpec:
     """What is known of a tokenizer without loading it: sizes, channels, parameters, compression ratio."""
     entry = find(name)
-    spec = TokenizerSpec(entry.name, entry.family, 0, 0, entry.source, repository=entry.repository)
+    spec = TokenizerSpec(entry.name, entry.family, None, None, entry.source, repository=entry.repository)
     if entry.family == "vitok":
         variant = parse_variant(entry.architecture)
         return replace(
@@ -96,5 +160,7 @@ def describe(name: str) -> TokenizerSpec:
             parameters=variant.parameters,
             variant=variant.text,
         )
+    if not entry.architecture:
+        return spec
     stride, channels = (int(number) for number in entry.architecture.removeprefix("f").split("x"))
     return replace(spec, downsampling=stride, latent_channels=channels)

@@ -6,11 +6,14 @@ c latent channels. Module names are the released checkpoints' state-dict keys.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitok_lib.tokenizers.vitok.attention import attention
+from vitok_lib.tokenizers.vitok.chunks import assemble, in_chunks, rows_at_once
 from vitok_lib.tokenizers.vitok.variant import IMAGE_CHANNELS, Side, Variant
 
 EPSILON = 1e-6
@@ -53,22 +56,20 @@ def rope_table(rows: int, columns: int, head_dim: int, like: Tensor) -> Tensor:
     dtype = torch.promote_types(like.dtype, torch.float32)
     exponents = torch.arange(head_dim // 4, device=like.device, dtype=torch.float64) * (-4 / head_dim)
     frequencies = ROPE_THETA**exponents  # [head_dim/4]
-    row_angles = torch.arange(rows, device=like.device)[:, None] * frequencies  # [rows, head_dim/4]
-    column_angles = torch.arange(columns, device=like.device)[:, None] * frequencies
-    angles = torch.cat(
-        [
-            row_angles[:, None].expand(rows, columns, -1),
-            column_angles[None].expand(rows, columns, -1),
-        ],
-        dim=-1,
-    ).reshape(rows * columns, head_dim // 2)
-    return torch.stack([angles.cos(), angles.sin()]).to(dtype)
+
+    def turns(count: int) -> Tensor:
+        angles = torch.arange(count, device=like.device)[:, None] * frequencies
+        return torch.stack([angles.cos(), angles.sin()]).to(dtype)  # [2, count, head_dim/4]
+
+    by_row, by_column = turns(rows)[:, :, None], turns(columns)[:, None]
+    grid = (2, rows, columns, head_dim // 4)
+    return torch.cat([by_row.expand(grid), by_column.expand(grid)], dim=-1).flatten(1, 2)
 
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
-    """Turn consecutive pairs (2j, 2j+1) of ``x`` ``[B, h, N, d]`` by the angles of :func:`rope_table`."""
-    cos, sin = table[0], table[1]
-    pairs = x.to(table.dtype).unflatten(-1, (-1, 2))  # [B, h, N, d/2, 2]
+    """Turn consecutive pairs (2j, 2j+1) of ``x`` ``[B, N, h, d]`` by the angles of :func:`rope_table`."""
+    cos, sin = table[:, :, None]  # each [N, 1, d/2]
+    pairs = x.to(table.dtype).unflatten(-1, (-1, 2))  # [B, N, h, d/2, 2]
     even, odd = pairs[..., 0], pairs[..., 1]
     turned = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
     return turned.flatten(-2).to(x.dtype)
@@ -96,12 +97,19 @@ class Attention(nn.Module):
         self.norm_k = RMSNorm(side.head_dim)
 
     def forward(self, x: Tensor, rope: Tensor, window: int | None) -> Tensor:
-        qkv = self.qkv_proj(x).unflatten(-1, (3, self.heads, -1))  # [B, N, 3, h, d]
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each [B, h, N, d]
-        query, key = rotate(self.norm_q(query), rope), rotate(self.norm_k(key), rope)
-        seen = attention(query, key, value, window)
-        out: Tensor = self.out_proj(seen.transpose(1, 2).flatten(-2))  # [B, N, C]
-        return out
+        qkv = in_chunks(self.qkv_proj, x).unflatten(-1, (3, self.heads, -1))  # [B, N, 3, h, d]
+        query, key, value = qkv.unbind(2)  # each [B, N, h, d]
+        query = self._positioned(query, self.norm_q, rope)
+        key = self._positioned(key, self.norm_k, rope)
+        del qkv
+        query, key, value = query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+        seen = attention(query, key, value, window)  # [B, h, N, d]
+        del query, key, value
+        return in_chunks(self.out_proj, seen.transpose(1, 2).flatten(-2))  # [B, N, C]
+
+    def _positioned(self, part: Tensor, norm: RMSNorm, rope: Tensor) -> Tensor:
+        """Queries or keys normalised and rotated; of a large image, in the place of what is not needed again."""
+        return in_chunks(lambda part, rope: rotate(norm(part), rope), part, rope, out=part)
 
 
 class SwiGLU(nn.Module):
@@ -138,9 +146,9 @@ class Block(nn.Module):
         self.layer_scale = LayerScale(side.width)
 
     def forward(self, x: Tensor, rope: Tensor, window: int | None) -> Tensor:
-        h = self.norm1(x)
-        out: Tensor = x + self.layer_scale(self.attn(h, rope, window) + self.ffn(h))
-        return out
+        h = in_chunks(self.norm1, x)
+        seen = self.attn(h, rope, window)
+        return in_chunks(lambda x, h, seen: x + self.layer_scale(seen + self.ffn(h)), x, h, seen)
 
 
 class Encoder(nn.Module):
@@ -156,13 +164,19 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor, window: int | None = None) -> Tensor:
         """``[B, 3, H, W]`` in [-1, 1] to the latent ``[B, rows, columns, c]``, normalised over c."""
-        tokens, rows, columns = patchify(images, self.variant.patch)
-        x = self.patch_embed(tokens)
+        rows, columns = (-(-size // self.variant.patch) for size in images.shape[2:])
+        x = assemble(self._embedded(images, columns), dim=1, size=rows * columns)
         rope = rope_table(rows, columns, self.variant.encoder.head_dim, like=x)
         for block in self.encoder_blocks:
             x = block(x, rope, window)
         code = F.layer_norm(self.to_code(x), (self.variant.channels,), eps=EPSILON)
         return code.reshape(-1, rows, columns, self.variant.channels)
+
+    def _embedded(self, images: Tensor, columns: int) -> Iterator[Tensor]:
+        """The tokens after the first matrix, strip by strip of whole rows."""
+        height = self.variant.patch * rows_at_once(columns, len(images))
+        for top in range(0, images.shape[2], height):
+            yield self.patch_embed(patchify(images[:, :, top : top + height], self.variant.patch)[0])
 
 
 class Decoder(nn.Module):
@@ -183,4 +197,10 @@ class Decoder(nn.Module):
         rope = rope_table(rows, columns, self.variant.decoder.head_dim, like=x)
         for block in self.decoder_blocks:
             x = block(x, rope, window)
-        return unpatchify(self.to_pixels(x), rows, columns, self.variant.patch)
+        return assemble(self._pixels(x, columns), dim=2, size=rows * self.variant.patch)
+
+    def _pixels(self, x: Tensor, columns: int) -> Iterator[Tensor]:
+        """The image, strip by strip of whole rows of tokens."""
+        for tokens in x.split(columns * rows_at_once(columns, len(x)), dim=1):
+            rows = tokens.shape[1] // columns
+            yield unpatchify(self.to_pixels(tokens), rows, columns, self.variant.patch)

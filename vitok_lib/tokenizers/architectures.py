@@ -1,0 +1,111 @@
+"""Diffusers' auto-encoders from their configurations alone: on the meta device, or with random weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+
+from vitok_lib.errors import RequestError
+from vitok_lib.tokenizers.adapters import ADAPTERS, Model
+from vitok_lib.tokenizers.registry import SHIPPED, Entry
+
+CONFIG = "config.json"
+CONFIGS = Path(__file__).with_name("configs")
+"""The published configuration of each auto-encoder of the registry."""
+
+
+def build_on_meta(entry: Entry) -> nn.Module:
+    """The auto-encoder of ``entry`` on the meta device: every shape, no memory, nothing fetched.
+
+    :func:`vitok_lib.tokenizers.adapters.encode` and ``decode`` take it with meta tensors as they take a loaded one.
+
+    Raises:
+        RequestError: its configuration is neither in this library nor in the hub cache, or cannot be used.
+    """
+    model: nn.Module = empty_model(configuration_of(entry), entry.name)
+    return model
+
+
+def configuration_of(entry: Entry) -> dict[str, Any]:
+    """The configuration that ships with this library, or else the one in the hub cache; nothing is fetched."""
+    for file in (SHIPPED / entry.name / CONFIG, CONFIGS / f"{entry.name}.json"):
+        if file.is_file():
+            return read_configuration(file)
+    from huggingface_hub import try_to_load_from_cache
+
+    assert entry.repository is not None
+    path = f"{entry.subfolder}/{CONFIG}" if entry.subfolder else CONFIG
+    try:
+        cached = try_to_load_from_cache(entry.repository, path, revision=entry.revision)
+    except ValueError as error:
+        raise RequestError(f"'{entry.name}' names no place on the hub ({error})") from error
+    if not isinstance(cached, str):
+        raise RequestError(
+            f"the configuration of '{entry.name}' is not in the hub cache; "
+            f"fetch it with 'hf download {entry.repository} {path}'"
+        )
+    return read_configuration(Path(cached))
+
+
+def read_configuration(file: Path) -> dict[str, Any]:
+    """A ``config.json`` of diffusers.
+
+    Raises:
+        RequestError: there is none, or it is no JSON object.
+    """
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError("it is no JSON object")
+    except (OSError, ValueError) as error:
+        raise RequestError(f"'{file}' cannot be read as a diffusers configuration ({error})") from error
+    return config
+
+
+def empty_model(config: dict[str, Any], name: str) -> Model:
+    """The model of a configuration on the meta device, ready to take weights; ``name`` is for messages.
+
+    Raises:
+        RequestError: this library has no adapter for its class, diffusers cannot build it, or it takes no RGB.
+    """
+    class_name = config.get("_class_name")
+    if class_name not in ADAPTERS:
+        raise RequestError(
+            f"'{name}' is of the diffusers class '{class_name}', which is not supported; "
+            f"supported are {', '.join(ADAPTERS)}"
+        )
+    adapter = ADAPTERS[class_name]
+    try:
+        with torch.device("meta"):
+            model: Model = adapter.model_class.from_config(config)
+    except Exception as error:  # whatever a wrong value makes a constructor raise
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise RequestError(f"diffusers cannot build '{name}' from its configuration ({reason[0]})") from error
+    channels = model.config[adapter.image_channels]
+    if channels != 3:
+        raise RequestError(f"'{name}' takes images of {channels} channels; only those of 3 can be measured")
+    return model.eval().requires_grad_(False)
+
+
+def randomise(model: Model, device: str, dtype: torch.dtype, seed: int) -> None:
+    """Fill an empty model in place, drawn on ``device`` from ``seed``.
+
+    Kernels and matrices get variance 1/fan-in, norms 1 and biases 0, batch statistics those of white noise, so that
+    activations keep their size through any depth.
+    """
+    # Module's own methods, since diffusers' warn of a list of exceptions even when that list is empty.
+    nn.Module.to(model, dtype)
+    nn.Module.to_empty(model, device=device)
+    generator = torch.Generator(device).manual_seed(seed)
+    zeros = ("bias", "running_mean", "num_batches_tracked")
+    for module in model.modules():
+        for name, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+            if name == "weight" and isinstance(module, (nn.Linear, _ConvNd)):
+                tensor.normal_(0, tensor[0].numel() ** -0.5, generator=generator)
+            else:
+                tensor.fill_(0 if name in zeros else 1)
