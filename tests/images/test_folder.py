@@ -133,15 +133,41 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     assert open_folder(folder).names() == ("a.png",)
 
 
-def test_names_that_are_not_text_have_a_manifest(tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_is_escaped(tmp_path: Path) -> None:
     folder = tmp_path / "odd"
     folder.mkdir()
-    odd = Path(os.fsdecode(os.fsencode(folder) + b"/\xff\n.png"))
+    odd = Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9\n.png"))
     try:
         _image(tmp_path / "a.png").rename(odd)
     except OSError:
         pytest.skip("this file system takes no such name")
-    assert len(open_folder(folder).manifest(64).sha256) == 64
+    images = open_folder(folder)
+    (name,) = images.names()
+    assert name == r"caf\xe9\n.png"
+    name.encode()  # it can be printed and written
+    assert images.load(name, 4).shape == (3, 4, 3)
+    odd.write_bytes(b"no image")
+    with pytest.raises(ImageError, match=r"cannot read image 'caf.xe9.n\.png'") as caught:
+        images.load(name, 4)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_two_names_that_read_alike_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    try:
+        _image(tmp_path / "a.png").rename(Path(os.fsdecode(os.fsencode(folder) + b"/\xe9.png")))
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    _image(folder / r"\xe9.png")
+    with pytest.raises(RequestError, match=r"two files of folder .* rename one"):
+        open_folder(folder)
+
+
+def test_letters_of_any_language_are_left_as_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / "f"
+    _image(folder / "été 写真.png")
+    assert open_folder(folder).names() == ("été 写真.png",)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from vitok_lib.images.prepare import ImageError, prepare, read
+from vitok_lib.images.content import FileContent
+from vitok_lib.images.pillow import MAX_PIXELS, reading
+from vitok_lib.images.prepare import CENTRE_CROP, ImageError, prepare, read
 
 _ORIENTATION_TAG = 0x0112
 _RNG = np.random.default_rng(0)
@@ -90,6 +94,14 @@ def test_16_bit_grey_is_scaled_and_not_clipped(format: str) -> None:
     assert prepared.shape == (2, 4, 3)
 
 
+def test_of_16_bit_colour_the_high_byte_is_kept(tmp_path: Path) -> None:
+    values = np.array([[[0, 255, 256], [32768, 65279, 65535]]], np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    _write_png(tmp_path / "deep.png", struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0), rows)
+    prepared = read(FileContent(tmp_path / "deep.png"), 64, "deep.png")
+    np.testing.assert_array_equal(prepared, values >> 8)
+
+
 @pytest.mark.parametrize("value", [-1, 65536])
 def test_integers_beyond_16_bits_are_refused(value: int) -> None:
     with pytest.raises(ImageError, match="no known range"):
@@ -132,6 +144,34 @@ def test_the_capped_size_for_random_sizes() -> None:
         assert abs(columns - width * scale) <= max(0.5, 1 - width * scale)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (20000, 10), (10, 20000), (640, 427), (3, 5000)])
+@pytest.mark.parametrize("resolution", [1, 56])
+def test_a_centre_crop_is_square_and_of_the_resolution(size: tuple[int, int], resolution: int) -> None:
+    prepared = prepare(Image.new("RGB", size, (9, 8, 7)), resolution, CENTRE_CROP)
+    assert prepared.shape == (resolution, resolution, 3)
+    assert (prepared == (9, 8, 7)).all()
+
+
+@pytest.mark.parametrize(("size", "resolution"), [((90, 30), 10), ((24, 36), 12), ((40, 20), 40)])
+def test_a_centre_crop_is_the_resized_images_middle(size: tuple[int, int], resolution: int) -> None:
+    """Resizing all of it and cutting out the middle is the same where the sizes divide."""
+    width, height = size
+    image = Image.fromarray(_RNG.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    short = min(size)
+    whole = image.resize((width * resolution // short, height * resolution // short), Image.Resampling.LANCZOS)
+    left, top = (whole.width - resolution) // 2, (whole.height - resolution) // 2
+    expected = np.asarray(whole.crop((left, top, left + resolution, top + resolution)))
+    difference = np.abs(prepare(image, resolution, CENTRE_CROP).astype(int) - expected)
+    assert difference.max() <= 1, difference.max()  # weights are rounded at another place of the filter
+
+
+def test_a_centre_crop_of_a_square_of_the_resolution_is_the_image() -> None:
+    square = _RNG.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(prepare(Image.fromarray(square), 12, CENTRE_CROP), square)
+    wide = np.concatenate([square[:, :3] * 0, square, square[:, :3] * 0], axis=1)
+    np.testing.assert_array_equal(prepare(Image.fromarray(wide), 12, CENTRE_CROP), square)
+
+
 def test_an_image_that_fits_is_left_alone() -> None:
     np.testing.assert_array_equal(prepare(Image.fromarray(_PIXELS), 7), _PIXELS)
 
@@ -152,7 +192,7 @@ def test_a_truncated_file_is_named(tmp_path: Path, suffix: str) -> None:
     Image.fromarray(_noise()).save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ImageError, match=f"half.{suffix}"):
-        read(path, 64)
+        read(FileContent(path), 64, path.name)
 
 
 @pytest.mark.parametrize(
@@ -163,33 +203,72 @@ def test_a_file_that_is_no_image_is_named(tmp_path: Path, content: bytes, reason
     path = tmp_path / "half.png"
     path.write_bytes(content)
     with pytest.raises(ImageError, match=f"cannot read image 'holiday/half.png': .*{reason}"):
-        read(path, 64, "holiday/half.png")
+        read(FileContent(path), 64, "holiday/half.png")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"gone\.png': No such file"):
-        read(tmp_path / "gone.png", 64)
+        read(FileContent(tmp_path / "gone.png"), 64, "gone.png")
+
+
+def _write_png(path: Path, header: bytes, rows: bytes) -> None:
+    data = [b"IHDR" + header, b"IDAT" + zlib.compress(rows), b"IEND"]
+    chunks = [struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in data]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
 
 def _empty_png(path: Path, width: int, height: int) -> None:
     """A PNG whose header promises pixels that do not follow."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    data = b"IDAT" + zlib.compress(b"")
-    chunks = [
-        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in (header, data)
-    ]
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    _write_png(path, struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), b"")
 
 
 def test_the_largest_size_passes_the_guard_against_bombs(tmp_path: Path) -> None:
     _empty_png(tmp_path / "large.png", 16384, 16384)
     with pytest.raises(ImageError, match=r"large\.png': .*truncated"):  # it got as far as the missing pixels
-        read(tmp_path / "large.png", 64)
+        read(FileContent(tmp_path / "large.png"), 64, "large.png")
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("height", [16385, 65535])
 def test_a_larger_image_is_refused(tmp_path: Path, height: int) -> None:
     _empty_png(tmp_path / "bomb.png", 16384, height)
     with pytest.raises(ImageError, match=r"bomb\.png': .*(16384 × 16384|exceeds limit)"):
-        read(tmp_path / "bomb.png", 64)
+        read(FileContent(tmp_path / "bomb.png"), 64, "bomb.png")
+
+
+def test_reading_leaves_pillows_limit_and_the_filters_of_warnings_as_they_were(tmp_path: Path) -> None:
+    limit, filters = Image.MAX_IMAGE_PIXELS, list(warnings.filters)
+    assert limit is not None
+    assert limit < MAX_PIXELS
+    Image.fromarray(_PIXELS).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no image")
+
+    def read_both(_: int) -> None:
+        read(FileContent(tmp_path / "a.png"), 64, "a.png")
+        with pytest.raises(ImageError):
+            read(FileContent(tmp_path / "b.png"), 64, "b.png")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(read_both, range(100)))
+    assert limit == Image.MAX_IMAGE_PIXELS
+    assert list(warnings.filters) == filters
+    with reading():
+        assert Image.MAX_IMAGE_PIXELS == MAX_PIXELS
+
+
+def test_a_warning_about_damaged_metadata_is_neither_an_error_nor_noise(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a description that is kept apart"
+    exif[_ORIENTATION_TAG] = 1
+    stream = io.BytesIO()
+    Image.fromarray(_PIXELS).save(stream, "png", exif=exif)
+    data = stream.getvalue()
+    position = data.index(b"eXIf")
+    chunk = data[position : position + 4 + struct.unpack(">I", data[position - 4 : position])[0]]
+    entry = chunk.index(struct.pack(">HH", 0x010E, 2))
+    damaged = chunk[: entry + 4] + struct.pack(">I", 0x7FFFFFFF) + chunk[entry + 8 :]
+    checked = damaged + struct.pack(">I", zlib.crc32(damaged))
+    path = tmp_path / "odd.png"
+    path.write_bytes(data.replace(chunk + struct.pack(">I", zlib.crc32(chunk)), checked))
+    with pytest.warns(UserWarning, match="larger than file"), Image.open(path) as image:
+        image.getexif()
+    np.testing.assert_array_equal(read(FileContent(path), 64, "odd.png"), _PIXELS)

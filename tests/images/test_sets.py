@@ -14,20 +14,33 @@ from PIL import Image
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images import challenge, leaves, photographs
-from vitok_lib.images.prepare import MAX_RESOLUTION
-from vitok_lib.images.sets import IMAGE_SETS, check_resolution, open_image_set
+from vitok_lib.images.pillow import MAX_RESOLUTION
+from vitok_lib.images.sets import IMAGE_SET_FACTS, IMAGE_SETS, check_resolution, open_image_set
+
+HERE = ("photos", "leaves", "challenge")
+"""The sets whose images are on every machine."""
 
 
-@pytest.mark.parametrize("name", IMAGE_SETS)
+@pytest.mark.parametrize("name", HERE)
 def test_a_set_is_named_as_in_the_registry_and_described_in_one_sentence(name: str) -> None:
     images = open_image_set(name)
     assert images.name == name
     assert images.description.endswith(".")
     assert images.rule
     assert len(set(images.names())) == len(images.names()) > 0
+    facts = IMAGE_SET_FACTS[name]
+    assert (facts.benchmark, facts.description, facts.count) == (name, images.description, len(images.names()))
 
 
-@pytest.mark.parametrize("name", IMAGE_SETS)
+def test_every_set_is_described_without_its_images() -> None:
+    assert set(IMAGE_SET_FACTS) == set(IMAGE_SETS)
+    for name, facts in IMAGE_SET_FACTS.items():
+        assert facts.name == name
+        assert facts.description.endswith(".")
+        assert facts.count > 0
+
+
+@pytest.mark.parametrize("name", HERE)
 def test_two_manifests_are_equal_and_in_order(name: str) -> None:
     first, second = (open_image_set(name).manifest(32, 5) for _ in range(2))
     assert first == second
@@ -110,6 +123,23 @@ def test_an_unknown_image_names_the_nearest(name: str) -> None:
         images.load(images.names()[1] + "x", 32)
 
 
+def test_another_rule_is_another_benchmark(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 4)).save(tmp_path / "a.png")
+    usual, capped, cropped = (open_image_set(tmp_path, rule=rule) for rule in (None, "cap", "centre-crop"))
+    assert usual == capped
+    assert cropped.name == f"{usual.name}-centre-crop"
+    assert cropped.rule != usual.rule
+    assert cropped.load("a.png", 16).shape == (16, 16, 3)
+    assert open_image_set("photos", rule="centre-crop").name == "photos-centre-crop"
+
+
+def test_a_rule_that_is_unknown_or_does_not_apply_is_refused() -> None:
+    with pytest.raises(RequestError, match="unknown size rule 'center-crop'; did you mean centre-crop"):
+        open_image_set("photos", rule="center-crop")
+    with pytest.raises(RequestError, match="'leaves' are rendered at the resolution: size rule 'cap' does not apply"):
+        open_image_set("leaves", rule="cap")
+
+
 @pytest.mark.parametrize("value", [1, 384, MAX_RESOLUTION])
 def test_resolutions_that_pass(value: int) -> None:
     check_resolution(value)
@@ -126,13 +156,15 @@ def test_resolutions_that_are_refused_by_value(value: object) -> None:
 
 
 @pytest.mark.parametrize("resolution", [0, -1])
-@pytest.mark.parametrize("name", IMAGE_SETS)
+@pytest.mark.parametrize("name", HERE)
 def test_no_set_loads_at_a_resolution_below_one(name: str, resolution: int) -> None:
     images = open_image_set(name)
     with pytest.raises(RequestError, match=f"not {resolution}"):
         images.load(images.names()[0], resolution)
 
 
-def test_image_sets_need_no_torch() -> None:
-    code = "import sys, vitok_lib.images.sets; sys.exit('torch' in sys.modules)"
+def test_image_sets_need_nothing_heavy() -> None:
+    code = (
+        "import sys, vitok_lib.images.sets; sys.exit(bool({'torch', 'huggingface_hub', 'pyarrow'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,81 +1,54 @@
-"""Images that are files: any folder of a user's, and the base of the set of photographs."""
+"""A folder of images: which files, under which names."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vitok_lib.errors import RequestError, unknown
-from vitok_lib.images import prepare
-from vitok_lib.images.manifest import Manifest, file_entry, first
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif"})
-
-
-@dataclass(frozen=True)
-class FileSet:
-    """An image set of files: ``files`` maps each image's name to its path, in order."""
-
-    name: str
-    description: str
-    files: Mapping[str, Path]
-    rule: str = prepare.RULE
-
-    def names(self) -> tuple[str, ...]:
-        """The images in order."""
-        return tuple(self.files)
-
-    def manifest(self, resolution: int, samples: int | None = None) -> Manifest:
-        """Sizes and sha256 of the first ``samples`` files; the same at every ``resolution``."""
-        prepare.check_resolution(resolution)
-        return Manifest(tuple(file_entry(name, self.files[name]) for name in first(self.names(), samples)))
-
-    def load(self, name: str, resolution: int) -> NDArray[np.uint8]:
-        """Image ``name`` prepared at ``resolution``: ``[H, W, 3]``; raises ImageError if it cannot be read."""
-        if name not in self.files:
-            raise unknown(f"image of {self.name}", name, self.files)
-        prepare.check_resolution(resolution)
-        return prepare.read(self.files[name], resolution, name)
+from vitok_lib.errors import RequestError
+from vitok_lib.images.content import SUFFIXES, Content, FileContent, is_image_name, readable
+from vitok_lib.images.file_set import FileSet, count_of, named_by_content
 
 
 def open_folder(path: Path) -> FileSet:
     """All images below ``path``, by suffix, in the order of their relative POSIX paths, which are their names.
 
-    Hidden files and folders are left out and links to folders are not followed. The set's name ends with the
-    first 8 digits of its manifest, so that a changed folder is another benchmark. Raises RequestError if the
-    path is missing, is no folder, or holds no image.
+    Hidden files and folders are left out and links to folders are not followed. In a name, what is no printable
+    text is escaped. The set's name ends with the first 8 digits of its manifest, so that a changed folder is another
+    benchmark. Raises RequestError if the path is missing, is no folder, or holds no image.
     """
+    label = readable(str(path))
     if not os.path.exists(path):  # unlike Path.exists, False where a parent may not be entered
-        raise RequestError(f"there is no folder '{path}'")
+        raise RequestError(f"there is no folder '{label}'")
     if not path.is_dir():
-        raise RequestError(f"'{path}' is a file; an image set is a folder of images")
-    files = _image_files(path)
+        raise RequestError(f"'{label}' is a file; an image set is a folder of images, or a .zip, .tar, .tar.gz or .tgz")
+    files: dict[str, Content] = {}
+    for name, file in sorted((readable(name), file) for name, file in files_below(path) if is_image_name(name)):
+        if name in files:
+            raise RequestError(f"two files of folder '{label}' have names that read '{name}'; rename one")
+        files[name] = FileContent(file)
     if not files:
-        suffixes = " ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        raise RequestError(f"folder '{path}' holds no image (looked for {suffixes})")
-    title = path.resolve().name
-    manifest = Manifest(tuple(file_entry(name, file) for name, file in files.items()))
-    stem = re.sub(r"[^\w.-]+", "-", title).strip("-.") or "folder"
-    images = "image" if len(files) == 1 else "images"
-    return FileSet(f"{stem}-{manifest.sha256[:8]}", f"The folder '{title}' of {len(files)} {images}.", files)
+        raise RequestError(f"folder '{label}' holds no image ({looked_for()})")
+    title = readable(path.resolve().name)
+    return named_by_content(title or "folder", f"The folder '{title}' of {count_of(files)}.", files)
 
 
-def _image_files(root: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+def looked_for() -> str:
+    """The end of an error about images that are not there."""
+    return "looked for " + " ".join(sorted(suffix[1:] for suffix in SUFFIXES))
+
+
+def files_below(root: Path) -> Iterator[tuple[str, Path]]:
+    """Relative POSIX path and path of every file below ``root`` that is not in a hidden folder."""
 
     def refuse(error: OSError) -> None:
-        raise RequestError(f"cannot list folder '{error.filename}': {error.strerror}") from error
+        place = readable(str(error.filename))
+        raise RequestError(f"cannot list folder '{place}': {error.strerror}") from error
 
     for folder, subfolders, files in os.walk(root, onerror=refuse):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         for file in files:
             path = Path(folder, file)
-            if not file.startswith(".") and path.suffix.lower() in SUFFIXES and path.is_file():
-                found[path.relative_to(root).as_posix()] = path
-    return dict(sorted(found.items()))
+            if path.is_file():
+                yield path.relative_to(root).as_posix(), path

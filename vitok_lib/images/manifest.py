@@ -9,8 +9,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TypeVar
 
 from vitok_lib.errors import RequestError
@@ -53,21 +51,3 @@ def first(items: Sequence[Item], samples: int | None) -> tuple[Item, ...]:
     if samples is not None and samples < 1:
         raise RequestError(f"samples must be at least 1, not {samples}")
     return tuple(items[:samples])
-
-
-def file_entry(name: str, path: Path) -> ManifestEntry:
-    """The entry of the file at ``path``; one process reads an unchanged file once.
-
-    Raises RequestError if the file cannot be read: without its bytes nothing can say what was measured.
-    """
-    try:
-        status = path.stat()
-        return ManifestEntry(name, status.st_size, _file_sha256(path, status.st_size, status.st_mtime_ns))
-    except OSError as error:
-        raise RequestError(f"cannot read image '{path}': {error.strerror or error}") from error
-
-
-@lru_cache(maxsize=100_000)
-def _file_sha256(path: Path, size: int, modified_ns: int) -> str:  # size and time tell a change
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

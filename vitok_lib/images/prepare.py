@@ -1,31 +1,47 @@
-"""How a file becomes the pixels that every tokenizer sees: 8-bit RGB, upright, opaque, of a capped size.
+"""How a file becomes the pixels that every tokenizer sees: 8-bit RGB, upright, opaque, sized by a rule.
 
-The rule is the published one: the longest side is capped by Lanczos and nothing is ever enlarged. Only the
-first frame of a file is read. Embedded colour profiles are not applied.
+Only the first frame of a file is read. Embedded colour profiles are not applied. What is odd is treated so:
+
+- The EXIF orientation is applied, then dropped.
+- Alpha, and a transparent colour of a palette, is laid on white.
+- Grey is repeated over the channels; a palette is looked up; CMYK is converted by Pillow's formula.
+- 16-bit grey is scaled, v / 257, rounded, and never clipped; of 16-bit colour Pillow's decoders keep the high byte of
+  each value.
+- Pixels without a known range (floating point, or 32-bit integers beyond 16 bits) are refused.
+- A file that is empty, truncated, damaged, no image, or larger than 16384 × 16384 pixels is refused.
+- Any other size is taken: 1 × 1, and 20000 × 10, of which no side gets below one pixel.
+
+What is refused is one image's :class:`ImageError`, and the others go on.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from vitok_lib.errors import RequestError
+from vitok_lib.images.content import Content
+from vitok_lib.images.pillow import MAX_PIXELS, MAX_RESOLUTION, reading
 
-RULE = "longest side capped by Lanczos, never enlarged"
-MAX_RESOLUTION = 16384
-MAX_PIXELS = MAX_RESOLUTION * MAX_RESOLUTION
-
-# Pillow refuses images above twice this number as decompression bombs; its own default is below the sizes
-# that this project measures. Larger files are refused here, by name, before they are decoded.
-if Image.MAX_IMAGE_PIXELS is not None:
-    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, MAX_PIXELS)
+VERSION = 1
+"""Of the preparation, in the keys of the cache of prepared images: to be raised by any change that moves a pixel."""
 
 
 class ImageError(ValueError):
     """One image cannot be used; from :func:`read` the message names the file and says why in one sentence."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an image gets its size: ``sentence`` is what a record keeps, ``resize`` takes an image and a resolution."""
+
+    name: str
+    sentence: str
+    resize: Callable[[Image.Image, int], Image.Image]
 
 
 def check_resolution(value: int) -> None:
@@ -36,39 +52,60 @@ def check_resolution(value: int) -> None:
         raise RequestError(f"resolution must be between 1 and {MAX_RESOLUTION} pixels, not {value}")
 
 
-def prepare(image: Image.Image, resolution: int) -> NDArray[np.uint8]:
-    """``image`` as ``[H, W, 3]`` in 0…255 with max(H, W) = min(``resolution``, its longest side).
+def cap(image: Image.Image, resolution: int) -> Image.Image:
+    """``image`` with max(H, W) = min(``resolution``, its longest side): the published rule for DIV8K."""
+    longest = max(image.size)
+    if longest <= resolution:
+        return image
+    width, height = (max(1, round(side * resolution / longest)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
 
-    - The EXIF orientation is applied, then dropped.
-    - Alpha, and a transparent colour of a palette, is laid on white.
-    - Grey is repeated over the channels; a palette is looked up; CMYK is converted by Pillow's formula.
-    - 16-bit grey is scaled, v / 257, rounded, and never clipped; of 16-bit colour Pillow's decoders keep the
-      high byte of each value.
 
-    Raises ImageError for pixels without a known range (floating point, or 32-bit integers beyond 16 bits).
+def centre_crop(image: Image.Image, resolution: int) -> Image.Image:
+    """The middle of ``image``, ``resolution`` × ``resolution``, its shorter side resized to that.
+
+    An image whose shorter side is below ``resolution`` is enlarged, so that every image of a set has one size: most
+    of COCO is 480 pixels high and is measured at 512. Sources of published figures say "centre crop" and no more.
     """
-    upright = ImageOps.exif_transpose(image)
-    return np.array(_cap(_to_rgb(upright), resolution), dtype=np.uint8)
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    # One resampling of the middle alone; the rest of a 20000 × 10 image would take gigabytes at 512.
+    box = (left, top, left + side, top + side)
+    return image.resize((resolution, resolution), Image.Resampling.LANCZOS, box=box)
 
 
-def read(path: Path, resolution: int, name: str | None = None) -> NDArray[np.uint8]:
-    """The file at ``path`` prepared at ``resolution``: ``[H, W, 3]`` in 0…255.
+CAP = Rule("cap", "longest side capped by Lanczos, never enlarged", cap)
+CENTRE_CROP = Rule(
+    "centre-crop", "shorter side resized by Lanczos, enlarged where it is smaller, centre square", centre_crop
+)
+RULES: Mapping[str, Rule] = {rule.name: rule for rule in (CAP, CENTRE_CROP)}
 
-    Raises ImageError, with ``name`` (by default the path) and the reason, for a file that is missing, empty,
-    truncated, no image, or larger than 16384 × 16384 pixels.
+
+def prepare(image: Image.Image, resolution: int, rule: Rule = CAP) -> NDArray[np.uint8]:
+    """``image`` as ``[H, W, 3]`` in 0…255, upright and opaque, sized by ``rule``; ``image`` itself is left alone.
+
+    Raises ImageError for pixels without a known range.
     """
-    label = name or str(path)
+    return np.array(rule.resize(_to_rgb(_upright(image)), resolution), dtype=np.uint8)
+
+
+def read(content: Content, resolution: int, name: str, rule: Rule = CAP) -> NDArray[np.uint8]:
+    """The image in ``content`` prepared at ``resolution``: ``[H, W, 3]`` in 0…255.
+
+    Raises ImageError, with ``name`` and the reason in one line, for whatever cannot be read.
+    """
     try:
-        if path.stat().st_size == 0:
+        if content.digest().size == 0:
             raise ImageError("the file is empty")
-        with Image.open(path) as image:
+        with reading(), content.open() as stream, Image.open(stream) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ImageError(f"{image.width} × {image.height} pixels are more than 16384 × 16384")
-            return prepare(image, resolution)
+            return prepare(image, resolution, rule)
     except MemoryError:
         raise
     except Exception as error:  # Decoders raise anything on damaged data: SyntaxError, struct.error, KeyError …
-        raise ImageError(f"cannot read image '{label}': {_reason(error)}") from error
+        raise ImageError(f"cannot read image '{name}': {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
@@ -76,7 +113,14 @@ def _reason(error: Exception) -> str:
         return "it is damaged or in no known image format"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error) or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()
+    # Pillow's function would copy an image that is upright already: 268 MB at 8192 × 8192.
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return ImageOps.exif_transpose(image) if turned else image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -85,7 +129,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ImageError("floating-point pixels have no known range")
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     layer = image.convert("RGBA")
     white = Image.new("RGBA", layer.size, "white")
     return Image.alpha_composite(white, layer).convert("RGB")
@@ -96,11 +140,3 @@ def _scale_16_bits(image: Image.Image) -> Image.Image:
     if values.min() < 0 or values.max() > 65535:
         raise ImageError("32-bit pixels beyond the range of 16 bits have no known range")
     return Image.fromarray(((values + 128) // 257).astype(np.uint8))
-
-
-def _cap(image: Image.Image, resolution: int) -> Image.Image:
-    longest = max(image.size)
-    if longest <= resolution:
-        return image
-    width, height = (max(1, round(side * resolution / longest)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS)

@@ -1,33 +1,44 @@
-"""Image sets: named, ordered images with a manifest, opened by name or from any folder.
+"""Image sets: named, ordered images with a manifest, opened by name, from a folder, an archive or the hub.
 
 A set says which images, in which order, and how each gets its size; every tokenizer sees the same ones.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitok_lib.errors import unknown
-from vitok_lib.images import challenge, leaves, photographs
-from vitok_lib.images.folder import FileSet, open_folder
-from vitok_lib.images.manifest import Manifest, ManifestEntry, first
-from vitok_lib.images.prepare import ImageError, check_resolution
+from vitok_lib.errors import RequestError, unknown
+from vitok_lib.images import challenge, hub, leaves, photographs, plugins
+from vitok_lib.images.archive import is_archive_name, open_archive
+from vitok_lib.images.content import FileContent
+from vitok_lib.images.drawn import DrawnSet
+from vitok_lib.images.facts import IMAGE_SET_FACTS, LEAVES_COUNT, ImageSetFacts
+from vitok_lib.images.file_set import FileSet
+from vitok_lib.images.folder import open_folder
+from vitok_lib.images.manifest import Manifest, ManifestEntry
+from vitok_lib.images.prepare import RULES, ImageError, check_resolution
+from vitok_lib.images.remote import REMOTES, open_remote
+from vitok_lib.images.subset import check_seed
 
-__all__ = ["IMAGE_SETS", "ImageError", "ImageSet", "Manifest", "ManifestEntry", "check_resolution", "open_image_set"]
-
-LEAVES_COUNT = 64
-_RENDERED_RULE = "rendered at the resolution"
-_MEMOISED_SIDE = 1024  # 3 MiB an image; larger renders are not kept
-_MEMOISED_IMAGES = 72  # all leaves and challenge images at one resolution
+__all__ = [
+    "IMAGE_SETS",
+    "IMAGE_SET_FACTS",
+    "ImageError",
+    "ImageSet",
+    "ImageSetFacts",
+    "Manifest",
+    "ManifestEntry",
+    "check_resolution",
+    "open_image_set",
+]
 
 
 class ImageSet(Protocol):
@@ -45,6 +56,10 @@ class ImageSet(Protocol):
     def rule(self) -> str:
         """How an image gets its size."""
 
+    @property
+    def subset_seed(self) -> int | None:
+        """The seed of the order of the images; None: the set's own order."""
+
     def names(self) -> tuple[str, ...]:
         """The images in order."""
 
@@ -55,87 +70,82 @@ class ImageSet(Protocol):
         """Image ``name`` at ``resolution``: ``[H, W, 3]`` in 0…255; ImageError if it cannot be read."""
 
 
-Draw = Callable[[str, int], NDArray[np.uint8]]
-
-
-@dataclass(frozen=True)
-class DrawnSet:
-    """An image set that the project draws itself, at any resolution; ``draw`` takes a name and a size."""
-
-    name: str
-    description: str
-    images: tuple[str, ...]
-    draw: Draw
-    rule: str = _RENDERED_RULE
-
-    def names(self) -> tuple[str, ...]:
-        """The images in order."""
-        return self.images
-
-    def manifest(self, resolution: int, samples: int | None = None) -> Manifest:
-        """Sizes and sha256 of the pixels, ``[resolution, resolution, 3]``, of the first ``samples`` images."""
-        check_resolution(resolution)
-        size = resolution * resolution * 3
-        names = first(self.images, samples)
-        return Manifest(tuple(ManifestEntry(name, size, _sha256(self.draw, name, resolution)) for name in names))
-
-    def load(self, name: str, resolution: int) -> NDArray[np.uint8]:
-        """Image ``name`` drawn at ``resolution``: ``[resolution, resolution, 3]``, the caller's own copy."""
-        if name not in self.images:
-            raise unknown(f"image of {self.name}", name, self.images)
-        check_resolution(resolution)
-        return _drawn(self.draw, name, resolution).copy()
-
-
-def _drawn(draw: Draw, name: str, resolution: int) -> NDArray[np.uint8]:
-    return _memoised(draw, name, resolution) if resolution <= _MEMOISED_SIDE else draw(name, resolution)
-
-
-@lru_cache(maxsize=_MEMOISED_IMAGES)
-def _memoised(draw: Draw, name: str, resolution: int) -> NDArray[np.uint8]:
-    return draw(name, resolution)
-
-
-@lru_cache(maxsize=4096)
-def _sha256(draw: Draw, name: str, resolution: int) -> str:
-    return hashlib.sha256(_drawn(draw, name, resolution).tobytes()).hexdigest()
+def _photos() -> FileSet:
+    facts = IMAGE_SET_FACTS["photos"]
+    files = {photograph.name: FileContent(photograph.file()) for photograph in photographs.held_out()}
+    return FileSet(facts.benchmark, facts.description, files)
 
 
 def _draw_leaves(name: str, resolution: int) -> NDArray[np.uint8]:
     return leaves.render(int(name.removeprefix("leaf-")), resolution)
 
 
-def _photos() -> FileSet:
-    files = {photograph.name: photograph.file() for photograph in photographs.held_out()}
-    description = (
-        f"{len(files)} photographs that scikit-image and scikit-learn ship, held out from this project's training."
-    )
-    return FileSet("photos", description, files)
-
-
 def _leaves() -> DrawnSet:
+    facts = IMAGE_SET_FACTS["leaves"]
     names = tuple(f"leaf-{seed:02d}" for seed in range(LEAVES_COUNT))
-    description = f"{LEAVES_COUNT} dead-leaves scenes with 1/f texture, the same scenes at every resolution."
-    return DrawnSet("leaves", description, names, _draw_leaves)
+    return DrawnSet(facts.benchmark, facts.description, names, _draw_leaves, (Path(leaves.__file__),))
 
 
 def _challenge() -> DrawnSet:
-    description = "Five drawn images, each hard in its own way: " + ", ".join(challenge.SCENES) + "."
-    return DrawnSet("challenge", description, tuple(challenge.SCENES), challenge.render)
+    facts = IMAGE_SET_FACTS["challenge"]
+    sources = tuple(sorted(Path(challenge.__file__).parent.glob("*.py")))
+    return DrawnSet(facts.benchmark, facts.description, tuple(challenge.SCENES), challenge.render, sources)
 
 
-IMAGE_SETS: Mapping[str, Callable[[], ImageSet]] = {"photos": _photos, "leaves": _leaves, "challenge": _challenge}
+IMAGE_SETS: Mapping[str, Callable[[], ImageSet]] = {
+    "photos": _photos,
+    "leaves": _leaves,
+    "challenge": _challenge,
+    **{name: partial(open_remote, name) for name in REMOTES},
+}
 
 
-def open_image_set(text: str | Path) -> ImageSet:
-    """The set of that name, or the images of the folder at that path.
+def open_image_set(text: str | Path, *, rule: str | None = None, subset_seed: int | None = None) -> ImageSet:
+    """The set of that name, of the hub (``hub:OWNER/NAME``), or of the folder or archive at that path.
 
-    A name wins over a folder of the same name; ``./photos`` is the folder. Raises RequestError, with the nearest
-    names, for what is neither.
+    A name wins over a folder of the same name; ``./photos`` is the folder.
+
+    Args:
+        rule: how images get their size, ``cap`` or ``centre-crop``; None: as is usual for the set.
+        subset_seed: a seeded order, in which the first n images are among the first m > n; None: the set's own.
+
+    Raises:
+        RequestError: there is no such set, with the nearest names, or its images are not to be had, or the rule does
+            not apply to it.
     """
-    if isinstance(text, str) and text in IMAGE_SETS:
-        return IMAGE_SETS[text]()
+    check_seed(subset_seed)
+    if rule is not None and rule not in RULES:
+        raise unknown("size rule", rule, RULES)
+    found = _open(text)
+    if isinstance(found, FileSet):
+        found = found if rule is None else found.sized_by(RULES[rule])
+        return replace(found, subset_seed=subset_seed, opened_as=_named(text))
+    if rule is not None:
+        raise RequestError(
+            f"images of '{found.name}' are {found.rule}: size rule '{rule}' does not apply; leave it out"
+        )
+    if subset_seed is None:
+        return found
+    if not isinstance(found, DrawnSet):
+        raise RequestError(f"image set '{found.name}' keeps its own order; leave out the subset seed (={subset_seed})")
+    return replace(found, subset_seed=subset_seed)
+
+
+def _named(text: str | Path) -> str:
+    """How a command on any machine names the set: a path of this one says nothing elsewhere, its last part does."""
+    return str(text) if text in IMAGE_SETS or str(text).startswith(hub.PREFIX) else Path(text).resolve().name
+
+
+def _open(text: str | Path) -> ImageSet:
+    if isinstance(text, str):
+        if text in IMAGE_SETS:
+            return IMAGE_SETS[text]()
+        if text.startswith(hub.PREFIX):
+            return hub.open_hub(text)
+        if text in plugins.names():
+            third_party: ImageSet = plugins.open_plugin(text)
+            return third_party
     path = Path(os.path.expanduser(text))  # Path.expanduser raises for an unknown user
     if isinstance(text, Path) or "/" in text or "\\" in text or (text and os.path.exists(path)):
-        return open_folder(path)
-    raise unknown("image set", text, IMAGE_SETS)
+        return open_archive(path) if is_archive_name(path.name) and path.is_file() else open_folder(path)
+    raise unknown("image set", text, [*IMAGE_SETS, *plugins.names()])

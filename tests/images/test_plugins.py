@@ -1,0 +1,75 @@
+"""Image sets of third parties come in by entry points."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
+
+import pytest
+
+from tests.images.made import encoded, write_folder
+from vitok_lib.errors import RequestError
+from vitok_lib.images import plugins
+from vitok_lib.images.folder import open_folder
+from vitok_lib.images.manifest import Manifest
+from vitok_lib.images.sets import ImageSet, open_image_set
+
+
+class Own:
+    """A set that is made from nothing of this library's."""
+
+    name, description, rule, subset_seed = "own", "One image.", "as it is", None
+
+    def names(self) -> tuple[str, ...]:
+        return ("a",)
+
+    def manifest(self, resolution: int, samples: int | None = None) -> Manifest:
+        return Manifest(())
+
+    def load(self, name: str, resolution: int) -> object:
+        raise NotImplementedError
+
+
+def broken() -> ImageSet:
+    raise OSError("no disk")
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "lab", {"a.png": encoded(0), "b.png": encoded(1)})
+    found = EntryPoints(
+        EntryPoint(name, f"lab.images:{name}", plugins.GROUP) for name in ("lab", "own", "broken", "odd", "photos")
+    )
+    made = {"lab": lambda: open_folder(folder), "own": Own, "broken": broken, "odd": lambda: 3, "photos": broken}
+    monkeypatch.setattr(plugins, "entry_points", lambda **equal: found.select(**equal))
+    monkeypatch.setattr(EntryPoint, "load", lambda entry: made[entry.name])
+
+
+def test_a_third_partys_set_opens_by_its_name() -> None:
+    assert open_image_set("lab").names() == ("a.png", "b.png")
+    assert open_image_set("own").rule == "as it is"
+
+
+def test_a_set_made_of_files_takes_rule_and_seed_and_another_does_not() -> None:
+    assert open_image_set("lab", rule="centre-crop", subset_seed=1).load("a.png", 5).shape == (5, 5, 3)
+    with pytest.raises(RequestError, match="size rule 'cap' does not apply"):
+        open_image_set("own", rule="cap")
+    with pytest.raises(RequestError, match="keeps its own order"):
+        open_image_set("own", subset_seed=1)
+
+
+def test_a_name_of_this_library_is_not_taken_over() -> None:
+    assert open_image_set("photos").name == "photos"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("broken", "cannot be opened .OSError: no disk"), ("odd", "is a int without name, descr")]
+)
+def test_a_set_that_fails_is_named_with_where_it_comes_from(name: str, reason: str) -> None:
+    with pytest.raises(RequestError, match=rf"image set '{name}' of lab\.images:{name} {reason}"):
+        open_image_set(name)
+
+
+def test_an_unknown_name_is_compared_with_theirs_too() -> None:
+    with pytest.raises(RequestError, match=r"did you mean .*lab"):
+        open_image_set("labs")

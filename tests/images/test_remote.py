@@ -1,0 +1,107 @@
+"""DIV8K and COCO, from a copy on this machine and from the hub's cache, checked by their counts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+from huggingface_hub import constants
+
+from tests.images.made import encoded, write_archive, write_folder, write_table
+from vitok_lib.errors import RequestError
+from vitok_lib.images.facts import IMAGE_SET_FACTS, ImageSetFacts
+from vitok_lib.images.remote import REMOTES
+from vitok_lib.images.sets import open_image_set
+
+PIXELS = encoded(0, (64, 48))
+
+
+def _names(count: int) -> dict[str, bytes]:
+    return {f"{index:012d}.png": PIXELS for index in range(count)}
+
+
+@pytest.fixture(autouse=True)
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the hub, no network, and no copies on this machine."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    for remote in REMOTES.values():
+        monkeypatch.delenv(remote.variable, raising=False)
+    return tmp_path / "hub"
+
+
+def _snapshot(hub: Path, name: str) -> Path:
+    remote = REMOTES[name]
+    return hub / f"datasets--{remote.repository.replace('/', '--')}" / "snapshots" / remote.revision
+
+
+def test_div8k_is_the_training_split_from_the_hubs_archive(hub: Path) -> None:
+    write_archive(_snapshot(hub, "div8k") / "DIV8K.zip", {f"DIV8K/{name}": data for name, data in _names(1500).items()})
+    images = open_image_set("div8k")
+    assert images.name == "div8k"
+    assert "training split" in images.description
+    assert images.rule == "longest side capped by Lanczos, never enlarged"
+    assert images.names() == tuple(_names(1500))
+    assert images.load("000000000007.png", 32).shape == (24, 32, 3)
+
+
+def test_coco_is_val2017_cropped_and_shares_the_case_of_the_published_figures(hub: Path) -> None:
+    data = _snapshot(hub, "coco") / "data"
+    halves = list(_names(5000).items())
+    write_table(data / "val-00000-of-00002.parquet", dict(halves[:2500]), 100)
+    write_table(data / "val-00001-of-00002.parquet", dict(halves[2500:]), 100)
+    write_table(data / "test-00000-of-00014.parquet", {"x.png": PIXELS}, 100)  # another part of the data set
+    images = open_image_set("coco")
+    assert images.name == "coco-val2017-centre-crop"
+    assert images.names() == tuple(_names(5000))
+    assert images.load("000000004999.png", 56).shape == (56, 56, 3)
+    assert open_image_set("coco", rule="cap").name == "coco-val2017"
+
+
+@pytest.mark.parametrize("form", ["folder", "archive"])
+def test_a_copy_on_this_machine_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    monkeypatch.setitem(
+        cast(dict[str, ImageSetFacts], IMAGE_SET_FACTS), "coco", replace(IMAGE_SET_FACTS["coco"], count=30)
+    )  # 5,000 files take seconds
+    files = {f"val2017/{name}": data for name, data in _names(30).items()}
+    if form == "folder":
+        place = write_folder(tmp_path / "coco", files)
+    else:
+        place = write_archive(tmp_path / "val2017.zip", files)
+    monkeypatch.setenv("VITOK_COCO", str(place))
+    images = open_image_set("coco")
+    assert images.names() == tuple(_names(30))
+    assert images.description == IMAGE_SET_FACTS["coco"].description
+
+
+@pytest.mark.parametrize("count", [1499, 1501, 0])
+def test_another_count_is_an_error_that_names_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setenv("VITOK_DIV8K", str(write_archive(tmp_path / "DIV8K.zip", _names(count))))
+    with pytest.raises(RequestError, match=rf"'div8k' has 1500 images, but '.*DIV8K\.zip' holds {count}"):
+        open_image_set("div8k")
+
+
+def test_an_archive_that_was_cut_short_does_not_pass_for_the_set(hub: Path) -> None:
+    path = write_archive(_snapshot(hub, "div8k") / "DIV8K.zip", _names(1500))
+    os.truncate(path, path.stat().st_size * 3 // 4)
+    with pytest.raises(RequestError, match=r"DIV8K\.zip' is damaged or cut short"):
+        open_image_set("div8k")
+
+
+@pytest.mark.parametrize("name", REMOTES)
+def test_a_set_that_is_not_to_be_had_names_the_ways_out(name: str) -> None:
+    with pytest.raises(RequestError, match="from the hub") as caught:
+        open_image_set(name)
+    message = str(caught.value)
+    assert "HF_TOKEN" in message
+    assert f"set {REMOTES[name].variable} to a folder or an archive" in message
+    assert "\n" not in message
+
+
+def test_a_variable_that_leads_nowhere_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITOK_DIV8K", "/nowhere/at/all")
+    with pytest.raises(RequestError, match=r"VITOK_DIV8K \(='/nowhere/at/all'\) is no folder and no archive"):
+        open_image_set("div8k")

@@ -1,0 +1,80 @@
+"""The named sets whose images are somebody else's: a copy on this machine, or the hub's."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from vitok_lib.errors import RequestError
+from vitok_lib.images.collection import collect
+from vitok_lib.images.content import readable
+from vitok_lib.images.facts import IMAGE_SET_FACTS
+from vitok_lib.images.file_set import FileSet
+from vitok_lib.images.hub import download
+from vitok_lib.images.prepare import CAP, CENTRE_CROP, Rule
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where a named set comes from: ``patterns`` of files of a hub data set at ``revision``.
+
+    The environment variable ``variable`` names a folder or an archive that is taken instead.
+    """
+
+    name: str
+    repository: str
+    revision: str
+    patterns: tuple[str, ...]
+    variable: str
+    rule: Rule
+
+
+REMOTES = {
+    remote.name: remote
+    for remote in (
+        Remote(
+            "div8k",
+            "Iceclear/DIV8K_TrainingSet",
+            "2e4255369a8bb0c1e2f0c281d4b3bd051743ff28",
+            ("DIV8K.zip",),
+            "VITOK_DIV8K",
+            CAP,
+        ),
+        Remote(
+            "coco",
+            "lmms-lab/COCO-Caption2017",
+            "ba347b1dc8dcc9c2c07f0d51c073403ae2ab5d42",
+            ("data/val-*.parquet",),
+            "VITOK_COCO",
+            CENTRE_CROP,
+        ),
+    )
+}
+
+
+def open_remote(name: str) -> FileSet:
+    """The set ``name`` of :data:`REMOTES`, with the names of its images and their order the same from every source.
+
+    Raises:
+        RequestError: it is not to be had, or holds another number of images than it must: a download that was cut
+            short must not pass for the set.
+    """
+    remote, facts = REMOTES[name], IMAGE_SET_FACTS[name]
+    local = os.environ.get(remote.variable)
+    if local:
+        place = f"'{readable(local)}'"
+        path = Path(os.path.expanduser(local))
+        if not path.exists():
+            raise RequestError(f"{remote.variable} (={place}) is no folder and no archive; correct it or unset it")
+        files = collect(path)
+    else:
+        way_out = f"set {remote.variable} to a folder or an archive of the {facts.count} images"
+        place = f"hub data set '{remote.repository}'"
+        files = collect(download(remote.repository, remote.revision, remote.patterns, way_out), remote.patterns)
+    if len(files) != facts.count:
+        raise RequestError(
+            f"image set '{name}' has {facts.count} images, but {place} holds {len(files)}; "
+            f"fetch it again, or set {remote.variable} to a folder or an archive of exactly these images"
+        )
+    return FileSet(facts.benchmark, facts.description, files, remote.rule)

@@ -1,0 +1,105 @@
+"""Images in a compressed tar archive, which can only be read from its start.
+
+One pass finds the members and hashes them, and is remembered. After that, images in the order of the archive come in
+one pass more; each step back starts over. A ``.zip`` or a plain ``.tar`` suits subsets and large sets better.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from vitok_lib.images.content import Content, Digest, is_image_name, member_name, readable, sha256_of
+from vitok_lib.images.stamp import Stamp, remember
+
+_KEPT = 256 << 20  # bytes of members that were passed on the way, so that threads may ask a little out of order
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One line of the index: where the bytes of a member begin in the unpacked stream."""
+
+    name: str
+    offset: int
+    size: int
+    sha256: str
+
+
+class _Stream:
+    """The unpacked stream, read forward as far as the members asked for."""
+
+    def __init__(self, path: Path, members: list[_Member]) -> None:
+        self.path = path
+        self.members = members
+        self._lock = threading.Lock()
+        self._file: gzip.GzipFile | None = None
+        self._next = 0
+        self._passed: dict[int, bytes] = {}
+
+    def read(self, index: int) -> bytes:
+        """The bytes of the member at ``index``, in the order of the archive."""
+        with self._lock:
+            if index in self._passed:
+                return self._passed.pop(index)
+            if self._file is None or index < self._next:
+                self._start()
+            while self._next < index:
+                passed = self._next
+                self._passed[passed] = self._take()
+                while sum(map(len, self._passed.values())) > _KEPT:
+                    del self._passed[next(iter(self._passed))]
+            return self._take()
+
+    def _start(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file, self._next = gzip.GzipFile(self.path), 0
+        self._passed.clear()
+
+    def _take(self) -> bytes:
+        assert self._file is not None
+        member = self.members[self._next]
+        self._file.seek(member.offset)
+        self._next += 1
+        return self._file.read(member.size)
+
+
+@dataclass(frozen=True)
+class _Content:
+    stream: _Stream
+    index: int
+
+    @property
+    def place(self) -> str:
+        return f"{readable(str(self.stream.path))}/{self.stream.members[self.index].name}"
+
+    def digest(self) -> Digest:
+        member = self.stream.members[self.index]
+        return Digest(member.size, member.sha256)
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.stream.read(self.index))
+
+
+def open_compressed(path: Path) -> dict[str, Content]:
+    """The images of a ``.tar.gz`` by name; raises what tarfile, gzip and zlib raise if it is damaged."""
+    stamp = Stamp.of(path)
+    index = json.loads(remember(stamp, "tar index", stamp.size, lambda: json.dumps(_index(path))))
+    stream = _Stream(path, [_Member(*row) for row in index])
+    return {member.name: _Content(stream, number) for number, member in enumerate(stream.members)}
+
+
+def _index(path: Path) -> list[tuple[str, int, int, str]]:
+    rows = []
+    with tarfile.open(path, "r:gz") as archive:
+        for info in archive:
+            if info.isreg() and not info.issparse() and is_image_name(info.name):
+                sha256 = sha256_of(lambda info=info: cast(IO[bytes], archive.extractfile(info)))  # type: ignore[misc]
+                rows.append((member_name(info.name), info.offset_data, info.size, sha256))
+    return rows
