@@ -1,4 +1,4 @@
-"""PSNR and SSIM against other libraries and closed forms."""
+"""PSNR against other libraries and closed forms, and the way to 8 bits and back."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import math
 import numpy as np
 import pytest
 import torch
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetrics_psnr
-from torchmetrics.functional.image import structural_similarity_index_measure
 
-from vitok_lib.images.sets import open_image_set
-from vitok_lib.metrics.pixel import from_uint8, psnr, ssim, to_uint8
+from vitok_lib.errors import RequestError
+from vitok_lib.metrics import pixel
+from vitok_lib.metrics.pixel import PIXEL_METRICS, from_uint8, image_metric, psnr, to_uint8
 
-SIZES = [(11, 11), (11, 40), (32, 45), (33, 45), (64, 48), (53, 97), (257, 31), (31, 600)]
-"""Some higher than one strip of 32 rows, by exactly one row too."""
+SIZES = [(11, 11), (11, 40), (33, 45), (257, 31), (31, 600)]
 
 
 def _pair(height: int, width: int, noise: float = 12) -> tuple[Tensor, Tensor]:
@@ -76,61 +75,6 @@ def test_psnr_is_symmetric() -> None:
     assert psnr(original, other) == psnr(other, original)
 
 
-def _torchmetrics_ssim(original: Tensor, other: Tensor) -> float:
-    pair = [image[None].double() / 255 for image in (other, original)]
-    return float(structural_similarity_index_measure(*pair, data_range=1.0))
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("noise", [1, 40])
-def test_ssim_equals_that_of_torchmetrics(size: tuple[int, int], noise: float) -> None:
-    original, other = _pair(*size, noise=noise)
-    found, expected = ssim(original, other), _torchmetrics_ssim(original, other)
-    assert abs(found - expected) < 1e-9, f"differs by {abs(found - expected):.3g}"
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_ssim_equals_that_of_scikit_image(size: tuple[int, int]) -> None:
-    original, other = _pair(*size)
-    margins = [(5, 5), (5, 5), (0, 0)]  # scikit-image leaves out a border of 5 pixels
-    expected = structural_similarity(
-        *(np.pad(_rows(image), margins, mode="reflect") for image in (original, other)),
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-        channel_axis=-1,
-        data_range=255,
-    )
-    assert ssim(original, other) == pytest.approx(expected, abs=1e-9)
-
-
-def test_ssim_of_a_photograph_equals_that_of_torchmetrics() -> None:
-    original = torch.from_numpy(open_image_set("photos").load("astronaut", 300)).movedim(-1, 0)
-    other = original // 16 * 16
-    assert ssim(original, other) == pytest.approx(_torchmetrics_ssim(original, other), abs=1e-9)
-
-
-def test_ssim_of_two_constants_is_its_luminance_term() -> None:
-    dark, light = (torch.full((3, 20, 300), level, dtype=torch.uint8) for level in (51, 102))
-    expected = (2 * 0.2 * 0.4 + 1e-4) / (0.2**2 + 0.4**2 + 1e-4)
-    assert ssim(dark, light) == pytest.approx(expected, abs=1e-9)
-
-
-def test_equal_images_have_ssim_1() -> None:
-    original, _ = _pair(300, 40)
-    assert ssim(original, original) == pytest.approx(1, abs=1e-12)
-
-
-def test_an_inverted_image_has_negative_ssim() -> None:
-    original, _ = _pair(64, 64)
-    assert ssim(original, 255 - original) < 0
-
-
-@pytest.mark.parametrize("size", [(10, 50), (50, 10), (1, 1)], ids=str)
-def test_an_image_smaller_than_the_window_has_no_ssim(size: tuple[int, int]) -> None:
-    assert math.isnan(ssim(*_pair(*size)))
-
-
 def test_float32_holds_every_level() -> None:
     levels = torch.arange(256, dtype=torch.uint8)
     assert torch.equal(to_uint8(from_uint8(levels)), levels)
@@ -151,9 +95,44 @@ def test_values_outside_the_range_are_clamped() -> None:
     assert to_uint8(torch.tensor([-7.0, -1.001, 1.001, 7.0, math.inf, -math.inf])).tolist() == [0, 0, 255, 255, 255, 0]
 
 
-def test_metrics_leave_their_images_alone() -> None:
+def test_psnr_leaves_its_images_alone() -> None:
     original, other = _pair(40, 40)
     before = original.clone(), other.clone()
-    psnr(original, other), ssim(original, other)
+    psnr(original, other)
     assert torch.equal(original, before[0])
     assert torch.equal(other, before[1])
+
+
+def test_the_conversions_leave_their_images_alone() -> None:
+    images = torch.tensor([[-1.5, 0.3], [0.1, 1.5]])
+    levels = torch.tensor([[0, 255]], dtype=torch.uint8)
+    before = images.clone(), levels.clone()
+    to_uint8(images), from_uint8(levels)
+    assert torch.equal(images, before[0])
+    assert torch.equal(levels, before[1])
+
+
+@pytest.mark.parametrize("values", [1, 7, 100])
+def test_the_strips_that_bound_the_memory_do_not_show(values: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.rand(2, 3, 9, 13, generator=torch.Generator().manual_seed(0)) * 2.2 - 1.1
+    original, other = _pair(9, 13)
+    whole = ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    decibels = peak_signal_noise_ratio(_rows(original), _rows(other))
+    monkeypatch.setattr(pixel, "_STRIP_VALUES", values)
+    assert torch.equal(to_uint8(images), whole)
+    assert torch.equal(to_uint8(images.movedim(1, -1)), whole.movedim(1, -1))
+    assert psnr(original, other) == pytest.approx(decibels, abs=1e-9)
+
+
+def test_no_images_become_no_levels() -> None:
+    assert to_uint8(torch.empty(0, 3, 8, 8)).shape == (0, 3, 8, 8)
+
+
+@pytest.mark.parametrize("name", PIXEL_METRICS)
+def test_a_metric_of_single_images_is_found_by_its_name(name: str) -> None:
+    assert image_metric(name, "cpu") is PIXEL_METRICS[name]
+
+
+def test_a_metric_that_is_not_of_single_images_is_refused() -> None:
+    with pytest.raises(RequestError, match="unknown metric of single images 'fid'"):
+        image_metric("fid", "cpu")

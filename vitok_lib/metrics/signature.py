@@ -1,48 +1,163 @@
 """What each metric is, in words and in a signature that two comparable numbers must share.
 
-A signature names colour space, number format, aggregation and version, after sacreBLEU (Post 2018). Nothing
-here computes anything, so the report can read it without torch.
+A signature names colour space, number format, aggregation and version, after sacreBLEU (Post 2018); of a distance
+between sets it names the extractor, how images are resized for it, and its dimensions d. The number of images stands
+beside it in a record. Nothing here computes anything, so the report can read it without torch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from vitok_lib.errors import unknown
+
+Scope = Literal["image", "rate", "set"]
+CODEC = "codec"  # the family whose latent is a stream of bits
+_STREAM = "bpp|stream|per-image-mean|v1"
 
 
 @dataclass(frozen=True)
 class Metric:
-    """``title`` for tables, ``unit``, ``signature``, and ``source``: the paper or standard of the formula."""
+    """``title`` for tables, ``unit``, ``signature``, and ``source``: the paper or standard of the formula.
+
+    ``scope`` is ``image`` (a value of each image and its reconstruction), ``rate`` (a value of each latent) or
+    ``set`` (one value of all images, from the features of ``extractor`` by ``statistic``).
+    """
 
     name: str
     title: str
     unit: str
     signature: str
     source: str
+    higher_is_better: bool = False
+    scope: Scope = "image"
+    extractor: str | None = None
+    statistic: str | None = None
 
 
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric(
-            "psnr",
-            "PSNR",
-            "dB",
-            "psnr|rgb|u8|cap:100|per-image-mean|v1",
-            "10·log₁₀(255²/MSE) over all pixels and channels of an 8-bit image, then the mean over images; "
-            "equal images count as 100 dB",
-        ),
-        Metric(
-            "ssim",
-            "SSIM",
-            "",
-            "ssim|rgb|u8|gauss:11,1.5|reflect|per-image-mean|v1",
-            "Wang, Bovik, Sheikh & Simoncelli 2004: Gaussian window 11×11, σ 1.5, K₁ 0.01, K₂ 0.03, "
-            "borders reflected, mean over pixels and channels, as in torchmetrics",
-        ),
-    )
+@dataclass(frozen=True)
+class ExtractorFacts:
+    """How an extractor is called, in words and in signatures: its weights, and its resize rule; d and crop side."""
+
+    title: str
+    weights: str
+    rule: str
+    dimensions: int
+    crop_side: int
+
+
+EXTRACTORS = {
+    "inception": ExtractorFacts("Inception", "inception-2015-12-05", "bicubic-aa-299", 2048, 299),
+    "dinov2": ExtractorFacts("DINOv2", "dinov2-large|cls", "bicubic-aa-224", 1024, 224),
+    "dinov3": ExtractorFacts("DINOv3", "dinov3-vitb16-lvd1689m|cls", "bicubic-aa-512", 768, 512),
+    "random": ExtractorFacts("random network", "random-conv-seed-0", "bicubic-aa-256", 128, 256),
 }
+"""``random`` is a convolutional network that never was trained: it runs anywhere, and says little of quality."""
+
+_IMAGE_METRICS = (
+    Metric(
+        "psnr",
+        "PSNR",
+        "dB",
+        "psnr|rgb|u8|cap:100|per-image-mean|v1",
+        "10·log₁₀(255²/MSE) over all pixels and channels of an 8-bit image, then the mean over images; "
+        "equal images count as 100 dB",
+        higher_is_better=True,
+    ),
+    Metric(
+        "ssim",
+        "SSIM",
+        "",
+        "ssim|rgb|u8|gauss:11,1.5|reflect|per-image-mean|v1",
+        "Wang, Bovik, Sheikh & Simoncelli 2004: Gaussian window 11×11, σ 1.5, K₁ 0.01, K₂ 0.03, "
+        "borders reflected, mean over pixels and channels, as in torchmetrics",
+        higher_is_better=True,
+    ),
+    Metric(
+        "ms-ssim",
+        "MS-SSIM",
+        "",
+        "ms-ssim|rgb|u8|gauss:11,1.5|scales:5|relu|per-image-mean|v1",
+        "Wang, Simoncelli & Bovik 2003: five scales, each half the one before, as in torchmetrics; "
+        "images with a side below 176 px have none",
+        higher_is_better=True,
+    ),
+    Metric(
+        "lpips",
+        "LPIPS",
+        "",
+        "lpips|alex|rgb|u8|per-image-mean|v1",
+        "Zhang, Isola, Efros, Shechtman & Wang 2018, AlexNet with linear weights 0.1, through torchmetrics",
+    ),
+    Metric(
+        "dists",
+        "DISTS",
+        "",
+        "dists|vgg16|rgb|u8|per-image-mean|v1",
+        "Ding, Ma, Wang & Simoncelli 2020, VGG-16, through torchmetrics",
+    ),
+    Metric(
+        "bpp",
+        "Rate",
+        "bit/px",
+        "bpp|latent-values-16-bit|per-image-mean|v1",
+        "bits of the latent over pixels of the image: of a codec the stream it writes, "
+        "of any other tokenizer each latent value as 16 bits, without entropy coding",
+        scope="rate",
+    ),
+)
+
+
+_FRECHET = "Heusel, Ramsauer, Unterthiner, Nessler & Hochreiter 2017: Fréchet distance of two Gaussians, in float64"
+
+
+def _set_metrics() -> Iterator[Metric]:
+    """Only the checked weights of 2015-12-05 make a distance an FID; any other is an FD with its extractor's name."""
+    for name, facts in EXTRACTORS.items():
+        fid = name == "inception"
+        of, in_words = ("", "") if fid else (f"-{name}", f", {facts.title}")
+        rows = (
+            ("fd", "fid" if fid else f"fd-{name}", "FID" if fid else f"FD{in_words}", "", _FRECHET),
+            (
+                "fd-infinity",
+                f"{'fid' if fid else 'fd'}-infinity{of}",
+                f"{'FID' if fid else 'FD'}∞{in_words}",
+                "|line:n,2n/3,n/2",
+                "Chong & Forsyth 2020: the intercept of a line through the distance over 1/n, at n, 2n/3 and n/2",
+            ),
+            (
+                "kid",
+                f"kid{of}",
+                f"KID{in_words}",
+                "|poly:3|u-statistic|all-images",
+                "Bińkowski, Sutherland, Arbel & Gretton 2018: kernel (x·y/d + 1)³, over all images at once, "
+                "without the terms of an image with its own reconstruction",
+            ),
+            (
+                "paired",
+                f"paired-{name}",
+                f"Paired feature distance, {facts.title}",
+                "|squared|per-image-mean",
+                "mean squared distance between the features of an image and of its reconstruction; "
+                "n/(n − 1) times it bounds the Fréchet distance from above",
+            ),
+            (
+                "patch-fd",
+                f"patch-fd-{name}",
+                f"Patch FD, {facts.title}",
+                "|grid:3x3",
+                _FRECHET + "; over nine crops of each image at native resolution; n counts crops",
+            ),
+        )
+        for statistic, metric, title, detail, source in rows:
+            rule = f"native-{facts.crop_side}" if statistic == "patch-fd" else facts.rule
+            signature = f"{metric}|{facts.weights}|{rule}|u8{detail}|d:{facts.dimensions}|v1"
+            yield Metric(metric, title, "", signature, source, False, "set", name, statistic)
+
+
+METRICS = {metric.name: metric for metric in (*_IMAGE_METRICS, *_set_metrics())}
 
 
 def find_metric(name: str) -> Metric:
@@ -50,3 +165,8 @@ def find_metric(name: str) -> Metric:
     if name not in METRICS:
         raise unknown("metric", name, METRICS)
     return METRICS[name]
+
+
+def signature_of(metric: Metric, family: str) -> str:
+    """The signature of ``metric`` for a tokenizer of ``family``: a codec's rate is that of a true stream of bits."""
+    return _STREAM if metric.scope == "rate" and family == CODEC else metric.signature

@@ -1,0 +1,89 @@
+"""Features of images, by an extractor's name: how images are resized for it, and what it makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vitok_lib.errors import unknown
+from vitok_lib.metrics.dino import load_dinov2, load_dinov3
+from vitok_lib.metrics.inception import load_inception
+from vitok_lib.metrics.network import Network
+from vitok_lib.metrics.random_network import load_random
+from vitok_lib.metrics.signature import EXTRACTORS
+from vitok_lib.records.schema import Weights
+
+_STRIP_PIXELS = 2**22  # resized at a time, which bounds the memory for large images
+_BATCH = 16  # images in the network at a time, likewise
+
+LOADERS: dict[str, Callable[[str], Network]] = {
+    "inception": load_inception,
+    "dinov2": load_dinov2,
+    "dinov3": load_dinov3,
+    "random": load_random,
+}
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A network that makes ``dimensions`` features of an image; ``crop_side`` in pixels is what it sees unresized."""
+
+    name: str
+    dimensions: int
+    crop_side: int
+    device: str
+    network: Network
+
+    @property
+    def weights(self) -> Weights:
+        """The identity of the network's weights, for a record."""
+        return self.network.weights
+
+    @torch.no_grad()
+    def features(self, images: Tensor) -> NDArray[np.float32]:
+        """Features ``[B, d]`` of uint8 images ``[B, 3, H, W]``; those of an image do not depend on its batch."""
+        found = [self._features(part) for part in images.split(_BATCH)]
+        return np.concatenate(found).astype(np.float32, copy=False)
+
+    def _features(self, images: Tensor) -> NDArray[np.float32]:
+        # Ten bits of mantissa, cuDNN's default for convolutions, would show in distances of close images.
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            features = self.network.features(resized(images.to(self.device), self.crop_side))
+        values: NDArray[np.float32] = features.float().cpu().numpy()
+        return values
+
+
+def load_extractor(name: str, device: str) -> Extractor:
+    """The extractor of that name, its network on ``device``.
+
+    Raises:
+        RequestError: there is no such extractor, or its weights or packages are missing; the message says how to get
+            them.
+    """
+    if name not in LOADERS:
+        raise unknown("feature extractor", name, LOADERS)
+    network = LOADERS[name](device)
+    return Extractor(name, network.dimensions, EXTRACTORS[name].crop_side, device, network)
+
+
+def resized(images: Tensor, side: int) -> Tensor:
+    """uint8 ``[B, 3, H, W]`` as float32 ``[B, 3, side, side]`` in [0, 255], by an antialiased bicubic filter.
+
+    The rule of clean-fid (Parmar et al. 2022): Pillow's filter on floating-point values, clamped, not rounded. Images
+    of the right size are left as they are.
+    """
+    if images.shape[2:] == (side, side):
+        return images.float()
+    rows = max(1, _STRIP_PIXELS // (images.shape[0] * images.shape[3]))
+    narrowed = [_filtered(strip.float(), strip.shape[2], side) for strip in images.split(rows, 2)]
+    return _filtered(torch.cat(narrowed, 2), side, side).clamp(0, 255)
+
+
+def _filtered(images: Tensor, height: int, width: int) -> Tensor:
+    return F.interpolate(images, (height, width), mode="bicubic", antialias=True)
