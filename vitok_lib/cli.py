@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -28,11 +29,14 @@ app = typer.Typer(
 class Listed(StrEnum):
     TOKENIZERS = "tokenizers"
     IMAGES = "images"
+    METRICS = "metrics"
     NOTEBOOKS = "notebooks"
     RECORDS = "records"
 
 
 _PIPE_WIDTH = 10_000
+_AT_ONCE = 1e-3  # seconds: a tokenizer for which no time is left still does its first image
+_TOKENIZER_HELP = "A name of the registry, a ViTok variant, diffusers:OWNER/REPO, jpeg:q=75, or module:factory."
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -48,37 +52,73 @@ def list_command(
 
 @app.command("eval")
 def eval_command(
-    tokenizers: Annotated[list[str], typer.Argument(help="Registry names or ViTok variant strings.")],
-    images: Annotated[str, typer.Option(help="An image set's name, or a folder of images.")],
+    tokenizers: Annotated[list[str], typer.Argument(help=_TOKENIZER_HELP)],
+    images: Annotated[str, typer.Option(help="An image set's name, a folder, an archive, or hub:OWNER/NAME.")],
     resolution: Annotated[int, typer.Option(help="Cap of the longest side in pixels.")],
+    rule: Annotated[str | None, typer.Option(help="How images get their size: cap or centre-crop.")] = None,
     samples: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
-    metrics: Annotated[str, typer.Option(help="Names, separated by commas.")] = "psnr,ssim",
-    window: Annotated[
-        int | None, typer.Option(help="Sliding-window radius in tokens; default: full attention.")
+    subset_seed: Annotated[
+        int | None, typer.Option(help="Take them in a seeded order; a smaller subset starts a larger one.")
     ] = None,
+    metrics: Annotated[str, typer.Option(help="Names, separated by commas; see: vitok list metrics.")] = "psnr,ssim",
+    window: Annotated[
+        int | None, typer.Option(help="Sliding-window radius in tokens of a ViTok; default: full attention.")
+    ] = None,
+    tiling: Annotated[bool, typer.Option("--tiling", help="Convolutional auto-encoders: overlapping tiles.")] = False,
+    slicing: Annotated[bool, typer.Option("--slicing", help="Convolutional auto-encoders: image by image.")] = False,
+    posterior: Annotated[str, typer.Option(help="Of a KL auto-encoder: mode or sample.")] = "mode",
+    batch: Annotated[int, typer.Option(help="Images of one size that go through together.")] = 1,
     dtype: Annotated[str, typer.Option(help="Of parameters and activations.")] = "float32",
     device: Annotated[str, typer.Option(help="Such as cpu or cuda.")] = "cpu",
     weights: Annotated[str, typer.Option(help="released, random, or a file or folder.")] = "released",
+    seed: Annotated[int, typer.Option(help="Of random weights and of a sampled posterior.")] = 0,
     study: Annotated[str, typer.Option(help="Folder of results that the records go to.")] = LOCAL,
-    retry: Annotated[bool, typer.Option("--retry", help="Measure again what did not end as ok.")] = False,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds for the whole command; what was measured by then is recorded.")
+    ] = None,
+    on_oom: Annotated[
+        str, typer.Option(help="What may change after running out of memory: batch, tiling, or batch,tiling.")
+    ] = "",
+    workers: Annotated[int, typer.Option(help="Threads that prepare images ahead.")] = 2,
+    retry: Annotated[bool, typer.Option("--retry", help="Go on with what did not end as ok.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Try also what is predicted not to fit in memory.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure reconstruction quality; what is already recorded is not done again."""
     from vitok_lib.images.sets import check_resolution, open_image_set
+    from vitok_lib.measure.plan import check_fits, predict
     from vitok_lib.measure.quality import evaluate
     from vitok_lib.metrics.signature import find_metric
     from vitok_lib.tokenizers.load import load_tokenizer
     from vitok_lib.tokenizers.registry import find
 
     check_resolution(resolution)
-    image_set = open_image_set(images)
+    if time_limit is not None and not time_limit > 0:
+        raise RequestError(f"time limit (={time_limit:g}) must be above 0 seconds, or left out")
+    image_set = open_image_set(images, rule=rule, subset_seed=subset_seed)
     names = [find_metric(name.strip()).name for name in metrics.split(",")]
+    fallbacks = [choice.strip() for choice in on_oom.split(",") if choice.strip()]
     for name in tokenizers:
         find(name)
+    if not force:
+        for name in tokenizers:
+            check_fits(predict(name, resolution, device=device, dtype=dtype, window=window, batch=batch, tiling=tiling))
     records = []
+    began = time.monotonic()
     try:
         for name in tokenizers:
-            tokenizer: Tokenizer = load_tokenizer(name, weights=weights, window=window, dtype=dtype, device=device)
+            tokenizer: Tokenizer = load_tokenizer(
+                name,
+                weights=weights,
+                window=window,
+                tiling=tiling,
+                slicing=slicing,
+                posterior=posterior,
+                dtype=dtype,
+                device=device,
+                seed=seed,
+            )
+            left = None if time_limit is None else max(time_limit - (time.monotonic() - began), _AT_ONCE)
             with _ProgressBar(f"{name} on {image_set.name} at {resolution} px") as bar:
                 record = evaluate(
                     tokenizer,
@@ -86,8 +126,12 @@ def eval_command(
                     resolution=resolution,
                     samples=samples,
                     metrics=names,
+                    batch=batch,
                     study=study,
                     retry=retry,
+                    time_limit=left,
+                    on_oom=fallbacks,
+                    workers=workers,
                     progress=bar.update,
                 )
             records.append(record)
@@ -99,6 +143,52 @@ def eval_command(
         if record.outcome.detail:
             typer.echo(f"{record.tokenizer.name}: {record.outcome.status}: {record.outcome.detail}", err=True)
     if any(record.outcome.status is not OutcomeStatus.OK for record in records):
+        raise typer.Exit(1)
+
+
+@app.command("plan")
+def plan_command(
+    tokenizers: Annotated[list[str], typer.Argument(help=_TOKENIZER_HELP)],
+    resolution: Annotated[int, typer.Option(help="Side of a square image in pixels.")],
+    window: Annotated[
+        int | None, typer.Option(help="Sliding-window radius in tokens of a ViTok; default: full attention.")
+    ] = None,
+    tiling: Annotated[bool, typer.Option("--tiling", help="Convolutional auto-encoders: overlapping tiles.")] = False,
+    batch: Annotated[int, typer.Option(help="Images that go through together.")] = 1,
+    dtype: Annotated[str, typer.Option(help="Of parameters and activations.")] = "float32",
+    device: Annotated[str, typer.Option(help="Such as cpu or cuda.")] = "cpu",
+    force: Annotated[bool, typer.Option("--force", help="Do not refuse what does not fit.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Predict memory and work of an evaluation before anything is loaded, and refuse what does not fit."""
+    from vitok_lib.images.sets import check_resolution
+    from vitok_lib.measure.plan import as_row, check_fits, predict
+
+    check_resolution(resolution)
+    plans = [
+        predict(name, resolution, device=device, dtype=dtype, window=window, batch=batch, tiling=tiling)
+        for name in tokenizers
+    ]
+    _print_rows([as_row(plan) for plan in plans], as_json)
+    if not force:
+        for plan in plans:
+            check_fits(plan)
+
+
+@app.command("conform")
+def conform_command(
+    tokenizer: Annotated[str, typer.Argument(help=_TOKENIZER_HELP)],
+    weights: Annotated[str, typer.Option(help="released, random, or a file or folder.")] = "released",
+    device: Annotated[str, typer.Option(help="Such as cpu or cuda.")] = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Put a tokenizer, yours included, through the rules that every tokenizer must keep."""
+    from vitok_lib.tokenizers.conformance import as_rows, check
+    from vitok_lib.tokenizers.load import load_tokenizer
+
+    findings = check(load_tokenizer(tokenizer, weights=weights, device=device))
+    _print_rows(as_rows(findings), as_json)
+    if not all(finding.passed for finding in findings):
         raise typer.Exit(1)
 
 
@@ -177,11 +267,12 @@ def _as_row(record: Record) -> dict[str, str | int]:
         "resolution": record.resolution,
         "outcome": record.outcome.status.value,
     }
+    if record.outcome.done is not None:
+        row["n"] = record.outcome.done
     for value in record.values:
-        low, high = (value.interval.low, value.interval.high) if value.interval else (value.value, value.value)
         row[value.quantity] = f"{value.value:.4g} {value.unit}".strip()
-        row[f"{value.quantity} 95 %"] = f"{low:.4g} to {high:.4g}"
-        row["n"] = value.n or 0
+        if value.interval is not None:
+            row[f"{value.quantity} 95 %"] = f"{value.interval.low:.4g} to {value.interval.high:.4g}"
     return row
 
 

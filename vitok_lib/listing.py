@@ -1,4 +1,4 @@
-"""What ``vitok list`` shows: tokenizers, image sets, notebooks, records."""
+"""What ``vitok list`` shows: tokenizers, image sets, metrics, notebooks, records."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ Row = dict[str, str | int]
 
 
 def list_tokenizers() -> list[Row]:
+    from vitok_lib.tokenizers import plugins
     from vitok_lib.tokenizers.registry import REGISTRY, describe
 
     rows: list[Row] = []
-    for name in REGISTRY:
+    for name in (*REGISTRY, *plugins.names()):
         spec = describe(name)
         rows.append(
             {
                 "name": name,
                 "family": spec.family,
-                "downsampling": spec.downsampling,
-                "channels": spec.latent_channels,
-                "compression": f"{spec.compression_ratio:g}:1",
+                "downsampling": spec.downsampling or "",
+                "channels": spec.latent_channels or "",
+                "compression": f"{spec.compression_ratio:g}:1" if spec.compression_ratio else "",
                 "parameters": spec.parameters or "",
                 "source": spec.source,
             }
@@ -28,13 +29,29 @@ def list_tokenizers() -> list[Row]:
 
 
 def list_images() -> list[Row]:
-    from vitok_lib.images.sets import IMAGE_SETS
+    from vitok_lib.images import plugins
+    from vitok_lib.images.facts import IMAGE_SET_FACTS
 
-    rows: list[Row] = []
-    for name, make in IMAGE_SETS.items():
-        image_set = make()
-        rows.append({"name": name, "images": len(image_set.names()), "description": image_set.description})
-    return rows
+    known: list[Row] = [
+        {"name": facts.name, "images": facts.count, "description": facts.description}
+        for facts in IMAGE_SET_FACTS.values()
+    ]
+    return known + [{"name": name, "images": "", "description": "plug-in"} for name in plugins.names()]
+
+
+def list_metrics() -> list[Row]:
+    from vitok_lib.metrics.signature import METRICS
+
+    return [
+        {
+            "name": metric.name,
+            "title": metric.title,
+            "unit": metric.unit,
+            "signature": metric.signature,
+            "source": metric.source,
+        }
+        for metric in METRICS.values()
+    ]
 
 
 def list_notebooks() -> list[Row]:
@@ -62,6 +79,7 @@ def list_records() -> list[Row]:
 LISTS: dict[str, Callable[[], list[Row]]] = {
     "tokenizers": list_tokenizers,
     "images": list_images,
+    "metrics": list_metrics,
     "notebooks": list_notebooks,
     "records": list_records,
 }

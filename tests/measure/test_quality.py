@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +62,13 @@ def _files() -> list[str]:
 
 def _without_times(record: Record) -> dict[str, object]:
     return record.model_dump(exclude={"provenance"})
+
+
+def _journalled() -> list[str]:
+    """The names of the images that the one journal holds, in the order in which they were measured."""
+    (path,) = results_root().rglob("*.jsonl")
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [image for line in lines[1:] for image in line["results"]]
 
 
 def test_values_are_those_of_scikit_image(folder: Path) -> None:
@@ -133,34 +137,19 @@ def test_an_interrupted_run_goes_on_where_it_stopped(folder: Path, monkeypatch: 
     assert _without_times(evaluate(Darkening(), images=folder, resolution=64)) == _without_times(resumed)
 
 
-def test_a_journal_line_that_a_crash_cut_short_is_measured_again(folder: Path) -> None:
+def test_a_run_over_more_images_goes_on_with_those_of_a_run_over_fewer(folder: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Darkening(3, KeyboardInterrupt()), images=folder, resolution=64, samples=3)
+    rest = Darkening()
+    assert evaluate(rest, images=folder, resolution=64).outcome.done == COUNT
+    assert rest.calls == COUNT - 2
+
+
+def test_the_work_is_keyed_by_the_content_of_the_images(folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         evaluate(Darkening(3, KeyboardInterrupt()), images=folder, resolution=64)
-    (journal,) = results_root().rglob("*.jsonl")
-    journal.write_text(journal.read_text(encoding="utf-8")[:-9], encoding="utf-8")
-    rest = Darkening()
-    record = evaluate(rest, images=folder, resolution=64)
-    assert rest.calls == COUNT - 1
-    assert record.outcome.status is OutcomeStatus.OK
-
-
-def test_a_killed_process_loses_at_most_the_image_in_flight(folder: Path) -> None:
-    program = (
-        "import os, signal, sys; from pathlib import Path\n"
-        "import vitok_lib as vl\n"
-        "def stop(done, total):\n"
-        "    if done == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "vl.evaluate('pca-f16x64', images=Path(sys.argv[1]), resolution=64, progress=stop)\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", program, str(folder)], env=dict(os.environ), check=False)
-    assert killed.returncode == -signal.SIGKILL
-    (journal,) = results_root().rglob("*.jsonl")
-    lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
-    assert [line["image"] for line in lines[1:]] == ["0.png", "1.png"]
-    done: list[int] = []
-    record = evaluate("pca-f16x64", images=folder, resolution=64, progress=lambda index, _: done.append(index))
-    assert record.outcome.status is OutcomeStatus.OK
-    assert record.images.count == COUNT == len(done)
+    contents = [hashlib.sha256((folder / f"{index}.png").read_bytes()).hexdigest() for index in range(2)]
+    assert _journalled() == contents
 
 
 @pytest.mark.parametrize(
@@ -193,7 +182,8 @@ def test_an_unreadable_image_is_named_and_the_run_goes_on(folder: Path) -> None:
     record = evaluate(Darkening(), images=folder, resolution=64)
     assert record.outcome.status is OutcomeStatus.ERROR
     assert record.outcome.detail is not None
-    assert f"1 of {COUNT} images could not be read" in record.outcome.detail
+    assert f"1 of {COUNT} images failed" in record.outcome.detail
+    assert (record.outcome.total, record.outcome.done, record.outcome.failed) == (COUNT, COUNT - 1, 1)
     assert "1.png" in record.outcome.detail
     psnr = record.value("psnr")
     assert psnr is not None
@@ -214,9 +204,13 @@ def test_the_command_of_a_record_names_what_was_measured(folder: Path) -> None:
         ({"resolution": 0}, "not 0"),
         ({"resolution": -1}, "not -1"),
         ({"samples": 0}, "samples (=0)"),
+        ({"batch": 0}, "batch (=0)"),
+        ({"time_limit": 0}, "time limit (=0)"),
+        ({"workers": -1}, "workers (=-1)"),
+        ({"on_oom": ["batches"]}, "did you mean batch"),
         ({"metrics": ["psrn"]}, "did you mean psnr"),
     ],
-    ids=["resolution-0", "resolution-negative", "no-samples", "unknown-metric"],
+    ids=["resolution-0", "resolution-negative", "no-samples", "no-batch", "no-time", "workers", "on-oom", "metric"],
 )
 def test_a_wrong_request_is_one_sentence_and_writes_nothing(
     arguments: dict[str, object], words: str, folder: Path

@@ -1,60 +1,141 @@
-"""Per-image results on their way: appended as they come, so that an interrupted run goes on where it stopped."""
+"""Results of images on their way: appended as they come, so that an interrupted run goes on where it stopped.
+
+One process at a time holds a journal. Whoever comes second waits, and then finds what the first one measured.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import sys
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import IO, Any, Self
 
-from vitok_lib.records.store import atomic, cannot_write
+from vitok_lib.records.store import cannot_write
+
+Result = dict[str, Any]
+"""What one image gave: its values, or ``error``; floats are written so that they read back bit for bit."""
 
 
 class Journal:
-    """A file of JSON lines beside a record: first the key of the request, then one line an image.
+    """A file of JSON lines: first the ``key`` of the work, then one line for each batch of images.
 
-    A journal of another request is started over; a last line that a crash cut short is dropped. Floats are
-    written so that they read back bit for bit.
+    Results are keyed by the content of their image, and the key of the work leaves out which images are asked for,
+    so that a run over more images goes on with what a run over fewer has done. A batch is one line: a crash keeps
+    all of it or nothing. A journal of other work is started over, and a last line that was cut short is dropped.
     """
 
     def __init__(self, path: Path, key: str) -> None:
         self.path = path
-        self.entries: dict[str, dict[str, Any]] = {}
-        lines = _complete_lines(path)
-        if lines and lines[0] == {"key": key}:
-            self.entries = {entry["image"]: entry for entry in lines[1:]}
-        with atomic(path) as temporary:
-            temporary.write_text(_as_lines([{"key": key}, *self.entries.values()]), encoding="utf-8")
+        self.results: dict[str, Result] = {}
+        self.batch_limit: int | None = None
+        self._key = key
 
-    def append(self, entry: dict[str, Any]) -> None:
-        """Keep the result of one image; it is on the disk when this returns."""
+    def __enter__(self) -> Self:
         try:
-            with self.path.open("a", encoding="utf-8") as stream:
-                stream.write(_as_lines([entry]))
-                stream.flush()
-                os.fsync(stream.fileno())
+            self._stream = _locked(self.path)
+            self._read()
         except OSError as error:
             raise cannot_write(self.path, error) from error
-        self.entries[entry["image"]] = entry
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+
+    def append(self, results: dict[str, Result]) -> None:
+        """Keep the results of a batch, by the sha256 of each image; they are on the disk when this returns."""
+        self._write({"results": results})
+        self._take({"results": results})
+
+    def limit_batch(self, size: int) -> None:
+        """From here on no batch is larger than ``size``: a larger one ran out of memory."""
+        self._write({"batch_limit": size})
+        self._take({"batch_limit": size})
+
+    def forget_failures(self) -> None:
+        """Images that ended in an error are to be tried again."""
+        failed = [image for image, result in self.results.items() if "error" in result]
+        if failed:
+            self._write({"forgotten": failed})
+            self._take({"forgotten": failed})
 
     def remove(self) -> None:
         """The record is written: the journal has done its work."""
         self.path.unlink(missing_ok=True)
 
+    def _start_over(self) -> None:
+        self._stream.seek(0)
+        self._stream.truncate()
+        self.results, self.batch_limit = {}, None
+        self._write({"key": self._key})
 
-def _as_lines(entries: list[dict[str, Any]]) -> str:
-    return "".join(json.dumps(entry) + "\n" for entry in entries)
+    def _read(self) -> None:
+        """Take up what is there; cut off what a crash left half written."""
+        whole = 0
+        self._stream.seek(0)
+        for number, raw in enumerate(self._stream):
+            line = _parsed(raw)
+            if line is None or (number == 0 and line != {"key": self._key}):
+                break
+            self._take(line)
+            whole += len(raw)
+        if whole == 0:
+            self._start_over()
+        else:
+            self._stream.truncate(whole)
+            self._stream.seek(whole)
 
+    def _take(self, line: dict[str, Any]) -> None:
+        """What one line says, taken into what is known."""
+        self.results |= line.get("results", {})
+        self.batch_limit = line.get("batch_limit", self.batch_limit)
+        for image in line.get("forgotten", ()):
+            self.results.pop(image, None)
 
-def _complete_lines(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if not line.endswith("\n"):
-            break
+    def _write(self, line: dict[str, Any]) -> None:
         try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return lines
+            self._stream.write(json.dumps(line).encode() + b"\n")
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+
+def _parsed(raw: bytes) -> dict[str, Any] | None:
+    """One line, or None where it was cut short or damaged."""
+    if not raw.endswith(b"\n"):
+        return None
+    try:
+        line = json.loads(raw)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) else None
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """The file, open and held by this process alone; a file that its holder removed meanwhile is made anew."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        stream = path.open("a+b")
+        try:
+            _lock(stream, path)
+            if path.exists() and os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+                return stream
+        except BaseException:
+            stream.close()
+            raise
+        stream.close()
+
+
+def _lock(stream: IO[bytes], path: Path) -> None:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(
+            f"vitok: another process is measuring '{path.name.split('.partial')[0]}'; waiting for it", file=sys.stderr
+        )
+        fcntl.flock(stream, fcntl.LOCK_EX)

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from vitok_lib.images.sets import ImageSet, Manifest
-from vitok_lib.metrics.signature import METRICS, Metric
+from vitok_lib.images.manifest import Manifest
+from vitok_lib.images.sets import ImageSet
+from vitok_lib.metrics.signature import METRICS, Metric, signature_of
 from vitok_lib.records.schema import ImagesIdentity, OutcomeStatus, Record, Settings, TokenizerIdentity
 from vitok_lib.records.store import LOCAL, record_path
 from vitok_lib.tokenizers.interface import Tokenizer
 
 DEFAULT_METRICS = ("psnr", "ssim")
+_KEY_IN_NAME = 12  # hex digits
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Request:
     samples: int | None
     metrics: tuple[Metric, ...]
     study: str
+    batch: int = 1
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -44,24 +47,30 @@ class Request:
             count=len(self.manifest.entries),
             manifest_sha256=self.manifest.sha256,
             rule=self.image_set.rule,
+            subset_seed=self.image_set.subset_seed,
         )
 
     @cached_property
     def settings(self) -> Settings:
-        return self.tokenizer.settings.model_copy(update={"batch": 1})
+        return self.tokenizer.settings.model_copy(update={"batch": self.batch})
+
+    @cached_property
+    def signatures(self) -> tuple[str, ...]:
+        """The signature of each metric, in the order of the metrics."""
+        return tuple(signature_of(metric, self.tokenizer.spec.family) for metric in self.metrics)
 
     @property
     def key(self) -> str:
-        """A digest of everything that must be equal for a result to belong to this request."""
-        parts = [self.image_set.name, str(self.resolution), *(metric.signature for metric in self.metrics)]
-        models = (self.tokenizer_identity, self.images_identity, self.settings)
+        """A digest of all that a result of one image depends on, except the image."""
+        parts = [self.image_set.rule, str(self.resolution), *self.signatures]
+        models = (self.tokenizer_identity, self.settings)
         return hashlib.sha256("\n".join(parts + [model.model_dump_json() for model in models]).encode()).hexdigest()
 
     def along_with(self, record: Record) -> Request:
         """This request with the metrics that ``record`` holds as well, if it is of the same work."""
-        held = [METRICS[value.quantity] for value in record.values if value.quantity in METRICS]
         if not self._is_of_the_same_work(record):
             return self
+        held = [METRICS[value.quantity] for value in record.values if value.quantity in METRICS]
         return replace(self, metrics=tuple(dict.fromkeys([*held, *self.metrics])))
 
     def _is_of_the_same_work(self, record: Record) -> bool:
@@ -70,30 +79,42 @@ class Request:
 
     def is_answered_by(self, record: Record) -> bool:
         """Whether ``record`` is of this request, whichever way it ended."""
-        if not self._is_of_the_same_work(record):
-            return False
-        if record.outcome.status is not OutcomeStatus.OK:
-            return True
-        return {metric.signature for metric in self.metrics} <= {value.signature for value in record.values}
+        return self._is_of_the_same_work(record) and set(self.signatures) <= set(record.metrics)
 
     @property
     def path(self) -> Path:
         """Where the record goes."""
+        return self._place([*self._subset(), *self._unusual()])
+
+    @property
+    def journal_path(self) -> Path:
+        """Where results of images are kept until the record is written: one place however many images are asked."""
+        record = self._place(self._unusual())
+        return record.with_name(f"{record.name.removesuffix('.json')}.{self.key[:_KEY_IN_NAME]}.partial.jsonl")
+
+    def _place(self, settings: list[str]) -> Path:
         name = self.tokenizer.spec.name
-        return record_path(self.study, self.image_set.name, self.resolution, name, ",".join(self._unusual()))
+        return record_path(self.study, self.image_set.name, self.resolution, name, ",".join(settings))
+
+    def _subset(self) -> list[str]:
+        """How the images differ from the whole set."""
+        if self.samples is None or self.samples >= len(self.image_set.names()):
+            return []
+        seed = self.image_set.subset_seed
+        return [f"samples={self.samples}", *([f"subset={seed}"] if seed is not None else [])]
 
     def _unusual(self) -> list[str]:
-        """What sets this request apart from the default one, for the file name."""
-        settings, weights = self.tokenizer.settings, self.tokenizer.weights
-        parts = []
-        if self.samples is not None and self.samples < len(self.image_set.names()):
-            parts.append(f"samples={self.samples}")
-        if settings.window is not None:
-            parts.append(f"window={settings.window}")
-        if settings.dtype not in (None, "float32"):
-            parts.append(f"dtype={settings.dtype}")
-        if settings.device not in (None, "cpu"):
-            parts.append(f"device={settings.device}")
+        """How the tokenizer is run otherwise than by default."""
+        settings, weights = self.settings, self.tokenizer.weights
+        named = {
+            "window": settings.window,
+            "dtype": settings.dtype if settings.dtype != "float32" else None,
+            "device": settings.device if settings.device != "cpu" else None,
+            "batch": self.batch if self.batch != 1 else None,
+            "posterior": settings.posterior,
+        }
+        parts = [f"{name}={value}" for name, value in named.items() if value is not None]
+        parts += [name for name in ("tiling", "slicing") if getattr(settings, name)]
         if weights.source.startswith("random"):
             parts.append(f"weights={weights.source.replace(':', '')}")
         elif weights.source == "file":
@@ -101,21 +122,35 @@ class Request:
             parts.append(f"weights={digest[:8]}")
         return parts
 
-    def command(self, images: str | Path | ImageSet) -> str:
-        """The command line that measures the same again; ``images`` as the caller named them."""
-        settings = self.tokenizer.settings
-        source = Path(images).name if isinstance(images, str | Path) else self.image_set.name
+    def command(self) -> str:
+        """The command line that measures the same again."""
+        settings, weights = self.settings, self.tokenizer.weights.source
+        source = getattr(self.image_set, "opened_as", None) or self.image_set.name
         words = ["vitok", "eval", self.tokenizer.spec.name, "--images", source, "--resolution", str(self.resolution)]
         names = tuple(metric.name for metric in self.metrics)
+        seed = weights.partition(":")[2]
         optional = {
+            "--rule": getattr(self.image_set, "chosen_rule", None),
             "--samples": self.samples,
+            "--subset-seed": self.image_set.subset_seed,
             "--metrics": ",".join(names) if names != DEFAULT_METRICS else None,
             "--window": settings.window,
             "--dtype": settings.dtype if settings.dtype != "float32" else None,
             "--device": settings.device if settings.device != "cpu" else None,
-            "--weights": "random" if self.tokenizer.weights.source.startswith("random") else None,
+            "--batch": self.batch if self.batch != 1 else None,
+            "--posterior": settings.posterior,
+            "--weights": "random" if weights.startswith("random") else None,
+            "--seed": seed if weights.startswith("random") and seed != "0" else None,
             "--study": self.study if self.study != LOCAL else None,
         }
         for option, value in optional.items():
             words += [option, str(value)] if value is not None else []
+        words += [f"--{name}" for name in ("tiling", "slicing") if getattr(settings, name)]
         return shlex.join(words)
+
+
+def answered(request: Request, record: Record | None, retry: bool) -> bool:
+    """Whether ``record`` is the answer: what ended otherwise than ok is one too, until a retry is asked for."""
+    if record is None or not request.is_answered_by(record):
+        return False
+    return record.outcome.status is OutcomeStatus.OK or not retry

@@ -1,0 +1,109 @@
+"""What is measured of one batch of images: their reconstructions, the metrics of each, their features."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vitok_lib.errors import RequestError
+from vitok_lib.metrics.features import load_extractor
+from vitok_lib.metrics.patches import crops
+from vitok_lib.metrics.pixel import from_uint8, image_metric, to_uint8
+from vitok_lib.metrics.signature import Metric
+from vitok_lib.tokenizers.interface import Tokenizer
+
+Pixels = NDArray[np.uint8]
+PATCHES = "patches"
+
+
+class Instruments:
+    """The metrics of a request, loaded once for all images, on the device that the tokenizer runs on."""
+
+    def __init__(self, tokenizer: Tokenizer, metrics: Sequence[Metric]) -> None:
+        self._tokenizer = tokenizer
+        self._device = tokenizer.settings.device or "cpu"
+        self._rate = [metric.name for metric in metrics if metric.scope == "rate"]
+        self._by_image = {
+            metric.name: image_metric(metric.name, self._device) for metric in metrics if metric.scope == "image"
+        }
+        self._whole = {metric.extractor for metric in metrics if metric.scope == "set" and not takes_patches(metric)}
+        self._patches = {metric.extractor for metric in metrics if takes_patches(metric)}
+        self._extractors = {
+            name: load_extractor(name, self._device) for name in self._whole | self._patches if name is not None
+        }
+
+    @torch.no_grad()
+    def measure(self, batch: Sequence[Pixels]) -> list[dict[str, Any]]:
+        """The result of each image of ``batch``, all ``[H, W, 3]`` of one size, in order.
+
+        A reconstruction with values that are no numbers gives an ``error``.
+
+        Raises:
+            RequestError: the tokenizer changes the size of an image.
+            Exception: whatever the tokenizer raises.
+        """
+        originals = as_tensor(batch).to(self._device)
+        latent = self._tokenizer.encode(from_uint8(originals))
+        bits = latent.bits
+        images = self._tokenizer.decode(latent)
+        del latent
+        check_size(self._tokenizer, originals, images)
+        finite = [bool(torch.isfinite(image).all()) for image in images]
+        reconstructions = to_uint8(images).to(self._device)
+        del images
+        height, width = originals.shape[2:]
+        results: list[dict[str, Any]] = []
+        for original, reconstruction, whole, size in zip(originals, reconstructions, finite, bits, strict=True):
+            result: dict[str, Any] = {"height": height, "width": width, "batch": len(batch)}
+            if whole:
+                result |= dict.fromkeys(self._rate, size / (height * width))
+                result |= {name: metric(original, reconstruction) for name, metric in self._by_image.items()}
+                result |= self._features(original, reconstruction)
+            else:
+                result["error"] = "the reconstruction holds values that are no finite numbers"
+            results.append(result)
+        return results
+
+    def _features(self, original: Tensor, reconstruction: Tensor) -> dict[str, Any]:
+        features = {}
+        for name, extractor in self._extractors.items():
+            if name in self._whole:
+                features[name] = [_packed(extractor.features(image[None])) for image in (original, reconstruction)]
+            if name in self._patches:
+                pair = (crops(image, extractor.crop_side) for image in (original, reconstruction))
+                features[f"{name}/{PATCHES}"] = [_packed(extractor.features(cut)) for cut in pair]
+        return {"features": features} if features else {}
+
+
+def takes_patches(metric: Metric) -> bool:
+    """Whether the metric is a distance over crops at native resolution."""
+    return metric.statistic == "patch-fd"
+
+
+def as_tensor(batch: Sequence[Pixels]) -> Tensor:
+    """Images ``[H, W, 3]`` of one size as uint8 ``[B, 3, H, W]``, a copy of their own."""
+    return torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2)
+
+
+def check_size(tokenizer: Tokenizer, originals: Tensor, images: Tensor) -> None:
+    """Raise a RequestError unless the reconstructions are of the originals' size."""
+    if images.shape != originals.shape:
+        shapes = f"{list(images.shape)} for images of {list(originals.shape)}"
+        raise RequestError(f"tokenizer '{tokenizer.spec.name}' gave {shapes}; it must keep height and width")
+
+
+def _packed(features: NDArray[np.float32]) -> list[Any]:
+    """Features as text that JSON holds, and their shape."""
+    return [list(features.shape), base64.b64encode(np.ascontiguousarray(features, "<f4").tobytes()).decode("ascii")]
+
+
+def unpacked(packed: list[Any]) -> NDArray[np.float32]:
+    """The inverse of what a result keeps of features: ``[k, d]``, one row an image or a crop."""
+    shape, text = packed
+    return np.frombuffer(base64.b64decode(text), "<f4").reshape(shape)
