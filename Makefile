@@ -19,6 +19,9 @@ $(VENV)/.report: pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.report
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,test]'
+	@# Apart from the environment: where torch-fidelity can be imported, torchmetrics wants torchvision.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps --upgrade \
+		--target $(VENV)/fidelity torch-fidelity
 	touch $@
 
 report: notebooks book  ## Measure here what a machine without a GPU can, build the book, say where it is

@@ -4,24 +4,32 @@
 #     display_name: Python 3
 #     language: python
 #     name: python3
-#   title: DIV8K protocol on {image_set} at {resolution} px
+#   title: Reconstruction quality on {image_set} at {resolution} px
 # ---
 
 # %% [markdown]
-# # DIV8K protocol
+# # Reconstruction quality
 #
-# Reconstruction quality of each tokenizer over one image set at one resolution: the longest side is capped by
-# Lanczos and never enlarged, every reconstruction is clamped and rounded to 8 bits, and the same images go
-# through every tokenizer in the same order. What is already recorded is not measured again.
+# The protocol of DIV8K, on any image set: the same images go through every tokenizer in the same order, every
+# reconstruction is clamped and rounded to 8 bits before any metric, and the result of each image is kept as it
+# comes. What is already recorded is not measured again, and a run that was interrupted goes on where it stopped.
 
 # %% tags=["parameters"]
-image_set: str = "leaves"  # photos, leaves, challenge, or the path of a folder of images
+image_set: str = "leaves"  # a name (vitok list images), a folder, an archive, or hub:OWNER/NAME
 resolution: int = 256  # cap of the longest side in pixels
+rule: str = ""  # how images get their size: cap or centre-crop; empty: the set's own
 tokenizers: str = "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64,nano-kl-f8x16,nano-kl-f8x4"  # by commas
+metrics: str = "psnr,ssim"  # by commas; vitok list metrics
 samples: int = 8  # only the first so many images; 0: all of them
+subset_seed: int = -1  # take them in a seeded order; -1: the set's own
+weights: str = "released"  # released or random
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
+batch: int = 1  # images of one size that go through together
+on_oom: str = ""  # what may change after running out of memory: batch, tiling, or both by commas
+time_limit: float = 0.0  # seconds for each tokenizer; 0: none
+retry: bool = False  # go on with what was recorded with another outcome than ok
 study: str = "local"  # folder of results that the records go to
 
 # %%
@@ -34,29 +42,47 @@ from IPython.display import Markdown, display
 
 import vitok_lib as vl
 
-images = vl.open_image_set(run.image_set)
-names = [name.strip() for name in run.tokenizers.split(",")]
+images = vl.open_image_set(
+    run.image_set, rule=run.rule or None, subset_seed=run.subset_seed if run.subset_seed >= 0 else None
+)
+specs = {name: vl.describe(name) for name in (part.strip() for part in run.tokenizers.split(","))}
 samples = run.samples or None
 count = len(images.manifest(run.resolution, samples).entries)
 display(Markdown(f"This run used **{images.name}**, {count} images at {run.resolution} px. {images.description}"))
 
 # %%
 first_image = images.load(images.names()[0], run.resolution)
-records, reconstructions = [], {}
-for name in names:
-    window = run.window if run.window >= 0 and vl.describe(name).family == "vitok" else None
-    tokenizer = vl.load_tokenizer(name, device=run.device, dtype=run.dtype, window=window)
+records, reconstructions, refused = [], {}, {}
+for name, spec in specs.items():
+    own = {"device": run.device, "dtype": run.dtype, "weights": run.weights} if spec.family != "codec" else {}
+    if run.window >= 0 and spec.family == "vitok":
+        own["window"] = run.window
+    try:
+        tokenizer = vl.load_tokenizer(name, **own)
+    except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from being measured
+        refused[name] = str(error)
+        continue
     record = vl.evaluate(
         tokenizer,
         images=images,
         resolution=run.resolution,
         samples=samples,
+        metrics=[metric.strip() for metric in run.metrics.split(",")],
+        batch=run.batch,
+        on_oom=[choice.strip() for choice in run.on_oom.split(",") if choice.strip()],
+        time_limit=run.time_limit or None,
+        retry=run.retry,
         study=run.study,
         notebook="div8k",
         parameters=vars(run),
     )
     records.append(record)
-    reconstructions[name] = vl.reconstruct_pixels(tokenizer, first_image)
+    if record.outcome.status == "ok":
+        reconstructions[name] = vl.reconstruct_pixels(tokenizer, first_image)
+if not records:
+    raise vl.RequestError("no tokenizer could be loaded: " + "; ".join(refused.values()))
+for sentence in refused.values():
+    display(Markdown(f"Not measured: {sentence}"))
 
 # %% [markdown]
 # ## Measured
@@ -72,4 +98,4 @@ quality_frame(records)
 # The set's first image, cut to the square where the first tokenizer errs most; each pixel is shown as it is.
 
 # %%
-crops_figure(images.names()[0], first_image, reconstructions)
+crops_figure(images.names()[0], first_image, reconstructions) if reconstructions else None

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from vitok_lib.parameters import convert, find_source
 from vitok_lib.project import ROOT
 
+PROFILES = [f"profiles/{path.name}" for path in sorted((ROOT / "profiles").glob("*.yml"))]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
@@ -63,7 +64,7 @@ def test_every_dependency_is_constrained_to_a_version_within_its_bounds() -> Non
     assert {name: pinned.get(name) for name in needed if not needed[name].contains(pinned.get(name, "0"))} == {}
 
 
-@pytest.mark.parametrize("profile", sorted((ROOT / "profiles").glob("*.yml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("profile", [ROOT / name for name in PROFILES], ids=lambda path: path.stem)
 def test_a_profile_names_notebooks_and_parameters_that_exist(profile: Path) -> None:
     entries = yaml.safe_load(profile.read_text(encoding="utf-8"))
     for entry in entries:
@@ -83,12 +84,13 @@ class _NoDuplicates(yaml.SafeLoader):
     """YAML in which a key that stands twice is an error; jupyter-book takes the last one in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep) for key, _ in node.value]
+        own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        keys = [self.construct_object(key, deep) for key in own]
         assert len(set(keys)) == len(keys), f"a key stands twice: {keys}"
         return super().construct_mapping(node, deep)
 
 
-@pytest.mark.parametrize("name", ["_config.yml", "_toc.yml", "environment.yml", "profiles/cpu.yml", "profiles/gpu.yml"])
+@pytest.mark.parametrize("name", ["_config.yml", "_toc.yml", "environment.yml", *PROFILES])
 def test_no_yaml_file_has_a_key_twice(name: str) -> None:
     assert yaml.load((ROOT / name).read_text(encoding="utf-8"), Loader=_NoDuplicates)
 

@@ -92,17 +92,24 @@ def _finish(notebook: NotebookNode, parameters: dict[str, Any]) -> None:
 def run_profile(profile: str, study: str, report: Callable[[str], None]) -> list[Path]:
     """Execute every notebook of ``profiles/<profile>.yml`` in its order, with records into ``study``.
 
+    An entry that cannot run keeps the others from nothing: they run, and the failures are told together at the end.
+
     Raises:
-        RequestError: the profile is not known, or one of its entries cannot run.
+        RequestError: the profile is not known, or one of its entries could not run.
     """
     files = {file.stem: file for file in in_clone("profiles").glob("*.yml")}
     if profile not in files:
         raise unknown("profile", profile, files)
-    written = []
+    written, failures = [], []
     for entry in yaml.safe_load(files[profile].read_text(encoding="utf-8")):
         output = RUNS / f"{entry['output']}.ipynb"
         report(f"running {entry['notebook']} -> {os.path.relpath(output)}")
-        written.append(run_notebook(entry["notebook"], entry["parameters"] | {"study": study}, output))
+        try:
+            written.append(run_notebook(entry["notebook"], entry["parameters"] | {"study": study}, output))
+        except RequestError as error:
+            failures.append(f"{entry['output']}: {error}")
+    if failures:
+        raise RequestError(f"{len(failures)} runs of profile '{profile}' failed: {'; '.join(failures)}")
     return written
 
 

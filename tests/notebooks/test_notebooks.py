@@ -56,7 +56,7 @@ def test_an_executed_notebook_holds_the_source_and_the_injected_cell_alone(execu
 
 
 def test_an_executed_notebook_says_in_its_title_what_it_ran_on(executed: nbformat.NotebookNode) -> None:
-    assert executed.cells[0].source.startswith("# DIV8K protocol on photos at 32 px\n")
+    assert executed.cells[0].source.startswith("# Reconstruction quality on photos at 32 px\n")
 
 
 def test_an_executed_notebook_prints_no_warning_and_no_error(executed: nbformat.NotebookNode) -> None:
@@ -72,7 +72,7 @@ def test_an_executed_notebook_keeps_nothing_that_differs_from_run_to_run(execute
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
-        ({"resolutoin": "512"}, "no parameter 'resolutoin'; did you mean resolution?"),
+        ({"resolutoin": "512"}, "no parameter 'resolutoin'; did you mean resolution"),
         ({"resolution": "large"}, "parameter 'resolution' must be int, not 'large'"),
         ({"resolution": "1.5"}, "parameter 'resolution' must be int, not '1.5'"),
     ],
