@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind, OutcomeStatus
-from vitok_lib.report import comparison
-from vitok_lib.report.comparison import Protocol, by_protocol, paired, ranked
+from vitok_lib.report import comparison, differences
+from vitok_lib.report.comparison import Protocol, Standing, by_protocol, ranked
 from vitok_lib.report.entries import Entry, natural, of_case, preferred
-from vitok_lib.report.parts import LABELS, Number, Part, Sentence, digits, number
-from vitok_lib.report.tables import difference_number
+from vitok_lib.report.parts import Number, Part, Sentence
+from vitok_lib.report.printing import caveats, difference_number, number
+from vitok_lib.report.quantities import HIGHER_IS_BETTER, digits, name_of
 
 KIND_TITLES = {
     Kind.MEASURED: "measured by this project",
@@ -28,35 +29,49 @@ KIND_TITLES = {
 def best_measured(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:
     """Who reconstructs best in ``case``, over all and at the floor's compression ratio.
 
+    A value that is not independent of its tokenizer is set aside, and it is said which and why.
+
     Raises:
-        RequestError: nothing measured in ``case`` holds ``quantity``.
+        RequestError: nothing measured in ``case`` holds ``quantity``, or it ranks nothing.
     """
-    shared, order = comparison.common(entries, case, quantity)
+    if quantity not in HIGHER_IS_BETTER:
+        raise RequestError(f"'{quantity}' ranks nothing, so nobody is best by it; ask for one of: {_rankable()}")
+    shared, every = comparison.common(entries, case, quantity)
+    order = [standing for standing in every if standing.independent]
+    if not order:
+        return [(f"On {case}, nobody is named best by {name_of(quantity)}.",), *_set_aside(every)]
     sentences = [_winner(shared, order, f"On {case}")]
-    floor = next((entry for entry in order if entry.record.tokenizer.name == comparison.FLOOR), None)
+    floor = next((held for held in order if held.entry.record.tokenizer.name == differences.FLOOR), None)
     if floor is not None:
-        ratio = floor.record.tokenizer.compression_ratio
-        alike = [entry for entry in order if entry.record.tokenizer.compression_ratio == ratio]
+        ratio = floor.entry.record.tokenizer.compression_ratio
+        alike = [held for held in order if held.entry.record.tokenizer.compression_ratio == ratio]
         if ratio is not None and len(alike) > 1 and alike[:2] != order[:2]:
             sentences.append(_winner(shared, alike, f"On {case}, among those at {digits('ratio', ratio)} : 1"))
-    return sentences
+    return [*sentences, *_set_aside(every)]
 
 
-def _winner(shared: Protocol, order: Sequence[Entry], where: str) -> Sentence:
+def _rankable() -> str:
+    return ", ".join(HIGHER_IS_BETTER)
+
+
+def _set_aside(standings: Sequence[Standing]) -> list[Sentence]:
+    return caveats((held.value.quantity, held.entry.record.tokenizer.name) for held in standings)
+
+
+def _winner(shared: Protocol, order: Sequence[Standing], where: str) -> Sentence:
     quantity = shared.quantity
-    first = order[0]
-    unit = first.value(quantity).unit
+    first, unit = order[0], order[0].value.unit
     parts: list[Part] = [
-        f"{where} (study {shared.origin}, {shared.count}, {len(order)} tokenizers), {first.title} has the ",
-        f"highest mean {LABELS[quantity]}: "
-        if comparison.HIGHER_IS_BETTER[quantity]
-        else f"lowest {LABELS[quantity]}: ",
-        number(first, first.value(quantity), unit=True, best=len(order) > 1),
-        ".",
+        f"{where} (study {shared.origin}, {shared.count}, {len(order)} tokenizers), {first.entry.title} has the ",
+        "highest mean " if HIGHER_IS_BETTER[quantity] else "lowest ",
+        f"{name_of(quantity)}: ",
+        number(first.entry, first.value, unit=True, best=len(order) > 1),
     ]
-    if len(order) > 1 and all(entry.samples_path for entry in order[:2]):
-        difference = paired(first, order[1], quantity)
-        parts += [f" Its difference to {order[1].title}, the next, is "]
+    rate = first.entry.record.value("bpp")
+    parts += [" at ", number(first.entry, rate, unit=True), "."] if rate else ["."]
+    if len(order) > 1 and all(differences.holds_single_images(held.entry, quantity) for held in order[:2]):
+        difference = differences.paired(first.entry, order[1].entry, quantity)
+        parts += [f" Its difference to {order[1].entry.title}, the next, is "]
         parts += [difference_number(difference, unit=f" {unit}" if unit else ""), ", paired by image"]
         parts += ["." if difference.clear else "; the interval holds zero, so these images do not tell the two apart."]
     return tuple(parts)
@@ -68,10 +83,11 @@ def distance_to_floor(entries: Sequence[Entry], case: str, quantity: str) -> lis
     Raises:
         RequestError: nothing in ``case`` shares a protocol with the floor.
     """
-    _, found = comparison.common(entries, case, quantity)
+    _, shared = comparison.common(entries, case, quantity)
+    found = [standing.entry for standing in shared]
     sentences: list[Sentence] = []
     for entry in sorted(found, key=lambda entry: natural(entry.title)):
-        difference = comparison.to_floor(entry, found, quantity)
+        difference = differences.to_floor(entry, found, quantity)
         if difference is None:
             continue
         unit = entry.value(quantity).unit
@@ -79,10 +95,40 @@ def distance_to_floor(entries: Sequence[Entry], case: str, quantity: str) -> lis
         if difference.clear:
             verdict = "lies above" if difference.mean > 0 else "lies below"
         shown = difference_number(difference, unit=f" {unit}" if unit else "")
-        sentences.append((f"{entry.title} {verdict} the floor on {case}: ", shown, f" {LABELS[quantity]}."))
+        sentences.append((f"{entry.title} {verdict} the floor on {case}: ", shown, f" {name_of(quantity)}."))
     if not sentences:
-        raise RequestError(f"no record of '{case}' shares a protocol with the floor '{comparison.FLOOR}'")
+        raise RequestError(f"no record of '{case}' shares a protocol with the floor '{differences.FLOOR}'")
     return sentences
+
+
+def bias_with_n(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:
+    """How many times a distance over few images of ``case`` is that over all, of each tokenizer: the extremes.
+
+    Raises:
+        RequestError: nothing measured in ``case`` holds ``quantity``, or holds it at one n alone.
+    """
+    shared, standings = comparison.common(entries, case, quantity)
+    factors = []
+    for standing in standings:
+        held = {n: value.value for n, value in standing.entry.by_count(quantity).items() if n is not None}
+        few, many = min(held), max(held)
+        if few < many and held[many] > 0:
+            factors.append((held[few] / held[many], few, many, standing))
+    if not factors:
+        raise RequestError(f"no record of '{case}' holds '{quantity}' at two numbers of images")
+    largest, least = (pick(factors, key=lambda found: found[0]) for pick in (max, min))
+    parts: list[Part] = [f"On {case} (study {shared.origin}), the {name_of(quantity)} of {largest[3].entry.title} at "]
+    parts += [f"n = {largest[1]:,} is ", _factor(quantity, *largest), f" times that at n = {largest[2]:,}"]
+    if len(factors) > 1:
+        parts += [f", the most of {len(factors)} tokenizers; the least is that of {least[3].entry.title}, "]
+        parts += [_factor(quantity, *least), " times"]
+        parts += [f" from n = {least[1]:,} to n = {least[2]:,}"] if least[1:3] != largest[1:3] else []
+    return [(*parts, ". Images and reconstructions are the same at each n.")]
+
+
+def _factor(quantity: str, factor: float, few: int, many: int, standing: Standing) -> Number:
+    tip = f"derived: {quantity} of {standing.entry.name} over its first {few:,} images over that over {many:,}"
+    return Number(digits("factor", round(factor, 2)), Kind.DERIVED, tip, standing.entry.anchor)
 
 
 def published_bests(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:
@@ -94,18 +140,15 @@ def published_bests(entries: Sequence[Entry], case: str, quantity: str) -> list[
     published = [entry for entry in of_case(entries, case) if not entry.measured]
     sentences: list[Sentence] = []
     for shared, group in by_protocol(published, quantity).items():
-        if len(group) < comparison.MINIMUM_TO_RANK:
+        independent = [standing for standing in group if standing.independent]
+        if len(independent) < comparison.MINIMUM_TO_RANK:
             continue
-        first = ranked(group, quantity)[0]
-        title = first.record.source.title if first.record.source else shared.origin
-        shown = number(first, first.value(quantity), unit=True)
-        sentences.append(
-            (
-                f"{title}, {case}, {len(group)} tokenizers: best {LABELS[quantity]} is that of {first.title}, ",
-                shown,
-                ".",
-            )
-        )
+        first = ranked(independent, quantity)[0]
+        source = first.entry.record.source
+        title = source.title if source else shared.origin
+        before = f"{title}, {case}, {len(independent)} tokenizers: best {name_of(quantity)} is that of "
+        sentences.append((f"{before}{first.entry.title}, ", number(first.entry, first.value, unit=True), "."))
+        sentences += _set_aside(group)
     if not sentences:
         raise RequestError(f"no source published '{quantity}' of two tokenizers for '{case}'")
     return sentences

@@ -1,31 +1,25 @@
-"""What may be compared with what: ranking within one protocol, and differences paired by image."""
+"""What may be compared with what: ranking within one protocol, and distances at one number of images alone."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from vitok_lib.errors import RequestError
-from vitok_lib.records.schema import Interval, Kind, OutcomeStatus, Value
+from vitok_lib.records.schema import Kind, OutcomeStatus, Value
 from vitok_lib.report.entries import Entry, of_case
-
-FLOOR = "pca-f16x64"
-"""The closed-form linear tokenizer: what a learned one of its rate has to beat."""
-
-HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "fid": False, "fdd": False}
-"""Only these quantities are ranked: a speed or a memory says nothing without the machine and the settings."""
+from vitok_lib.report.quantities import HIGHER_IS_BETTER, count_words, is_distance, not_independent
 
 MINIMUM_TO_RANK = 2
-LEVEL = 0.95
-RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """All that two numbers must share before one may be called better; ``origin`` is the source or the study."""
+    """All that two numbers must share before one may be called better; ``origin`` is the source or the study.
+
+    ``manifest`` is that of the largest set where distances over the first n images of several sets are compared.
+    """
 
     case: str
     origin: str
@@ -38,7 +32,20 @@ class Protocol:
     @property
     def count(self) -> str:
         """The number of images in words."""
-        return "n unknown" if self.n is None else f"n = {self.n:,}"
+        return count_words(self.quantity, self.n)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An entry with the value by which it is compared: its own, or its distance over the first n images."""
+
+    entry: Entry
+    value: Value
+
+    @property
+    def independent(self) -> bool:
+        """Whether nothing is known that makes the value no judge of the tokenizer."""
+        return not_independent(self.value.quantity, self.entry.record.tokenizer.name) is None
 
 
 def protocol(entry: Entry, value: Value) -> Protocol:
@@ -48,99 +55,143 @@ def protocol(entry: Entry, value: Value) -> Protocol:
     )
 
 
-def by_protocol(entries: Iterable[Entry], quantity: str) -> dict[Protocol, list[Entry]]:
-    """The entries that hold ``quantity``, together where they can be compared; estimated values take no part."""
-    groups: dict[Protocol, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        value = entry.record.value(quantity)
-        if value and value.kind != Kind.ESTIMATED and entry.record.outcome.status == OutcomeStatus.OK:
-            groups[protocol(entry, value)].append(entry)
-    return dict(groups)
+def by_protocol(entries: Iterable[Entry], quantity: str) -> dict[Protocol, list[Standing]]:
+    """What holds ``quantity``, together where it can be compared.
+
+    Estimated values, and what ended otherwise than ok, take no part. Distances are put together at the largest n
+    that all records of one set of images hold; where there is none they are in :func:`without_common_n`.
+    """
+    groups: dict[Protocol, list[Standing]] = {}
+    if is_distance(quantity):
+        for nested in _nested(entries, quantity):
+            n = nested.common_n
+            for entry in nested.entries if nested.counts_in_common else ():
+                first = nested.entries[0]
+                key = protocol(first, first.by_count(quantity)[n])
+                groups.setdefault(key, []).append(Standing(entry, entry.by_count(quantity)[n]))
+        return groups
+    for entry in _taking_part(entries, quantity):
+        value = entry.value(quantity)
+        groups.setdefault(protocol(entry, value), []).append(Standing(entry, value))
+    return groups
 
 
-def ranked(entries: Iterable[Entry], quantity: str) -> list[Entry]:
-    """Entries of one protocol, the best first."""
-    sign = -1 if HIGHER_IS_BETTER[quantity] else 1
-    return sorted(entries, key=lambda entry: sign * entry.value(quantity).value)
+def without_common_n(entries: Iterable[Entry], quantity: str) -> list[list[int | None]]:
+    """For each set of images whose distances have no n in common: the n at which its records hold them."""
+    if not is_distance(quantity):
+        return []
+    return [
+        sorted({entry.value(quantity).n for entry in nested.entries}, key=lambda n: n or 0)
+        for nested in _nested(entries, quantity)
+        if not nested.counts_in_common
+    ]
 
 
-def best(entries: Iterable[Entry], quantity: str) -> set[str]:
-    """The names of the entries that are best within their protocol, where at least two can be compared."""
+@dataclass
+class _Nested:
+    """Entries of one set of images, of which each takes the first so many; the first entry takes the most."""
+
+    quantity: str
+    entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def counts_in_common(self) -> set[int | None]:
+        return set.intersection(*(set(entry.by_count(self.quantity)) for entry in self.entries))
+
+    @property
+    def common_n(self) -> int | None:
+        return max(self.counts_in_common, key=lambda n: n or 0, default=None)
+
+
+def _nested(entries: Iterable[Entry], quantity: str) -> list[_Nested]:
+    """The entries with a distance, by set of images; of one tokenizer run on more and on fewer, the one on more."""
+    keys: dict[tuple[object, ...], list[_Nested]] = defaultdict(list)
+    for entry in sorted(_taking_part(entries, quantity), key=lambda entry: -(entry.value(quantity).n or 0)):
+        images = entry.record.images
+        key = (entry.case, entry.origin, images.rule, images.subset_seed, entry.value(quantity).signature)
+        place = next((nested for nested in keys[key] if _begins_with(nested.entries[0], entry)), None)
+        if place is None:
+            keys[key].append(_Nested(quantity, [entry]))
+        elif all(entry.title != other.title for other in place.entries):
+            place.entries.append(entry)
+    return [nested for found in keys.values() for nested in found]
+
+
+def _begins_with(longer: Entry, shorter: Entry) -> bool:
+    """Whether the images of ``shorter`` are the first of those of ``longer``, by their content."""
+    if longer.record.images.manifest_sha256 == shorter.record.images.manifest_sha256:
+        return True
+    if longer.samples_path is None or shorter.samples_path is None:
+        return False
+    if "sha256" not in longer.per_image.columns or "sha256" not in shorter.per_image.columns:
+        return False
+    first = shorter.per_image["sha256"].tolist()
+    return longer.per_image["sha256"].tolist()[: len(first)] == first
+
+
+def _taking_part(entries: Iterable[Entry], quantity: str) -> list[Entry]:
+    held = [entry for entry in entries if entry.record.outcome.status == OutcomeStatus.OK]
+    return [
+        entry for entry in held if (value := entry.record.value(quantity)) is not None and value.kind != Kind.ESTIMATED
+    ]
+
+
+def ranked(standings: Iterable[Standing], quantity: str) -> list[Standing]:
+    """Standings of one protocol, the best first."""
+    sign = -1 if HIGHER_IS_BETTER.get(quantity, False) else 1
+    return sorted(standings, key=lambda standing: sign * standing.value.value)
+
+
+def best(entries: Iterable[Entry], quantity: str) -> dict[str, Standing]:
+    """What is best within its protocol, by the entry's name, where at least two can be compared.
+
+    A value that is not independent of its tokenizer takes no part.
+    """
     if quantity not in HIGHER_IS_BETTER:
-        return set()
-    winners: set[str] = set()
+        return {}
+    winners: dict[str, Standing] = {}
     for group in by_protocol(entries, quantity).values():
-        if len(group) >= MINIMUM_TO_RANK:
-            top = ranked(group, quantity)[0].value(quantity).value
-            winners.update(entry.name for entry in group if entry.value(quantity).value == top)
+        independent = [standing for standing in group if standing.independent]
+        if len(independent) >= MINIMUM_TO_RANK:
+            top = ranked(independent, quantity)[0].value.value
+            winners |= {standing.entry.name: standing for standing in independent if standing.value.value == top}
     return winners
 
 
-def common(entries: Iterable[Entry], case: str, quantity: str) -> tuple[Protocol, list[Entry]]:
+def at_smaller_n(entries: Iterable[Entry], quantity: str) -> dict[str, Standing]:
+    """What is compared at another n than its own, by the entry's name."""
+    groups = by_protocol(entries, quantity).values() if is_distance(quantity) else ()
+    return {
+        standing.entry.name: standing
+        for group in groups
+        for standing in group
+        if len(group) >= MINIMUM_TO_RANK and standing.value.n != standing.entry.value(quantity).n
+    }
+
+
+def common(entries: Iterable[Entry], case: str, quantity: str) -> tuple[Protocol, list[Standing]]:
     """The protocol of ``case`` that the most measured entries share, and those entries, the best first.
 
     All studies take part, so that a run of one tokenizer does not take it out of the comparison that a committed
     study makes; of two protocols with as many entries, that of the study that takes precedence is chosen.
 
     Raises:
-        RequestError: nothing measured in ``case`` holds ``quantity``.
+        RequestError: nothing measured in ``case`` holds ``quantity``, or not at one number of images.
     """
     entries = list(entries)
-    groups = by_protocol([entry for entry in entries if entry.case == case and entry.measured], quantity)
+    measured = [entry for entry in entries if entry.case == case and entry.measured]
+    groups = by_protocol(measured, quantity)
     if not groups:
         of_case(entries, case)
+        apart = without_common_n(measured, quantity)
+        if apart:
+            raise RequestError(f"the '{quantity}' of '{case}' cannot be compared: {no_common_n(apart[0])}")
         raise RequestError(f"nothing measured in '{case}' holds '{quantity}'")
     shared = max(groups, key=lambda key: len(groups[key]))
     return shared, ranked(groups[shared], quantity)
 
 
-@dataclass(frozen=True)
-class Difference:
-    """The mean over ``n`` images of ``entry`` minus ``other`` with its interval."""
-
-    entry: Entry
-    other: Entry
-    quantity: str
-    mean: float
-    interval: Interval
-    n: int
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.interval.low > 0 or self.interval.high < 0
-
-
-def paired(entry: Entry, other: Entry, quantity: str) -> Difference:
-    """The difference of two entries of one protocol, image by image.
-
-    Raises:
-        RequestError: the two are of different protocols, or were not measured on the same images.
-    """
-    if protocol(entry, entry.value(quantity)) != protocol(other, other.value(quantity)):
-        raise RequestError(f"records '{entry.name}' and '{other.name}' follow different protocols for '{quantity}'")
-    for side in (entry, other):
-        if quantity not in side.per_image.columns:
-            raise RequestError(f"record '{side.name}' holds no '{quantity}' of single images")
-    both = entry.per_image.merge(other.per_image, on="image", suffixes=("", "_other"), validate="one_to_one")
-    if not len(both) == len(entry.per_image) == len(other.per_image):
-        raise RequestError(f"records '{entry.name}' and '{other.name}' were not measured on the same images")
-    differences = (both[quantity] - both[f"{quantity}_other"]).to_numpy(dtype=np.float64)
-    from vitok_lib.metrics.statistics import bootstrap_mean
-
-    low, high = bootstrap_mean(differences, level=LEVEL, resamples=RESAMPLES, seed=0)
-    method = f"percentile bootstrap over paired differences, {RESAMPLES} resamples"
-    interval = Interval(low=low, high=high, level=LEVEL, method=method)
-    return Difference(entry, other, quantity, float(differences.mean()), interval, len(differences))
-
-
-def to_floor(entry: Entry, entries: Iterable[Entry], quantity: str) -> Difference | None:
-    """The paired difference to the floor of the entry's own protocol; None for the floor, and where there is none."""
-    value = entry.record.value(quantity)
-    if not entry.measured or value is None or entry.record.tokenizer.name == FLOOR:
-        return None
-    group = by_protocol(entries, quantity).get(protocol(entry, value), [])
-    floors = [other for other in group if other.record.tokenizer.name == FLOOR]
-    if entry not in group or not floors:
-        return None
-    return paired(entry, min(floors, key=lambda other: len(other.stem)), quantity)
+def no_common_n(counts: Sequence[int | None]) -> str:
+    """Why distances at ``counts`` are not compared."""
+    held = ", ".join("unknown" if n is None else f"{n:,}" for n in counts)
+    return f"its records hold it at n = {held}, and at no n together"

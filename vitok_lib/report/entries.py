@@ -67,10 +67,15 @@ class Entry:
 
     @property
     def names(self) -> set[str]:
-        """What a page may call this record by: with its study or without, with its sample count or without."""
+        """What a page may call this record by: with its study or without, with its sample count or without.
+
+        A name such as ``jpeg:q=75`` is no file name: the record is found by it as by ``jpeg_q_75``.
+        """
         settings = [part for part in self.stem.partition("@")[2].split(",") if not part.startswith("samples=")]
         short = "@".join(filter(None, (self.stem.partition("@")[0], ",".join(settings))))
-        return {f"{prefix}{self.case}/{stem}" for prefix in (f"{self.study}/", "") for stem in (self.stem, short)}
+        asked = "@".join(filter(None, (self.record.tokenizer.name, ",".join(settings))))
+        stems = (self.stem, short, asked)
+        return {f"{prefix}{self.case}/{stem}" for prefix in (f"{self.study}/", "") for stem in stems}
 
     @property
     def row(self) -> tuple[str, str]:
@@ -113,6 +118,12 @@ class Entry:
             held = ", ".join(value.quantity for value in self.record.values) or "none"
             raise RequestError(f"record '{self.name}' has no quantity '{quantity}'; it has: {held}")
         return value
+
+    def by_count(self, quantity: str) -> dict[int | None, Value]:
+        """The values of ``quantity`` by n: the record's own, and those over its first images for smaller n."""
+        held = [value for value in self.record.smaller_n if value.quantity == quantity]
+        own = self.record.value(quantity)
+        return {value.n: value for value in (*held, *([own] if own else []))}
 
 
 def case_of(benchmark: str, resolution: int) -> str:

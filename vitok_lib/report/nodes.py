@@ -9,7 +9,7 @@ from urllib.parse import quote
 from docutils import nodes
 
 from vitok_lib.records.schema import Kind
-from vitok_lib.report.parts import Code, Link, Note, Number, Part, RecordFile, Sentence, Table
+from vitok_lib.report.parts import CAVEAT_MARK, Code, Link, Note, Number, Part, RecordFile, Sentence, Table
 
 RUNS_PAGE = "runs"
 """The page with an entry for each record, which every number links to."""
@@ -18,6 +18,9 @@ RECORDS_FOLDER = "records"
 
 MARKS = {Kind.MEASURED: "", Kind.DERIVED: "⁼", Kind.PUBLISHED: "", Kind.ESTIMATED: "*"}
 """Typography alone does not survive copying, so what is weakest carries its mark in the text."""
+
+COUNT = "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
+"""A narrow heading breaks before a count and not within it."""
 
 MEANINGS = {
     Kind.MEASURED: "by this project; each links to its record",
@@ -62,7 +65,8 @@ def _inline(part: Part, docname: str) -> list[nodes.Node]:
             return [nodes.Text(part)]
         case Number():
             classes = ["vk", f"vk-{part.kind.value}", *(["vk-best"] if part.best else [])]
-            shown: list[nodes.Node] = [_link(part.text + MARKS[part.kind], part.anchor, classes, part.tip)]
+            marks = MARKS[part.kind] + (CAVEAT_MARK if part.caveat else "")
+            shown: list[nodes.Node] = [_link(part.text + marks, part.anchor, classes, part.tip)]
             if part.interval:
                 interval = part.interval.replace(" ", "\N{NO-BREAK SPACE}")
                 shown += [nodes.Text(" "), nodes.inline("", interval, classes=["vk-interval"])]
@@ -95,15 +99,15 @@ def bullets(sentences: Sequence[Sentence], docname: str) -> nodes.Node:
     return nodes.bullet_list("", *items)
 
 
-def table(data: Table, docname: str) -> nodes.Node:
-    """A table within a box of its own, so that a wide one scrolls and the page does not."""
+def table(data: Table, docname: str) -> list[nodes.Node]:
+    """A table within a box of its own, so that a wide one scrolls and the page does not; what stands below it."""
     group = nodes.tgroup("", cols=data.columns)
     group += [nodes.colspec(colwidth=1) for _ in range(data.columns)]
     head = nodes.thead()
     for cells in data.heads:
         row = nodes.row()
         for cell in cells:
-            entry = nodes.entry("", nodes.paragraph("", cell.text))
+            entry = nodes.entry("", nodes.paragraph("", cell.text.replace("n = ", COUNT)))
             if cell.span > 1:
                 entry["morecols"] = cell.span - 1
             row += entry
@@ -114,7 +118,17 @@ def table(data: Table, docname: str) -> nodes.Node:
         row += [nodes.entry("", paragraph(sentence, docname)) for sentence in sentences]
         body += row
     group += [head, body]
-    return nodes.container("", nodes.table("", group, classes=["vk-grid"]), classes=["vk-table"])
+    box = nodes.container("", nodes.table("", group, classes=["vk-grid"]), classes=["vk-table"])
+    below: list[nodes.Node] = [
+        nodes.container("", paragraph(note, docname), classes=["vk-below"]) for note in data.notes
+    ]
+    if data.metrics:
+        below += [
+            nodes.raw("", '<details class="vk-metrics"><summary>The metrics of this table</summary>', format="html"),
+            nodes.bullet_list("", *(nodes.list_item("", paragraph(told, docname)) for told in data.metrics)),
+            nodes.raw("", "</details>", format="html"),
+        ]
+    return [box, *below]
 
 
 def legend() -> nodes.Node:
@@ -127,4 +141,6 @@ def legend() -> nodes.Node:
     box += nodes.paragraph("", "", interval, nodes.Text(" 95 % interval"))
     top = nodes.inline("", "boxed", classes=["vk", "vk-measured", "vk-best"])
     box += nodes.paragraph("", "", top, nodes.Text(" best within one protocol"))
+    mark = nodes.inline("", CAVEAT_MARK, classes=["vk"])
+    box += nodes.paragraph("", "", mark, nodes.Text(" the metric is not independent of the tokenizer; never ranked"))
     return box

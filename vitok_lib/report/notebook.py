@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vitok_lib.records.schema import Record
 from vitok_lib.records.store import results_root
+from vitok_lib.report.quantities import bracket, count_words, digits, label
 
 Pixels = NDArray[np.uint8]
 CROP = 64  # pixels a side
@@ -19,16 +20,23 @@ _ZOOM = 3  # screen pixels for each of them
 
 
 def quality_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """One row a record: each value with its 95 % interval and n, or how the work ended."""
+    """One row a record: how the work ended, over how many images, and each value with its 95 % interval.
+
+    A value over another count than the images that were done, such as crops of them, says so.
+    """
     rows = []
     for record in records:
-        row: dict[str, str | int] = {"tokenizer": record.tokenizer.name, "outcome": record.outcome.status.value}
+        outcome = record.outcome
+        row: dict[str, str | int] = {"tokenizer": record.tokenizer.name, "outcome": outcome.status.value}
+        counts = [value.n for value in record.values if value.n is not None]
+        done = outcome.done if outcome.done is not None else max(counts, default=0)
+        row["n"] = done if outcome.total in (None, done) else f"{done} of {outcome.total}"
         for value in record.values:
-            row[f"{value.quantity} {value.unit}".strip()] = f"{value.value:.4g}"
+            own = f" ({count_words(value.quantity, value.n)})" if value.n not in (None, done) else ""
+            row[label(value.quantity, value.unit)] = digits(value.quantity, value.value) + own
             if value.interval is not None:
-                row[f"{value.quantity} 95 %"] = f"{value.interval.low:.4g} to {value.interval.high:.4g}"
-            row["n"] = value.n or 0
-        row["detail"] = record.outcome.detail or ""
+                row[f"{label(value.quantity)}, 95 %"] = bracket(value.quantity, value.interval)
+        row["detail"] = outcome.detail or ""
         rows.append(row)
     frame = pd.DataFrame(rows).set_index("tokenizer")
     return frame if frame["detail"].any() else frame.drop(columns="detail")

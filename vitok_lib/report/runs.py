@@ -9,9 +9,12 @@ from pathlib import Path
 import vitok_lib
 from vitok_lib.errors import RequestError
 from vitok_lib.images.photographs import PHOTOGRAPHS
+from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.schema import Host, Kind, OutcomeStatus
 from vitok_lib.report.entries import Entry, natural
-from vitok_lib.report.parts import Code, Head, Note, Number, Part, RecordFile, Sentence, Table, label, number, outcome
+from vitok_lib.report.parts import Code, Head, Note, Number, Part, RecordFile, Sentence, Table
+from vitok_lib.report.printing import number, outcome
+from vitok_lib.report.quantities import in_order, name_of
 
 SHORT_HASH = 12
 
@@ -77,7 +80,7 @@ def _run_table(held: Sequence[Entry], hosts: Sequence[str]) -> Table:
 def _values(entry: Entry) -> Sentence:
     parts: list[Part] = []
     for value in entry.record.values:
-        parts += [", " if parts else "", f"{label(value.quantity)} ", number(entry, value, unit=True)]
+        parts += [", " if parts else "", f"{name_of(value.quantity)} ", number(entry, value, unit=True)]
     if entry.record.outcome.status != OutcomeStatus.OK:
         parts += [", " if parts else "", outcome(entry)]
         parts += [Note(f" {entry.record.outcome.detail}")] if entry.record.outcome.detail else []
@@ -129,18 +132,23 @@ def image_set_table(entries: Sequence[Entry]) -> Table:
     return Table([[Head(text) for text in heads]], list(rows.values()))
 
 
-def signature_table(entries: Sequence[Entry]) -> Table:
-    """The metric signatures of all measured values."""
-    found: dict[tuple[str, str], set[str]] = {}
+def signature_list(entries: Sequence[Entry]) -> list[Sentence]:
+    """The metric signatures of all measured values, each with its studies and the formula's paper or standard."""
+    found: dict[str, dict[str, set[str]]] = {}
     for entry in entries:
         for value in entry.record.values:
             if value.signature:
-                found.setdefault((value.quantity, value.signature), set()).add(entry.study)
-    rows: list[list[Sentence]] = [
-        [(label(quantity),), (Code(signature),), (", ".join(sorted(studies)),)]
-        for (quantity, signature), studies in sorted(found.items())
+                found.setdefault(value.quantity, {}).setdefault(value.signature, set()).add(entry.study)
+    return [
+        (
+            f"{name_of(quantity)}: ",
+            Code(signature),
+            Note(f" (study {', '.join(sorted(studies))})"),
+            f" – {METRICS[quantity].source}." if quantity in METRICS else "",
+        )
+        for quantity in in_order(found)
+        for signature, studies in sorted(found[quantity].items())
     ]
-    return Table([[Head("Quantity"), Head("Signature"), Head("Studies")]], rows)
 
 
 def photograph_table() -> Table:

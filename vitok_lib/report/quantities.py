@@ -1,0 +1,115 @@
+"""What a quantity is called, how it is written, and which way is better: from the catalogue of metrics.
+
+Published records hold quantities that no metric here makes, such as a latency; they have their names here too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from vitok_lib.metrics import leakage
+from vitok_lib.metrics.signature import METRICS
+from vitok_lib.records.schema import Interval
+
+PUBLISHED_FDD = "fdd"
+"""A Fréchet distance over DINOv3 features, as others print it; no metric of ours is equal to it."""
+
+MEASURED_LIKE_FDD = "fd-dinov3"
+
+OTHERS = {
+    PUBLISHED_FDD: "FDD",
+    "throughput": "Throughput",
+    "peak_memory": "Peak memory",
+    "latency": "Latency",
+    "latency_max_autotune": "Latency, max-autotune",
+    "decoder_work": "Work of the decoder",
+    "encoder_work": "Work of the encoder",
+}
+
+HIGHER_IS_BETTER = {
+    **{
+        name: metric.higher_is_better
+        for name, metric in METRICS.items()
+        if metric.scope != "rate" and metric.extractor != "random"
+    },
+    PUBLISHED_FDD: False,
+}
+"""Only these are ranked. A rate is no quality, and a distance over a network that never was trained says nothing of
+what is seen; a speed or a memory says nothing without the machine and the settings."""
+
+DECIMALS = {"psnr": 2, "ssim": 3, "ms-ssim": 3, "lpips": 3, "dists": 3, "bpp": 3, "fid": 2, PUBLISHED_FDD: 2}
+
+
+def _in_catalogue_order() -> tuple[str, ...]:
+    names = list(METRICS)
+    names.insert(names.index(MEASURED_LIKE_FDD), PUBLISHED_FDD)
+    return (*names, *(name for name in OTHERS if name != PUBLISHED_FDD))
+
+
+ORDER = _in_catalogue_order()
+QUALITY = frozenset((*METRICS, PUBLISHED_FDD))
+"""What a page gets that asks for all quantities of a case."""
+
+
+def in_order(quantities: Iterable[str]) -> list[str]:
+    """``quantities``, each once, in the order of the catalogue; what it does not know comes last."""
+    known = {name: place for place, name in enumerate(ORDER)}
+    return sorted(set(quantities), key=lambda name: (known.get(name, len(known)), name))
+
+
+def is_distance(quantity: str) -> bool:
+    """Whether it is one value of a whole set of images, so that two of them compare at one n alone."""
+    return quantity == PUBLISHED_FDD or (quantity in METRICS and METRICS[quantity].scope == "set")
+
+
+def not_independent(quantity: str, tokenizer: str) -> str | None:
+    """The sentence that discloses why ``quantity`` does not judge ``tokenizer``; None where nothing is known of it."""
+    return leakage.disclosure(MEASURED_LIKE_FDD if quantity == PUBLISHED_FDD else quantity, tokenizer)
+
+
+def name_of(quantity: str) -> str:
+    """The name of a quantity in prose and headings."""
+    return METRICS[quantity].title if quantity in METRICS else OTHERS.get(quantity, quantity.replace("_", " "))
+
+
+def label(quantity: str, unit: str = "") -> str:
+    """The name of a quantity with its unit, as a heading."""
+    return f"{name_of(quantity)}, {unit}" if unit else name_of(quantity)
+
+
+def count_words(quantity: str, n: int | None) -> str:
+    """How many images, or crops of images, a value rests on."""
+    if n is None:
+        return "n unknown"
+    crops = quantity in METRICS and METRICS[quantity].statistic == "patch-fd"
+    return f"n = {n:,} crops" if crops else f"n = {n:,}"
+
+
+def digits(quantity: str, value: float) -> str:
+    """A value to the decimals that its quantity is given in, or else to four significant digits."""
+    if not math.isfinite(value):
+        return {math.inf: "∞", -math.inf: "−∞"}.get(value, "undefined")
+    if quantity in DECIMALS:
+        text = f"{value:,.{DECIMALS[quantity]}f}"
+    else:
+        decimals = max(0, 3 - math.floor(math.log10(abs(value)))) if value else 0
+        text = f"{value:,.{decimals}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", "−")
+
+
+def signed(quantity: str, value: float) -> str:
+    return ("+" if value > 0 else "") + digits(quantity, value)
+
+
+def bracket(quantity: str, interval: Interval) -> str:
+    return f"[{digits(quantity, interval.low)}, {digits(quantity, interval.high)}]"
+
+
+def memory_words(size: int) -> str:
+    """``size`` bytes in the largest unit that leaves a whole part."""
+    for unit, bytes_in_it in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if size >= bytes_in_it:
+            return f"{size / bytes_in_it:,.1f} {unit}"
+    return f"{size:,} bytes"
