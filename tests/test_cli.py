@@ -29,6 +29,11 @@ def _vitok(*words: str) -> subprocess.CompletedProcess[str]:
         (["eval", "pca-f16x64", "--images", "/no/folder", "--resolution", "64"], "there is no folder '/no/folder'"),
         (["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--metrics", "sism"], "did you mean ssim"),
         (["eval", "Q/16x64", "--images", "photos", "--resolution", "64"], "side 'Q'"),
+        (["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--time-limit", "0"], "time limit (=0)"),
+        (["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--on-oom", "tile"], "did you mean tiling"),
+        (["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--rule", "crop"], "did you mean cap or centre-crop"),
+        (["eval", "jpeg:q=0", "--images", "photos", "--resolution", "64"], "jpeg:q=QUALITY (1 to 100)"),
+        (["conform", "no_such_module:make"], "tokenizer 'no_such_module:make' cannot be imported"),
         (["run", "div8q"], "unknown notebook 'div8q'; did you mean div8k"),
         (["run", "div8k", "-p", "samples", "many"], "parameter 'samples' must be int, not 'many'"),
         (["report", "--profile", "cpuu"], "unknown profile 'cpuu'; did you mean cpu"),
@@ -58,11 +63,28 @@ def test_eval_ends_with_status_1_and_names_an_image_that_cannot_be_read(tmp_path
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("what", ["tokenizers", "images", "notebooks", "records"])
+@pytest.mark.parametrize("what", ["tokenizers", "images", "metrics", "notebooks", "records"])
 def test_list_knows_every_kind(what: str) -> None:
     done = _vitok("list", what, "--json")
     assert done.returncode == 0, done.stderr
     assert isinstance(json.loads(done.stdout), list)
+
+
+def test_conform_prints_each_rule_and_ends_with_status_0() -> None:
+    done = _vitok("conform", "pca-f16x64", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert len(rows) > 5
+    assert {row["result"] for row in rows} == {"kept"}
+
+
+def test_a_time_limit_ends_with_status_1_and_the_same_command_with_retry_goes_on() -> None:
+    words = ["eval", "pca-f16x64", "--images", "leaves", "--samples", "3", "--resolution", "32", "--metrics", "psnr"]
+    first = _vitok(*words, "--time-limit", "0.000001")
+    assert first.returncode == 1
+    assert "timeout: the time limit of" in first.stderr
+    assert _vitok(*words).returncode == 1
+    assert _vitok(*words, "--retry").returncode == 0
 
 
 @pytest.mark.parametrize("code", ["import vitok_lib", "from vitok_lib.cli import main; main()"], ids=["import", "help"])

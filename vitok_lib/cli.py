@@ -86,20 +86,22 @@ def eval_command(
 ) -> None:
     """Measure reconstruction quality; what is already recorded is not done again."""
     from vitok_lib.images.sets import check_resolution, open_image_set
-    from vitok_lib.measure.plan import check_fits, predict
-    from vitok_lib.measure.quality import evaluate
     from vitok_lib.metrics.signature import find_metric
-    from vitok_lib.tokenizers.load import load_tokenizer
     from vitok_lib.tokenizers.registry import find
 
     check_resolution(resolution)
     if time_limit is not None and not time_limit > 0:
         raise RequestError(f"time limit (={time_limit:g}) must be above 0 seconds, or left out")
-    image_set = open_image_set(images, rule=rule, subset_seed=subset_seed)
     names = [find_metric(name.strip()).name for name in metrics.split(",")]
     fallbacks = [choice.strip() for choice in on_oom.split(",") if choice.strip()]
     for name in tokenizers:
         find(name)
+    image_set = open_image_set(images, rule=rule, subset_seed=subset_seed)
+    # torch takes a second to import: a request that is wrong is told before.
+    from vitok_lib.measure.plan import check_fits, predict
+    from vitok_lib.measure.quality import evaluate
+    from vitok_lib.tokenizers.load import load_tokenizer
+
     if not force:
         for name in tokenizers:
             check_fits(predict(name, resolution, device=device, dtype=dtype, window=window, batch=batch, tiling=tiling))

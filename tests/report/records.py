@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,6 @@ from vitok_lib.records.schema import (
     Interval,
     Kind,
     Outcome,
-    OutcomeStatus,
     Provenance,
     Record,
     Settings,
@@ -25,7 +25,7 @@ from vitok_lib.records.schema import (
     Value,
     Weights,
 )
-from vitok_lib.records.store import write_record
+from vitok_lib.records.store import slug, write_record
 
 TOKENIZERS = {
     "nano-f16x64": ("vitok", 16, 64, 28.0),
@@ -36,6 +36,9 @@ TOKENIZERS = {
     "nano-kl-f8x4": ("kl", 8, 4, 25.0),
     "pca-f16x64": ("pca", 16, 64, 27.0),
 }
+"""What the book asks for: family, downsampling, channels of the latent, a PSNR to scatter around."""
+CODECS = {"jpeg:q=75": 30.0, "webp:q=80": 31.0}
+RELEASED = {"5B-f16x64": ("vitok", 16, 64, 0.0), "flux": ("kl", 8, 16, 0.0)}
 CASES = ("photos-256", "photos-512", "leaves-256", "leaves-512", "challenge-384", "challenge-768", "challenge-1536")
 HOST = Host(cpu="test", cores=2, memory_gib=8.0, platform="test", python="3.11", packages={"numpy": "2"})
 
@@ -45,46 +48,38 @@ def measured_record(
     case: str,
     samples: Mapping[str, Sequence[float]],
     *,
+    distances: Mapping[str, Mapping[int, float]] | None = None,
     manifest: str = "0" * 64,
     signature: str = "v1",
-    status: OutcomeStatus = OutcomeStatus.OK,
+    outcome: Outcome | None = None,
     file: str | None = None,
 ) -> Record:
-    """A record whose means and intervals follow from ``samples``, a quantity each."""
+    """A record whose means and intervals follow from ``samples``, a quantity each.
+
+    ``distances`` holds values of the whole set by n; that of the largest n is the record's own.
+    """
     benchmark, _, resolution = case.rpartition("-")
-    family, downsampling, channels, _ = TOKENIZERS[name]
-    values = []
-    for quantity, numbers in samples.items():
-        low, high = bootstrap_mean(np.array(numbers, dtype=np.float64), resamples=200)
-        values.append(
-            Value(
-                quantity=quantity,
-                value=float(np.mean(numbers)),
-                unit="dB" if quantity == "psnr" else "",
-                kind=Kind.MEASURED,
-                n=len(numbers),
-                interval=Interval(low=low, high=high, method="percentile bootstrap over images, 200 resamples"),
-                signature=f"{quantity}|rgb|u8|per-image-mean|{signature}",
-            )
-        )
-    count = max((len(numbers) for numbers in samples.values()), default=0)
+    values = [_mean(quantity, numbers, signature) for quantity, numbers in samples.items()]
+    smaller = []
+    for quantity, by_count in (distances or {}).items():
+        *few, whole = [
+            Value(quantity=quantity, value=value, unit="", kind=Kind.MEASURED, n=n, signature=f"{quantity}|{signature}")
+            for n, value in sorted(by_count.items())
+        ]
+        values.append(whole)
+        smaller += few
+    counts = [value.n or 0 for value in values]
     return Record(
         benchmark=benchmark,
         resolution=int(resolution),
-        tokenizer=TokenizerIdentity(
-            name=name,
-            family=family,
-            downsampling=downsampling,
-            latent_channels=channels,
-            compression_ratio=3 * downsampling**2 / channels,
-            weights=Weights(source="shipped"),
-        ),
+        tokenizer=_identity(name),
         images=ImagesIdentity(
-            name=benchmark, description="invented", count=count, manifest_sha256=manifest, rule="rendered"
+            name=benchmark, description="invented", count=max(counts, default=0), manifest_sha256=manifest, rule="drawn"
         ),
         settings=Settings(device="cpu", dtype="float32", batch=1),
-        outcome=Outcome(status=status, detail=None if status == OutcomeStatus.OK else "out of memory on image 'a'"),
+        outcome=outcome or Outcome(),
         values=tuple(values),
+        smaller_n=tuple(smaller),
         samples=file,
         provenance=Provenance(
             commit="0123456789abcdef",
@@ -97,27 +92,68 @@ def measured_record(
     )
 
 
+def _identity(name: str) -> TokenizerIdentity:
+    if ":" in name:
+        return TokenizerIdentity(name=name, family="codec", weights=Weights(source="none"))
+    family, downsampling, channels, _ = (TOKENIZERS | RELEASED)[name]
+    return TokenizerIdentity(
+        name=name,
+        family=family,
+        downsampling=downsampling,
+        latent_channels=channels,
+        compression_ratio=3 * downsampling**2 / channels,
+        weights=Weights(source="shipped"),
+    )
+
+
+def _mean(quantity: str, numbers: Sequence[float], signature: str) -> Value:
+    held = np.array(numbers, dtype=np.float64)
+    held = held[~np.isnan(held)]
+    low, high = bootstrap_mean(held, resamples=200)
+    return Value(
+        quantity=quantity,
+        value=float(held.mean()),
+        unit={"psnr": "dB", "bpp": "bit/px"}.get(quantity, ""),
+        kind=Kind.MEASURED,
+        n=len(held),
+        interval=Interval(low=low, high=high, method="percentile bootstrap over images, 200 resamples"),
+        signature=f"{quantity}|rgb|u8|per-image-mean|{signature}",
+    )
+
+
 def write_measured(
     root: Path, study: str, name: str, case: str, samples: Mapping[str, Sequence[float]], **options: Any
 ) -> Path:
-    """Write a record and its samples into ``root``; the record's path. ``settings`` names it after the ``@``."""
+    """Write a record and its samples into ``root``; the record's path. ``settings`` names it after the ``@``.
+
+    The images are the first of one endless set, so that a record over fewer begins as one over more.
+    """
     settings = options.pop("settings", "")
-    stem = f"{name}@{settings}" if settings else name
+    stem = slug(name) + (f"@{settings}" if settings else "")
     path = root / study / case / f"{stem}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    count = max((len(numbers) for numbers in samples.values()), default=0)
+    counts = [len(numbers) for numbers in samples.values()]
+    counts += [max(by_count) for by_count in options.get("distances", {}).values()]
+    count = max(counts, default=0)
     if count:
-        frame = pd.DataFrame({"image": [f"image-{index}" for index in range(count)], **samples})
+        images = [f"image-{index}" for index in range(count)]
+        digests = [hashlib.sha256(image.encode()).hexdigest() for image in images]
+        frame = pd.DataFrame({"image": images, "sha256": digests, **samples})
         frame.to_parquet(path.with_suffix(".parquet"), index=False)
     write_record(measured_record(name, case, samples, file=f"{stem}.parquet" if count else None, **options), path)
     return path
 
 
 def write_all(root: Path, study: str = "cpu", count: int = 6) -> None:
-    """A record of every tokenizer in every case that the book asks for."""
+    """A record of every tokenizer in every case that the book asks for, and of two codecs."""
     for seed, case in enumerate(CASES):
         images = np.random.default_rng(seed).normal(0, 2.5, count)
-        for name, (_, _, _, level) in TOKENIZERS.items():
+        levels = {name: level for name, (_, _, _, level) in TOKENIZERS.items()} | CODECS
+        for name, level in levels.items():
             noise = np.random.default_rng([seed, len(name), int(level * 10)]).normal(0, 0.4, count)
             psnr = level + images + noise
-            write_measured(root, study, name, case, {"psnr": psnr.tolist(), "ssim": (psnr / 40).tolist()})
+            ratio = _identity(name).compression_ratio
+            rate = 48 / ratio if ratio else level / 20
+            samples = {"psnr": psnr.tolist(), "ssim": (psnr / 40).tolist(), "bpp": [rate] * count}
+            by_count = {count // 2: 60 / level, count: 30 / level}
+            write_measured(root, study, name, case, samples, distances={"fd-random": by_count})
