@@ -96,9 +96,8 @@ def main() -> None:
     print(f"{'':14} {'side':>6} {'seconds':>8} {'processor':>10} {'extra GiB':>10} {'PSNR':>9} {'(MS-)SSIM':>10}")
     for (way, size), row in rows.items():
         values = f"{row['psnr']:9.4f} {row['ssim']:10.7f}"
-        print(
-            f"{way:14} {size:6} {row['seconds']:8.2f} {row['processor_seconds']:10.2f} {row['extra_gib']:10.3f} {values}"
-        )
+        costs = f"{row['seconds']:8.2f} {row['processor_seconds']:10.2f} {row['extra_gib']:10.3f}"
+        print(f"{way:14} {size:6} {costs} {values}")
     ours, theirs = rows["strips", side], rows["torchmetrics", side]
     summary = {
         "threads": torch.get_num_threads(),

@@ -31,7 +31,10 @@ def _vitok(*words: str) -> subprocess.CompletedProcess[str]:
         (["eval", "Q/16x64", "--images", "photos", "--resolution", "64"], "side 'Q'"),
         (["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--time-limit", "0"], "time limit (=0)"),
         (["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--on-oom", "tile"], "did you mean tiling"),
-        (["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--rule", "crop"], "did you mean cap or centre-crop"),
+        (
+            ["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--rule", "crop"],
+            "did you mean cap or centre-crop",
+        ),
         (["eval", "jpeg:q=0", "--images", "photos", "--resolution", "64"], "jpeg:q=QUALITY (1 to 100)"),
         (["conform", "no_such_module:make"], "tokenizer 'no_such_module:make' cannot be imported"),
         (["run", "div8q"], "unknown notebook 'div8q'; did you mean div8k"),

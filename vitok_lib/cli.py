@@ -81,7 +81,7 @@ def eval_command(
     ] = "",
     workers: Annotated[int, typer.Option(help="Threads that prepare images ahead.")] = 2,
     retry: Annotated[bool, typer.Option("--retry", help="Go on with what did not end as ok.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Try also what is predicted not to fit in memory.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Try also what is predicted not to fit.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure reconstruction quality; what is already recorded is not done again."""
@@ -102,7 +102,7 @@ def eval_command(
     from vitok_lib.measure.quality import evaluate
     from vitok_lib.tokenizers.load import load_tokenizer
 
-    if not force:
+    if not force and not fallbacks:
         for name in tokenizers:
             check_fits(predict(name, resolution, device=device, dtype=dtype, window=window, batch=batch, tiling=tiling))
     records = []

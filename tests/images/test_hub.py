@@ -79,6 +79,11 @@ def test_images_of_one_name_in_two_archives_are_told_apart(snapshot: Path) -> No
     assert [images.load(name, 64).shape[1] for name in images.names()] == [12, 13]
 
 
+def test_capital_suffixes_are_taken_too(snapshot: Path) -> None:
+    write_table(snapshot / "VAL.PARQUET", {"a.PNG": FILES["0.png"]})
+    assert open_image_set("hub:someone/tiny").names() == ("a.PNG",)
+
+
 def test_rows_of_a_table_without_paths_are_named_by_number(snapshot: Path) -> None:
     write_table(snapshot / "val.parquet", FILES, paths=False)
     images = open_image_set("hub:someone/tiny")
@@ -106,6 +111,20 @@ def test_a_table_without_images_and_a_damaged_one_are_refused(snapshot: Path) ->
     (snapshot / "val.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(RequestError, match=r"val\.parquet' cannot be read .*fetch it again"):
         open_image_set("hub:someone/tiny")
+
+
+def test_a_table_that_is_damaged_behind_a_whole_table_of_contents_is_one_sentence(snapshot: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path = write_table(snapshot / "val.parquet", FILES)
+    group = pq.read_metadata(path).row_group(1)
+    columns = {group.column(index).path_in_schema: group.column(index) for index in range(group.num_columns)}
+    begin = columns["image.bytes"].dictionary_page_offset
+    data = path.read_bytes()
+    path.write_bytes(data[:begin] + b"\xff" * 8 + data[begin + 8 :])
+    with pytest.raises(RequestError, match=r"val\.parquet' cannot be read .*fetch it again") as caught:
+        open_image_set("hub:someone/tiny")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_data_set_without_images(snapshot: Path) -> None:

@@ -38,7 +38,9 @@ def broken() -> ImageSet:
 def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "lab", {"a.png": encoded(0), "b.png": encoded(1)})
     found = EntryPoints(
-        EntryPoint(name, f"lab.images:{name}", plugins.GROUP) for name in ("lab", "own", "broken", "odd", "photos")
+        EntryPoint(name, f"{package}.images:{name}", plugins.GROUP)
+        for package, names in (("lab", ("lab", "own", "broken", "odd", "photos", "twice")), ("home", ("twice",)))
+        for name in names
     )
     made = {"lab": lambda: open_folder(folder), "own": Own, "broken": broken, "odd": lambda: 3, "photos": broken}
     monkeypatch.setattr(plugins, "entry_points", lambda **equal: found.select(**equal))
@@ -68,6 +70,11 @@ def test_a_name_of_this_library_is_not_taken_over() -> None:
 def test_a_set_that_fails_is_named_with_where_it_comes_from(name: str, reason: str) -> None:
     with pytest.raises(RequestError, match=rf"image set '{name}' of lab\.images:{name} {reason}"):
         open_image_set(name)
+
+
+def test_a_name_that_two_packages_bring_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"'twice' is the name of several .*lab\.images:twice, home\.images:twice"):
+        open_image_set("twice")
 
 
 def test_an_unknown_name_is_compared_with_theirs_too() -> None:

@@ -272,3 +272,10 @@ def test_a_warning_about_damaged_metadata_is_neither_an_error_nor_noise(tmp_path
     with pytest.warns(UserWarning, match="larger than file"), Image.open(path) as image:
         image.getexif()
     np.testing.assert_array_equal(read(FileContent(path), 64, "odd.png"), _PIXELS)
+
+
+def test_a_file_that_would_start_another_program_is_no_image(tmp_path: Path) -> None:
+    path = tmp_path / "page.png"
+    Image.new("RGB", (8, 8)).save(path, format="EPS")
+    with pytest.raises(ImageError, match=r"cannot read image 'page': it is damaged or in no known image format"):
+        read(FileContent(path), 64, "page")

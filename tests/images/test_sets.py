@@ -145,10 +145,6 @@ def test_resolutions_that_pass(value: int) -> None:
     check_resolution(value)
 
 
-def test_the_largest_resolution_is_that_of_the_leaves() -> None:
-    assert MAX_RESOLUTION == leaves.MAX_SIZE
-
-
 @pytest.mark.parametrize("value", [0, -1, MAX_RESOLUTION + 1, 512.0, "512", True, None])
 def test_resolutions_that_are_refused_by_value(value: object) -> None:
     with pytest.raises(RequestError, match=str(value)):

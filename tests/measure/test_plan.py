@@ -30,8 +30,8 @@ def _free(monkeypatch: pytest.MonkeyPatch, count: int | None) -> None:
     monkeypatch.setattr(planning, "available_bytes", lambda device: count)
 
 
-# Arithmetic of the architectures: a PCA holds the mean and 64 components of 16 × 16 × 3 values; of the other two the
-# published numbers of weights.
+# A PCA holds the mean and 64 components of 16 × 16 × 3 values; of "sd" the number is the published one; None: counted
+# in the loaded weights.
 @pytest.mark.parametrize(
     ("name", "dtype", "itemsize", "parameters"),
     [
@@ -97,7 +97,6 @@ def test_metrics_in_strips_take_little_beside_what_is_predicted() -> None:
     [
         ("pca-f16x64", 16, GIB),
         ("nano-f16x64", 16, 300 * MIB),
-        ("nano-f32x64", 32, 3 * GIB),
         ("nano-kl-f8x4", 8, GIB),
     ],
 )
@@ -127,10 +126,10 @@ def test_where_everything_fits_the_largest_resolution_is_the_largest_that_can_be
     assert predict("pca-f16x64", 64).largest_resolution == MAX_RESOLUTION
 
 
-@pytest.mark.parametrize("free", [0, 12_000_000])  # the second holds the weights and not one image
+@pytest.mark.parametrize("free", [0, 65 * 768 * 4 + 1000])  # the second holds the weights and not one image
 def test_where_nothing_fits_there_is_no_largest_resolution(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
     _free(monkeypatch, free)
-    plan = predict("nano-f16x64", 512)
+    plan = predict("pca-f16x64", 512)
     assert plan.largest_resolution is None
     with pytest.raises(RequestError, match="no resolution fits, and --force"):
         check_fits(plan)
@@ -148,7 +147,7 @@ def test_a_refusal_names_what_is_needed_what_is_free_and_the_ways_out(monkeypatc
     assert needed == pytest.approx(2 * 24, rel=0.05)  # twice the 24 GiB of the decoder's last level
 
 
-@pytest.mark.parametrize("name", ["jpeg:q=75", "png", "some.module:factory", "diffusers:nobody/nothing"])
+@pytest.mark.parametrize("name", ["jpeg:q=75", "some.module:factory", "diffusers:nobody/nothing"])
 def test_what_only_loading_tells_is_left_open_and_never_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _free(monkeypatch, 0)
     plan = predict(name, MAX_RESOLUTION)

@@ -83,6 +83,15 @@ def test_weights_that_cannot_be_fetched_are_one_sentence_with_a_way_out(release:
     assert "\n" not in message
 
 
+def test_an_error_without_words_is_named_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise TimeoutError
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(RequestError, match=r"from the hub \(TimeoutError\)"):
+        load_extractor("dinov2", "cpu")
+
+
 def test_a_repository_without_safetensors_is_refused(cache: Path) -> None:
     model = _tiny(DINOV2)
     folder = _folder(cache, DINOV2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pickle import UnpicklingError
 from types import ModuleType
 from urllib.error import URLError
 
@@ -77,7 +78,16 @@ def test_a_package_that_is_missing_is_one_sentence(name: str, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", PERCEPTUAL_METRICS)
-@pytest.mark.parametrize("error", [URLError("no route"), RuntimeError("operator torchvision::nms\n does not exist")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        URLError("no route"),
+        RuntimeError("operator torchvision::nms\n does not exist"),
+        EOFError("a file cut short"),
+        UnpicklingError("Weights only load failed.\nUnsupported global"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
 def test_weights_that_cannot_be_loaded_are_one_sentence(
     name: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:

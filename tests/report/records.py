@@ -133,8 +133,7 @@ def write_measured(
     path = root / study / case / f"{stem}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     counts = [len(numbers) for numbers in samples.values()]
-    counts += [max(by_count) for by_count in options.get("distances", {}).values()]
-    count = max(counts, default=0)
+    count = max(counts or [max(by_count) for by_count in options.get("distances", {}).values()], default=0)
     if count:
         images = [f"image-{index}" for index in range(count)]
         digests = [hashlib.sha256(image.encode()).hexdigest() for image in images]

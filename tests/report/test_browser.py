@@ -11,7 +11,7 @@ import pytest
 
 SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-PAGES = ("index", "div8k", "challenge", "methods", "runs")
+PAGES = ("index", "div8k", "coco", "challenge", "methods", "runs")
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path"),

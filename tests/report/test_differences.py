@@ -104,8 +104,8 @@ def test_the_table_of_pairs_states_how_many_there_are_and_what_their_intervals_a
     table = tables.pairs_table(differences.all_pairs(load(), CASE, "psnr"))
     assert plain(table.notes[0]) == (
         "On photos-512 (study cpu, 3 images), 3 pairs of 3 tokenizers are compared at once. Each interval is taken at "
-        "98.33 %, so that all of them hold together at 95 % (Bonferroni). 2 of them leave out zero; 1 hold it, and do "
-        "not tell their two tokenizers apart."
+        "98.33 %, so that all of them hold together at 95 % (Bonferroni). Intervals that leave out zero: 2. Intervals "
+        "that hold it, and so do not tell their two tokenizers apart: 1."
     )
     assert [[plain(cell) for cell in row] for row in table.rows] == [
         ["nano-f16x64", "31.33 [30.00, 33.00]", "+2.00 [1.00, 3.00]", "+2.17 [1.00, 3.00]"],

@@ -14,6 +14,7 @@ from tests.report.records import write_all, write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.report import claims, figures, tables
 from vitok_lib.report.entries import Entry, find, load
+from vitok_lib.report.quality_table import quality_table
 
 MakeSite = Callable[..., Site]
 VALUE = "# Index\n\nIt is {value}`photos-512/nano-f16x64:psnr`.\n"
@@ -48,8 +49,9 @@ def test_a_value_shows_kind_interval_tooltip_and_link(site: MakeSite, results: P
     [
         ("{value}`photos-512/nano-f16x65:psnr`", "no record 'photos-512/nano-f16x65'"),
         ("```{quality-table} photos-512\n:tokenizers: nano-f32x64\n```", "no record of nano-f32x64 for 'photos-512'"),
+        ("```{quality-table} photos-512\n:quantities: psnr fid\n```", "no record of 'photos-512' holds fid"),
     ],
-    ids=["value", "table"],
+    ids=["value", "tokenizer", "quantity"],
 )
 def test_what_is_missing_fails_the_build_and_is_named(site: MakeSite, results: Path, page: str, named: str) -> None:
     write_two(results)
@@ -64,8 +66,8 @@ def test_what_is_missing_fails_the_build_and_is_named(site: MakeSite, results: P
         (lambda all_: find(all_, "photos-512/nano-f16x65"), "did you mean photos-512/nano-f16x64"),
         (lambda all_: find(all_, "h200/photos-512/nano-f16x64"), "no record 'h200/photos-512/nano-f16x64'"),
         (lambda all_: find(all_, "photos-512/nano-f16x64").value("lpips"), "no quantity 'lpips'; it has: psnr"),
-        (lambda all_: tables.quality_table(all_, "photos-513", ["psnr"]), "'photos-513'; did you mean photos-512?"),
-        (lambda all_: tables.quality_table(all_, "photos-512", ["fid"]), "holds fid; they hold: psnr"),
+        (lambda all_: quality_table(all_, "photos-513", ["psnr"]), "'photos-513'; did you mean photos-512?"),
+        (lambda all_: quality_table(all_, "photos-512", ["fid"]), "holds fid; they hold: psnr"),
         (lambda all_: claims.distance_to_floor(all_, "photos-256", "psnr"), "no record of 'photos-256'"),
         (lambda all_: figures.by_tokenizer(all_, ["leaves-512"], "psnr"), "no record of 'leaves-512'"),
         (lambda all_: tables.image_table(all_, "photos-512", "ssim"), "nothing measured in 'photos-512' holds 'ssim'"),
@@ -120,12 +122,16 @@ def test_a_build_with_everything_in_it_imports_no_torch(site: MakeSite, results:
             "```{kinds}\n```",
             "```{findings} best\n:cases: photos-512\n```",
             "```{findings} floor\n:cases: photos-512\n```",
+            "```{findings} bias\n:cases: photos-512\n:quantity: fd-random\n```",
             "```{findings} counts\n```",
-            "```{quality-table} photos-512\n```",
+            "```{quality-table} photos-512\n:quantities: all\n```",
+            "```{pairs-table} photos-512\n```",
             "```{image-table} challenge-384\n```",
             "```{floor-table}\n:cases: photos-512\n```",
             "```{result-figure} by-tokenizer\n:cases: photos-512\n```",
             "```{result-figure} rate-and-quality\n:cases: photos-512\n```",
+            "```{result-figure} bits-and-quality\n:cases: photos-512\n```",
+            "```{result-figure} distance-by-n\n:cases: photos-512\n:quantity: fd-random\n```",
             "```{result-figure} by-resolution\n:benchmark: photos\n```",
             *(
                 f"```{{reference-table}} {name}\n```"
@@ -137,7 +143,7 @@ def test_a_build_with_everything_in_it_imports_no_torch(site: MakeSite, results:
     build = made.build(after="assert 'torch' not in sys.modules")
     assert build.returncode == 0, build.stderr
     images = re.findall(r'<img alt="([^"]+)" src="([^"]+)"', made.html("index"))
-    assert len(images) == 3
+    assert len(images) == 5
     assert all(len(alt) > 40 and (made.folder / "_build" / source).exists() for alt, source in images)
     built = (made.folder / "_build" / "index.html").stat().st_mtime_ns
     assert made.build().returncode == 0

@@ -31,7 +31,7 @@ def collect(root: Path, patterns: Collection[str] = ("*",)) -> dict[str, Content
             continue
         if is_archive_name(name):
             found += [(readable(name), member, content) for member, content in members(path).items()]
-        elif name.endswith(table.SUFFIX):
+        elif name.lower().endswith(table.SUFFIX):
             found += [(readable(name), cell, content) for cell, content in table.cells(path).items()]
         elif is_image_name(name):
             found.append(("", readable(name), FileContent(path)))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_SIZE = 16384
 SMALLEST_RADIUS, LARGEST_RADIUS = 0.008, 0.35  # in units of the image's side
 MEAN_COVER = 5.0  # expected leaves over a point: exp(-5) of the ground stays bare
 _SUPERSAMPLE = 2

@@ -24,9 +24,13 @@ def open_plugin(name: str) -> Any:
     """The image set that the entry point makes.
 
     Raises:
-        RequestError: it cannot be imported, fails, or makes something that is no image set.
+        RequestError: several packages bring the name, or what it names cannot be imported, fails, or makes something
+            that is no image set.
     """
-    (found, *_) = entry_points(group=GROUP, name=name)
+    found, *others = {point.value: point for point in entry_points(group=GROUP, name=name)}.values()
+    if others:
+        values = ", ".join(point.value for point in (found, *others))
+        raise RequestError(f"image set '{name}' is the name of several plug-ins ({values}); uninstall all but one")
     try:
         image_set = found.load()()
     except RequestError:

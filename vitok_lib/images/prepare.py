@@ -27,6 +27,9 @@ from vitok_lib.errors import RequestError
 from vitok_lib.images.content import Content
 from vitok_lib.images.pillow import MAX_PIXELS, MAX_RESOLUTION, reading
 
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF", "GIF")
+"""What a file may hold, whatever its name says. Pillow knows more, of which EPS would start another program."""
+
 VERSION = 1
 """Of the preparation, in the keys of the cache of prepared images: to be raised by any change that moves a pixel."""
 
@@ -98,7 +101,7 @@ def read(content: Content, resolution: int, name: str, rule: Rule = CAP) -> NDAr
     try:
         if content.digest().size == 0:
             raise ImageError("the file is empty")
-        with reading(), content.open() as stream, Image.open(stream) as image:
+        with reading(), content.open() as stream, Image.open(stream, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ImageError(f"{image.width} × {image.height} pixels are more than 16384 × 16384")
             return prepare(image, resolution, rule)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,18 +31,26 @@ def cells(path: Path) -> dict[str, Content]:
     Raises:
         RequestError: the file is damaged, or no or more than one column holds images.
     """
-    import pyarrow as pa
-
-    try:
+    with _refusing_damage(path):
         table = _Table(path)
         paths = table.paths()
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise RequestError(f"Parquet file '{readable(str(path))}' cannot be read ({reason}); fetch it again") from error
     names = [member_name(given or "") for given in paths]
     alone = len(set(names)) == len(names) and all(names)
     rows = range(len(names))
     return {names[row] if alone else f"{readable(path.stem)}-{row:06d}": _Cell(table, row) for row in rows}
+
+
+@contextmanager
+def _refusing_damage(path: Path) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except RequestError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: a path that is no UTF-8
+        reason = " ".join(str(error).split())
+        raise RequestError(f"Parquet file '{readable(str(path))}' cannot be read ({reason}); fetch it again") from error
 
 
 class _Table:
@@ -64,8 +73,9 @@ class _Table:
 
     @cached_property
     def digests(self) -> list[Digest]:
-        """Of every row, found in one pass."""
-        found = json.loads(remember(self.stamp, "table", self.stamp.size, lambda: json.dumps(self._hash())))
+        """Of every row, found in one pass; RequestError if one is damaged."""
+        with _refusing_damage(self.path):
+            found = json.loads(remember(self.stamp, "table", self.stamp.size, lambda: json.dumps(self._hash())))
         return [Digest(*row) for row in found]
 
     def _hash(self) -> list[tuple[int, str]]:

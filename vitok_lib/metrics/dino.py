@@ -98,7 +98,7 @@ def _fetched(release: Release) -> Path:
     try:
         folder = snapshot_download(release.repository, revision=release.revision, allow_patterns=list(FILES))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         licence = f"accept its licence at https://huggingface.co/{release.repository}, " if release.gated else ""
         raise RequestError(
             f"cannot fetch '{release.repository}' at revision '{release.revision}' from the hub ({reason}); "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
@@ -66,8 +67,8 @@ def _loaded(name: str, make: Callable[[], torch.nn.Module], device: str) -> torc
     try:
         with weights_only():
             network = make()
-    except (OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise RequestError(
             f"the networks of metric '{name}' cannot be loaded ({reason}); check the network, "
             "or fetch them into torch hub's cache on a machine that has one"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,9 +67,14 @@ def panels(figure: Figure, count: int, *, share: bool = True) -> list[Axes]:
     return list(figure.subplots(1, count, squeeze=False, sharey=share)[0])
 
 
-def legend_of(figure: Figure, names: list[str], columns: int) -> None:
-    """A legend below the panels: each of ``names`` with its look and a line."""
-    handles = [Line2D([], [], **look(index), linestyle="-", label=name) for index, name in enumerate(names)]
+def legend_of(figure: Figure, names: list[str], columns: int, *, hollow: Collection[str] = ()) -> None:
+    """A legend below the panels: each of ``names`` with its look, and a line unless its mark is ``hollow``."""
+    handles = [
+        Line2D([], [], **look(index), linestyle="", markerfacecolor="none", label=name)
+        if name in hollow
+        else Line2D([], [], **look(index), linestyle="-", label=name)
+        for index, name in enumerate(names)
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(names), columns), fontsize=8)
 
 

@@ -20,7 +20,7 @@ MARKS = {Kind.MEASURED: "", Kind.DERIVED: "⁼", Kind.PUBLISHED: "", Kind.ESTIMA
 """Typography alone does not survive copying, so what is weakest carries its mark in the text."""
 
 COUNT = "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
-"""A narrow heading breaks before a count and not within it."""
+"""A line breaks before a count and not within it."""
 
 MEANINGS = {
     Kind.MEASURED: "by this project; each links to its record",
@@ -62,7 +62,7 @@ def inlines(sentence: Sequence[Part], docname: str) -> list[nodes.Node]:
 def _inline(part: Part, docname: str) -> list[nodes.Node]:
     match part:
         case str():
-            return [nodes.Text(part)]
+            return [nodes.Text(part.replace("n = ", COUNT))]
         case Number():
             classes = ["vk", f"vk-{part.kind.value}", *(["vk-best"] if part.best else [])]
             marks = MARKS[part.kind] + (CAVEAT_MARK if part.caveat else "")

@@ -41,6 +41,10 @@ what is seen; a speed or a memory says nothing without the machine and the setti
 DECIMALS = {"psnr": 2, "ssim": 3, "ms-ssim": 3, "lpips": 3, "dists": 3, "bpp": 3, "fid": 2, PUBLISHED_FDD: 2}
 
 
+_LEAST_WITHOUT_POWER = 1e-3
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def _in_catalogue_order() -> tuple[str, ...]:
     names = list(METRICS)
     names.insert(names.index(MEASURED_LIKE_FDD), PUBLISHED_FDD)
@@ -87,11 +91,17 @@ def count_words(quantity: str, n: int | None) -> str:
 
 
 def digits(quantity: str, value: float) -> str:
-    """A value to the decimals that its quantity is given in, or else to four significant digits."""
+    """A value to the decimals that its quantity is given in, or else to four significant digits.
+
+    Without decimals of its own a value below a thousandth is written with a power of ten.
+    """
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "undefined")
     if quantity in DECIMALS:
         text = f"{value:,.{DECIMALS[quantity]}f}"
+    elif 0 < abs(value) < _LEAST_WITHOUT_POWER:
+        mantissa, exponent = f"{value:.3e}".split("e")
+        text = f"{mantissa.rstrip('0').rstrip('.')}·10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
     else:
         decimals = max(0, 3 - math.floor(math.log10(abs(value)))) if value else 0
         text = f"{value:,.{decimals}f}"

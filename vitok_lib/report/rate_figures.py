@@ -54,15 +54,17 @@ def bits_and_quality(entries: Sequence[Entry], cases: Sequence[str], quantity: s
         RequestError: nothing measured in one of ``cases`` holds ``quantity`` and a rate.
     """
     points = {case: _points(entries, case, quantity, _bits) for case in cases}
+    curves = any(len(curve) > 1 for _, held in points.values() for curve in _curves(held).values())
     return _against_rate(
         points,
         quantity,
         [2.0**power for power in range(-6, 6)],
         "bits per pixel",
         "Bits per pixel",
-        f"Rate and measured mean {label(quantity)} with its interval (bar); filled marks are codecs, and a line joins "
-        "the settings of one. A codec's bits are those of its streams; a latent counts 16 bits a value, without "
-        "entropy coding. Further left is smaller, further up is better.",
+        f"Rate and measured mean {label(quantity)} with its interval (bar); filled marks are codecs"
+        + (", and a line joins the settings of one" if curves else "")
+        + ". A codec's bits are those of its streams; a latent counts 16 bits a value, without entropy coding. "
+        "Further left is smaller, further up is better.",
     )
 
 
@@ -107,7 +109,9 @@ def _against_rate(
     title: str,
     caption: str,
 ) -> Drawing:
-    names = sorted({point.standing.entry.title for _, points in panels_of.values() for point in points}, key=natural)
+    every = [point for _, points in panels_of.values() for point in points]
+    names = sorted({point.standing.entry.title for point in every}, key=natural)
+    hollow = {point.standing.entry.title for point in every if not point.codec}
     words = []
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width(len(panels_of)), 4.4))
@@ -118,23 +122,29 @@ def _against_rate(
             axes.set_ylabel(label(quantity, points[0].standing.value.unit))
             axes.set_title(f"{case} (study {shared.origin}, {shared.count})", fontsize=10)
             words.append(f"{case}: " + ", ".join(f"{said(p.standing)} at {digits('rate', p.rate)}" for p in points))
-        legend_of(figure, names, 2 + len(panels_of))
+        legend_of(figure, names, 2 + len(panels_of), hollow=hollow)
         alternative = f"{title} against mean {label(quantity)}. " + ". ".join(words) + "."
         return finished(figure, alternative, caption)
 
 
 def _draw_points(axes: Axes, points: Sequence[Point], names: Sequence[str]) -> None:
     """A mark for each tokenizer: hollow, so that it does not hide another at its rate, or filled for a codec."""
-    curves: dict[str, list[tuple[float, float]]] = {}
     for point in points:
         style, value = look(names.index(point.standing.entry.title)), point.standing.value
         interval_bar(axes, point.rate, value, style["color"])
         fill = style["color"] if point.codec else "none"
         axes.plot(point.rate, value.value, **style, markersize=8, markerfacecolor=fill, linestyle="none")
+    for curve in _curves(points).values():
+        axes.plot(*zip(*curve, strict=True), color=FLOOR_COLOUR, linewidth=1, alpha=0.6, zorder=1)
+
+
+def _curves(points: Sequence[Point]) -> dict[str, list[tuple[float, float]]]:
+    """Rate and value of each setting of each codec, by growing rate."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for point in sorted(points, key=lambda point: point.rate):
         if point.codec:
-            curves.setdefault(point.codec, []).append((point.rate, value.value))
-    for curve in curves.values():
-        axes.plot(*zip(*sorted(curve), strict=True), color=FLOOR_COLOUR, linewidth=1, alpha=0.6, zorder=1)
+            curves.setdefault(point.codec, []).append((point.rate, point.standing.value.value))
+    return curves
 
 
 def _scale(axes: Axes, rates: Sequence[float], ticks: Sequence[float]) -> None:

@@ -111,11 +111,11 @@ def pairs_sentence(pairs: AllPairs) -> Sentence:
         f" {'pair' if count == 1 else 'pairs'} of {len(pairs.standings)} tokenizers are compared at once. ",
         "Each interval is taken at ",
         Number(_percent(pairs.single_level, 2), Kind.DERIVED, bonferroni),
-        f", so that all of them hold together at {_percent(pairs.level)} (Bonferroni). ",
+        f", so that all of them hold together at {_percent(pairs.level)} (Bonferroni). Intervals that leave out zero: ",
         Number(f"{clear:,}", Kind.DERIVED, "derived: intervals that leave out zero"),
-        " of them leave out zero; ",
+        ". Intervals that hold it, and so do not tell their two tokenizers apart: ",
         Number(f"{count - clear:,}", Kind.DERIVED, "derived: intervals that hold zero"),
-        " hold it, and do not tell their two tokenizers apart.",
+        ".",
     )
 
 

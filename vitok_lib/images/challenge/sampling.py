@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 Painter = Callable[[int, int, int], NDArray[np.float32]]
 """Takes a resolution and a range of rows [first, last); gives ``[last - first, resolution, 3]`` in 0…255."""
 
-
 _MOST = 16
 
 
