@@ -1,6 +1,6 @@
 """Kill an evaluation at random moments, again and again, and count what was lost.
 
-``python benchmarks/kills.py [KILLS]`` forks a process that evaluates 400 images, kills it with signal 9 at a random
+``python benchmarks/kills.py [KILLS]`` forks a process that evaluates 60 images, kills it with signal 9 at a random
 moment, and starts it again, until it was killed so often; then it lets the work end and compares with a run that
 nothing disturbed. It prints how many images were lost (beyond the one in flight), measured twice, and how many files
 were damaged, and one JSON line.
@@ -26,7 +26,7 @@ from vitok_lib.records.store import read_record
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load_tokenizer
 
-IMAGES = 400
+IMAGES = 60
 SIDE = 48
 TOKENIZER = "pca-f16x64"
 METRICS = ("psnr", "ssim", "bpp", "fd-random")
