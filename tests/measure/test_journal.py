@@ -104,6 +104,12 @@ def test_removing_leaves_nothing(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+def test_work_that_came_to_nothing_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(RequestError), Journal(tmp_path / "t.partial.jsonl", "key"):
+        raise RequestError("the weights of a metric are not here")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_second_process_waits_until_the_first_is_done_and_says_so(path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from vitok_lib.measure.journal import Journal\n"

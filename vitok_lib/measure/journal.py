@@ -44,6 +44,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self.results:
+            self.remove()  # nothing was measured: a request that was refused leaves no file
         self._stream.close()
 
     def append(self, results: dict[str, Result]) -> None:
