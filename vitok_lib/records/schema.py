@@ -97,10 +97,14 @@ class ImagesIdentity(_Strict):
 
 
 class Settings(_Strict):
-    """How a tokenizer was run; None where a setting does not apply or is not known.
+    """How a tokenizer was run; None where a setting does not apply, is the default, or is not known.
 
+    ``path`` names the way a speed was measured on, such as ``reference`` or ``fp8``, which the other fields spell out:
+    ``attention`` is the kernel, ``folded`` says whether norms and layer scale were folded into the matrices, ``chunk``
+    how many tokens went through a block's matrices at a time (0: all), ``graphs`` whether CUDA graphs were replayed.
     ``posterior`` is ``mode`` or ``sample`` (of a KL auto-encoder's latent); ``tiling`` and ``slicing`` are those
-    of diffusers: overlapping tiles of an image, one image of a batch at a time.
+    of diffusers: overlapping tiles of an image, one image of a batch at a time. ``memory_limit_gib`` is the cap that
+    emulated a smaller card.
     """
 
     device: str | None = None
@@ -112,6 +116,12 @@ class Settings(_Strict):
     tiling: bool | None = None
     slicing: bool | None = None
     posterior: str | None = None
+    path: str | None = None
+    attention: str | None = None
+    folded: bool | None = None
+    chunk: int | None = None
+    graphs: bool | None = None
+    memory_limit_gib: float | None = None
 
 
 class OutOfMemory(_Strict):
@@ -185,6 +195,7 @@ class Record(_Strict):
     ``samples`` names the Parquet file with the per-image values beside the record. ``smaller_n`` holds the
     distances over the first n images for n below the record's own, since two distances compare at one n alone.
     ``metrics`` holds the signature of every metric that was asked for, also where these images give it no value.
+    ``choices`` says of each setting that was chosen automatically what was chosen and why.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -197,6 +208,7 @@ class Record(_Strict):
     values: tuple[Value, ...] = ()
     smaller_n: tuple[Value, ...] = ()
     metrics: tuple[str, ...] = ()
+    choices: dict[str, str] = Field(default_factory=dict)
     samples: str | None = None
     provenance: Provenance | None = None
     source: Source | None = None
