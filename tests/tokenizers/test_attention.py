@@ -7,10 +7,12 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.attention.flex_attention import create_block_mask
+from torch.profiler import ProfilerActivity, profile
 
 from vitok_lib.errors import RequestError
 from vitok_lib.tokenizers.load import load_tokenizer
-from vitok_lib.tokenizers.vitok.attention import attention
+from vitok_lib.tokenizers.vitok.attention import FLEX_BLOCK, attention, window_blocks
 
 
 def _dense(query: Tensor, key: Tensor, value: Tensor, window: int | None) -> Tensor:
@@ -82,6 +84,43 @@ def test_a_window_as_wide_as_the_image_is_full_attention() -> None:
     narrow = load_tokenizer("w32_d2_h2/8x6", weights="random", dtype="float64", window=28)
     assert torch.equal(full.reconstruct(image), wide.reconstruct(image))
     assert not torch.equal(full.reconstruct(image), narrow.reconstruct(image))
+
+
+@pytest.mark.parametrize("windowed", ["mask", "flex"])
+def test_every_kernel_for_a_window_equals_the_dense_mask(windowed: str) -> None:
+    query, key, value = _random(700, torch.float32)
+    expected = _dense(query.double(), key.double(), value.double(), 200)
+    difference = (attention(query, key, value, 200, windowed=windowed) - expected).abs().max().item()
+    assert difference < 1e-5, f"maximum difference {difference:.3g}"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "window"),
+    [(1000, 100), (1024, 128), (1024, 127), (1024, 300), (700, 0), (1300, 255), (1280, 256), (1281, 256), (300, 298)],
+)
+def test_the_blocks_of_a_window_are_those_that_torch_finds_in_the_dense_mask(tokens: int, window: int) -> None:
+    def within(batch: Tensor, head: Tensor, row: Tensor, column: Tensor) -> Tensor:
+        return (row - column).abs() <= window
+
+    found = window_blocks(tokens, window, torch.device("cpu"))
+    expected = create_block_mask(within, None, None, tokens, tokens, device="cpu", BLOCK_SIZE=FLEX_BLOCK)
+    for counts, indices in (("kv_num_blocks", "kv_indices"), ("full_kv_num_blocks", "full_kv_indices")):
+        count = getattr(found, counts)[0, 0]
+        assert torch.equal(count, getattr(expected, counts)[0, 0])
+        for row, chosen in enumerate(count.tolist()):
+            ours, theirs = (getattr(blocks, indices)[0, 0, row, :chosen] for blocks in (found, expected))
+            assert sorted(ours.tolist()) == sorted(theirs.tolist())
+
+
+def test_memory_of_windowed_attention_grows_evenly_with_the_tokens() -> None:
+    largest = []
+    for tokens in (2048, 4096, 8192):
+        query = torch.zeros(1, 1, tokens, 8)
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+            attention(query, query, query, 64)
+        largest.append(sum(max(0, event.self_cpu_memory_usage) for event in profiled.events()))
+    assert largest[2] < 2.2 * largest[1] < 2.2 * 2.2 * largest[0]
+    assert largest[2] < 8192**2, "bytes of a mask of all pairs, at one byte each"
 
 
 def test_a_negative_window_is_refused() -> None:

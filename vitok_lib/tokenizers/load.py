@@ -28,6 +28,12 @@ def load_tokenizer(
     device: str = "cpu",
     dtype: str = "float32",
     window: int | None = None,
+    precision: str | None = None,
+    compile: str | None = None,
+    attention: str | None = None,
+    folded: bool | None = None,
+    chunk: int | None = None,
+    graphs: bool = False,
     tiling: bool = False,
     slicing: bool = False,
     posterior: str = "mode",
@@ -44,6 +50,14 @@ def load_tokenizer(
         device: where parameters and activations live.
         dtype: of parameters and activations: float32, float64, bfloat16 or float16.
         window: of a ViTok, the sliding-window radius in tokens; None: full attention.
+        precision: of a ViTok, ``"fp8"`` for matrix products in 8-bit floats; None: in ``dtype``.
+        compile: of a ViTok, a mode of torch.compile for its blocks, such as ``"default"``; None: eager.
+        attention: the kernel: of a ViTok one of :mod:`vitok_lib.tokenizers.vitok.attention`, of a convolutional
+            auto-encoder one of torch's fused kernels (flash, efficient, math, cudnn); None: automatic.
+        folded: of a ViTok, norms and layer scale within the matrices, the same to rounding in fewer passes; for
+            inference alone. None: only where ``precision`` needs it.
+        chunk: of a ViTok, tokens that go through a block's matrices at a time, exact at any; 0: all; None: automatic.
+        graphs: of a ViTok on CUDA, record and replay CUDA graphs where launches take longer than kernels.
         tiling, slicing: of a convolutional auto-encoder, work in overlapping tiles, or image by image.
         posterior: of a KL auto-encoder, the latent's ``"mode"`` or a ``"sample"`` drawn with ``seed``.
         seed: of random weights and of a sampled posterior.
@@ -56,10 +70,20 @@ def load_tokenizer(
         raise unknown("dtype", dtype, DTYPES)
     if posterior not in POSTERIORS:
         raise unknown("posterior", posterior, POSTERIORS)
-    if window is not None and window < 0:
-        raise RequestError(f"window (={window}) must be 0 or more tokens, or None for full attention")
-    if entry.family != "vitok" and (window is not None or part != "both"):
-        raise RequestError(f"tokenizer '{name}' is no ViTok: window and part do not apply to it")
+    given = {
+        "window": window is not None,
+        "part": part != "both",
+        "precision": precision is not None,
+        "compile": compile is not None,
+        "folded": folded,
+        "chunk": chunk is not None,
+        "graphs": graphs,
+    }
+    if entry.family != "vitok" and any(given.values()):
+        named = ", ".join(setting for setting, value in given.items() if value)
+        raise RequestError(f"tokenizer '{name}' is no ViTok: the setting {named} does not apply to it")
+    if attention is not None and entry.family not in ("vitok", *CONVOLUTIONAL):
+        raise RequestError(f"tokenizer '{name}' has no attention: the setting attention does not apply to it")
     if entry.family not in CONVOLUTIONAL and (tiling or slicing or posterior != "mode"):
         raise RequestError(
             f"tokenizer '{name}' is no convolutional auto-encoder: tiling, slicing and posterior do not apply to it"
@@ -70,8 +94,10 @@ def load_tokenizer(
     # Each family is imported where it is loaded: diffusers takes seconds, and a codec needs none of the others.
     if entry.family == "vitok":
         from vitok_lib.tokenizers.vitok.checkpoint import load_vitok
+        from vitok_lib.tokenizers.vitok.running import Running
 
-        return load_vitok(entry, spec, weights, revision, part, device, dtype, window, seed)
+        running = Running(device, dtype, window, precision, compile, attention, folded, chunk, graphs)
+        return load_vitok(entry, spec, weights, revision, part, running, seed)
     if entry.family == "pca":
         from vitok_lib.tokenizers.pca import load_pca
 
@@ -96,6 +122,7 @@ def load_tokenizer(
         tiling=tiling,
         slicing=slicing,
         posterior=posterior,
+        attention=attention,
         seed=seed,
     )
 

@@ -1,32 +1,66 @@
-"""Self-attention over the raster order of tokens, full or within a one-dimensional window."""
+"""Self-attention over the raster order of tokens, full or within a one-dimensional window, by several kernels.
+
+=========  =======================================================================================  =============
+kernel     how                                                                                      where
+=========  =======================================================================================  =============
+``sdpa``   full attention by the fused kernel that torch chooses                                    everywhere
+``flash``  full attention by FlashAttention-2                                                       CUDA, 16 bits
+``cudnn``  full attention by cuDNN                                                                  CUDA, 16 bits
+``mask``   a window by ``sdpa`` with a dense N × N mask: the plain way, O(N²) time and memory          everywhere
+``bands``  a window by ``sdpa`` of blocks of queries with the keys that they see: O(N·radius)       everywhere
+``varlen`` FlashAttention-2 with its own window (Dao 2023)                                          CUDA, 16 bits
+``flex``   a Triton kernel compiled for the blocks within the window (Dong et al. 2024)             CUDA
+=========  =======================================================================================  =============
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from vitok_lib.tokenizers.vitok.chunks import assemble
 
+if TYPE_CHECKING:  # importing it brings in torch's compiler, which takes seconds
+    from torch.nn.attention.flex_attention import BlockMask
+
+FLEX_BLOCK = 128
+"""Tokens a side of a block of ``flex``; a block that the window cuts is computed whole."""
 _QUERY_BLOCK = 512
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, window: int | None) -> Tensor:
+def attention(
+    query: Tensor, key: Tensor, value: Tensor, window: int | None, *, full: str = "sdpa", windowed: str = "bands"
+) -> Tensor:
     """Scaled dot-product attention, softmax(q·k/√head_dim)·v.
 
     Args:
         query, key, value: ``[B, heads, N, head_dim]``, tokens in raster order.
         window: radius in tokens: token i sees token j where ``|i − j| ≤ window``; None: every token.
+        full, windowed: the kernel for when every token sees every other, of :data:`FULL_KERNELS`, and for when the
+            window leaves something out, of :data:`WINDOW_KERNELS`.
 
     Returns:
         ``[B, heads, N, head_dim]``, laid out in memory as ``[B, N, heads, head_dim]``.
     """
-    tokens = query.shape[2]
-    if window is None or window >= tokens - 1:
-        return F.scaled_dot_product_attention(query, key, value)
-    return assemble(_bands(query, key, value, window), dim=1, size=tokens).transpose(1, 2)
+    if sees_all(query.shape[2], window):
+        return FULL_KERNELS[full](query, key, value)
+    assert window is not None
+    return WINDOW_KERNELS[windowed](query, key, value, window)
+
+
+def sees_all(tokens: int, window: int | None) -> bool:
+    """Whether every one of ``tokens`` tokens sees every other."""
+    return window is None or window >= tokens - 1
+
+
+def _banded(query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
+    return assemble(_bands(query, key, value, window), dim=1, size=query.shape[2]).transpose(1, 2)
 
 
 def _bands(query: Tensor, key: Tensor, value: Tensor, window: int) -> Iterator[Tensor]:
@@ -50,3 +84,94 @@ def _mask(start: int, stop: int, columns: int, window: int, like: Tensor) -> Ten
     rows = torch.arange(start, stop, device=like.device)
     distance = (rows[:, None] - torch.arange(columns, device=like.device)).abs()
     return like.new_zeros(distance.shape).masked_fill_(distance > window, -torch.inf)
+
+
+def _masked(query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
+    tokens = query.shape[2]
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=_mask(0, tokens, tokens, window, query))
+
+
+def _varlen(query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
+    from torch.nn.attention.varlen import varlen_attn  # where torch has no CUDA, nothing else of it is needed
+
+    batch, _, tokens, _ = query.shape
+    query, key, value = (part.transpose(1, 2).flatten(0, 1) for part in (query, key, value))  # [B·N, heads, head_dim]
+    ends = torch.arange(batch + 1, device=query.device, dtype=torch.int32) * tokens
+    seen = varlen_attn(query, key, value, ends, ends, tokens, tokens, window_size=(window, window))
+    assert isinstance(seen, Tensor)
+    return seen.reshape(batch, tokens, *seen.shape[1:]).transpose(1, 2)
+
+
+def _flex(query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
+    blocks = window_blocks(query.shape[2], window, query.device)
+    # The kernel counts within keys and values in 32 bits: parts of a packed tensor would reach further than they do.
+    key, value = (part.transpose(1, 2).contiguous().transpose(1, 2) for part in (key, value))
+    return _compiled_flex()(query, key, value, block_mask=blocks)
+
+
+@cache
+def _compiled_flex() -> Callable[..., Tensor]:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    compiled: Callable[..., Tensor] = torch.compile(flex_attention, dynamic=False)
+    return compiled
+
+
+@cache
+def window_blocks(tokens: int, window: int, device: torch.device) -> BlockMask:
+    """The blocks that a window touches, in closed form: torch's own way there makes an N × N matrix first.
+
+    A block is full where all of its pairs are within the window, and partial where only some are.
+    """
+    from torch.nn.attention.flex_attention import BlockMask
+
+    count = -(-tokens // FLEX_BLOCK)
+    reach = -(-window // FLEX_BLOCK)  # blocks to either side that any pair can be in
+    rows = torch.arange(count, device=device)[:, None]
+    columns = rows + torch.arange(-reach, reach + 1, device=device)  # [count, 2·reach + 1]
+    inside = (columns >= 0) & (columns < count)
+    nearest = ((columns - rows).abs() - 1).clamp(min=0) * FLEX_BLOCK + ((columns != rows).long())
+    farthest = ((columns - rows).abs() + 1) * FLEX_BLOCK - 1
+    ragged = (torch.maximum(columns, rows) == count - 1) & (tokens % FLEX_BLOCK != 0)
+    full = inside & (farthest <= window) & ~ragged
+    partial = inside & (nearest <= window) & ~full
+
+    def listed(chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """How many blocks of each row are chosen, and which: those first, in as many columns as a row could fill."""
+        order = chosen.int().argsort(dim=1, descending=True, stable=True)[:, :count]
+        found = torch.zeros(count, count, dtype=torch.int32, device=device)
+        found[:, : order.shape[1]] = columns.clamp(0, count - 1).gather(1, order)
+        return chosen.sum(1).int()[None, None], found[None, None]
+
+    def within(batch: Tensor, head: Tensor, row: Tensor, column: Tensor) -> Tensor:
+        return (row - column).abs() <= window
+
+    return BlockMask.from_kv_blocks(
+        *listed(partial),
+        *listed(full),
+        BLOCK_SIZE=FLEX_BLOCK,
+        mask_mod=within,
+        seq_lengths=(tokens, tokens),
+        compute_q_blocks=False,
+    )
+
+
+def _only(backend: SDPBackend) -> Callable[..., Tensor]:
+    def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        with sdpa_kernel(backend):
+            return F.scaled_dot_product_attention(query, key, value)
+
+    return attend
+
+
+FULL_KERNELS: dict[str, Callable[..., Tensor]] = {
+    "sdpa": F.scaled_dot_product_attention,
+    "flash": _only(SDPBackend.FLASH_ATTENTION),
+    "cudnn": _only(SDPBackend.CUDNN_ATTENTION),
+}
+WINDOW_KERNELS: dict[str, Callable[..., Tensor]] = {
+    "bands": _banded,
+    "mask": _masked,
+    "varlen": _varlen,
+    "flex": _flex,
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +16,9 @@ from vitok_lib.tokenizers.files import locate, read_tensors, with_digests
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 from vitok_lib.tokenizers.registry import Entry
 from vitok_lib.tokenizers.shapes import check_images
+from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND, GraphReplay
 from vitok_lib.tokenizers.vitok.model import Decoder, Encoder
+from vitok_lib.tokenizers.vitok.running import Running, set_up
 from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
 
 Part = Literal["both", "encoder", "decoder"]
@@ -25,10 +29,16 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 RANDOM_LAYER_SCALE = 0.1
 """Layer scale of random weights: the initial 1e-4 would hide every block behind rounding."""
+RANDOM_OUTLIERS, RANDOM_OUTLIER_GAIN = 64, 8.0
+"""Of random weights every so many-th channel is so many times as large after a block's norm as the others, as trained
+models have some: without outliers every rounding looks alike."""
 
 
 class ViTok:
-    """A ViTok tokenizer; ``encoder`` or ``decoder`` is None where only the other was loaded."""
+    """A ViTok tokenizer; ``encoder`` or ``decoder`` is None where only the other was loaded.
+
+    ``choices`` says of each setting that was chosen automatically what was chosen and why.
+    """
 
     def __init__(
         self,
@@ -37,12 +47,19 @@ class ViTok:
         settings: Settings,
         encoder: Encoder | None,
         decoder: Decoder | None,
+        choices: dict[str, str] | None = None,
     ) -> None:
         self.spec = spec
         self.weights = weights
         self.settings = settings
         self.encoder = encoder
         self.decoder = decoder
+        self.choices = choices or {}
+        self._graphs = {
+            module: GraphReplay(partial(module, window=settings.window))
+            for module in (encoder, decoder)
+            if module is not None and settings.graphs and torch.device(settings.device or "cpu").type == "cuda"
+        }
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Latent:
@@ -50,7 +67,8 @@ class ViTok:
             raise RequestError(f"tokenizer '{self.spec.name}' was loaded without its encoder")
         check_images(images)
         weight = self.encoder.to_code.weight
-        values = self.encoder(images.to(weight.device, weight.dtype), self.settings.window)
+        tokens = len(images) * self.encoder.variant.tokens(*images.shape[2:])
+        values = self._run(self.encoder, images.to(weight.device, weight.dtype), tokens)
         return Latent(values, images.shape[2], images.shape[3])
 
     @torch.no_grad()
@@ -58,11 +76,17 @@ class ViTok:
         if self.decoder is None:
             raise RequestError(f"tokenizer '{self.spec.name}' was loaded without its decoder")
         weight = self.decoder.to_pixels.weight
-        images: Tensor = self.decoder(latent.values.to(weight.device, weight.dtype), self.settings.window)
+        tokens = latent.values.shape[:3].numel()
+        images = self._run(self.decoder, latent.values.to(weight.device, weight.dtype), tokens)
         return images[:, :, : latent.height, : latent.width]
 
     def reconstruct(self, images: Tensor) -> Tensor:
         return self.decode(self.encode(images))
+
+    def _run(self, module: Encoder | Decoder, x: Tensor, tokens: int) -> Tensor:
+        graph = self._graphs.get(module) if tokens <= LAUNCH_BOUND else None
+        result: Tensor = module(x, self.settings.window) if graph is None else graph(x)
+        return result
 
 
 def load_vitok(
@@ -71,16 +95,15 @@ def load_vitok(
     weights: str | Path,
     revision: str | None,
     part: Part,
-    device: str,
-    dtype: str,
-    window: int | None,
+    running: Running,
     seed: int,
 ) -> ViTok:
     """Build the parts on the meta device, then give each parameter its tensor: no second copy in memory."""
     if part not in PARTS:
         raise unknown("part", part, PARTS)
+    running.check()
     modules = empty_modules(parse_variant(entry.architecture), part)
-    target = getattr(torch, dtype)
+    device, target = running.device, getattr(torch, running.dtype)
     if weights == "random":
         identity = Weights(source=f"random:{seed}")
         for offset, module in enumerate(modules.values()):
@@ -89,11 +112,12 @@ def load_vitok(
         path, identity = locate(entry, weights, revision, [f"{side}.safetensors" for side in PARTS[part]])
         files = _load(modules, path, device, target)
         identity = with_digests(identity, files, entry.sha256)
-    settings = Settings(device=device, dtype=dtype, window=window)
+    choices = set_up(modules.values(), running)
+    settings = Settings(**{**asdict(running), "graphs": running.graphs or None})
     encoder, decoder = modules.get("encoder"), modules.get("decoder")
     assert encoder is None or isinstance(encoder, Encoder)
     assert decoder is None or isinstance(decoder, Decoder)
-    return ViTok(spec, identity, settings, encoder, decoder)
+    return ViTok(spec, identity, settings, encoder, decoder, choices)
 
 
 def empty_modules(variant: Variant, part: Part = "both") -> dict[str, nn.Module]:
@@ -131,13 +155,17 @@ def _assign(module: nn.Module, tensors: dict[str, Tensor]) -> None:
 
 
 def _randomise(module: nn.Module, device: str, dtype: torch.dtype, seed: int) -> None:
-    """Weights drawn on the device: matrices of variance 1/fan-in, norms 1, layer scale 0.1."""
+    """Weights drawn on the device: matrices of variance 1/fan-in, norms 1 but for outliers, layer scale 0.1."""
     module.to(dtype).to_empty(device=device)
     generator = torch.Generator(device).manual_seed(seed)
     for name, parameter in module.named_parameters():
         if parameter.ndim == 2:
-            parameter.normal_(0, parameter.shape[1] ** -0.5, generator=generator)
+            # Drawn in one dtype, so that a model in another has the same weights rounded.
+            drawn = torch.empty(parameter.shape, device=device).normal_(generator=generator)
+            parameter.copy_(drawn.mul_(parameter.shape[1] ** -0.5))
         elif name.endswith("gamma"):
             parameter.fill_(RANDOM_LAYER_SCALE)
+        elif name.endswith("norm1.weight"):
+            parameter.fill_(1.0)[::RANDOM_OUTLIERS] = RANDOM_OUTLIER_GAIN
         else:
             parameter.fill_(0.0 if name.endswith("bias") else 1.0)

@@ -6,7 +6,7 @@ Where gradients are kept nothing is cut: they hold every intermediate anyway, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, pairwise
 
 import torch
 from torch import Tensor
@@ -15,23 +15,39 @@ TOKENS = 16384
 """Tokens at a time: enough to fill a GPU, and no more than an image of 2048 px has at patch 16."""
 
 
-def in_chunks(function: Callable[..., Tensor], *inputs: Tensor, out: Tensor | None = None) -> Tensor:
-    """``function(*inputs)`` for a function of single tokens, by chunks of about ``TOKENS`` tokens.
+def in_chunks(
+    function: Callable[..., Tensor], *inputs: Tensor, chunk: int | None = None, out: Tensor | None = None
+) -> Tensor:
+    """``function(*inputs)`` for a function of single tokens, by chunks of about so many tokens.
 
     Args:
         function: maps parts ``[·, n, …]`` of the inputs to ``[B, n, …]``.
         inputs: each ``[·, N, …]``; the first one's leading axis is the batch B.
+        chunk: tokens at a time, of the whole batch; 0: all; None: ``TOKENS``.
         out: where the chunks' results go; it may be an input that is not needed again. None: a new tensor.
 
     Returns:
         ``[B, N, …]``; in ``out`` or not, whichever is cheaper.
     """
     batch, tokens = inputs[0].shape[:2]
-    size = max(1, TOKENS // batch)
-    if tokens <= size or torch.is_grad_enabled():
+    chunk = TOKENS if chunk is None else chunk
+    size = max(1, chunk // batch)
+    if chunk == 0 or tokens <= size or torch.is_grad_enabled():
         return function(*inputs)
     parts = zip(*(part.split(size, dim=1) for part in inputs), strict=True)
     return assemble((function(*part) for part in parts), dim=1, size=tokens, out=out)
+
+
+def evenly(tokens: int, batch: int, chunk: int | None) -> list[slice]:
+    """Slices of ``tokens`` tokens of a batch, of at most ``chunk`` tokens in all, as even as they can be.
+
+    Even ones have one length or two, so that what is compiled for a length is compiled twice at most. 0: one slice;
+    None: ``TOKENS``.
+    """
+    chunk = TOKENS if chunk is None else chunk
+    count = -(-tokens // max(1, chunk // batch)) if chunk else 1
+    ends = [tokens * index // count for index in range(count + 1)]
+    return [slice(start, stop) for start, stop in pairwise(ends)]
 
 
 def rows_at_once(columns: int, batch: int) -> int:

@@ -6,7 +6,7 @@ c latent channels. Module names are the released checkpoints' state-dict keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from vitok_lib.tokenizers.vitok.attention import attention
 from vitok_lib.tokenizers.vitok.chunks import assemble, in_chunks, rows_at_once
 from vitok_lib.tokenizers.vitok.variant import IMAGE_CHANNELS, Side, Variant
+
+Attend = Callable[[Tensor, Tensor, Tensor, int | None], Tensor]
+"""Queries, keys and values ``[B, h, N, d]`` and the window to ``[B, h, N, d]``."""
 
 EPSILON = 1e-6
 ROPE_THETA = 10000.0
@@ -88,6 +91,11 @@ class RMSNorm(nn.Module):
 
 
 class Attention(nn.Module):
+    """``attend`` is the kernel, ``chunk`` the tokens that go through the matrices at a time (None: automatic)."""
+
+    attend: Attend = staticmethod(attention)
+    chunk: int | None = None
+
     def __init__(self, side: Side) -> None:
         super().__init__()
         self.heads = side.heads
@@ -97,19 +105,19 @@ class Attention(nn.Module):
         self.norm_k = RMSNorm(side.head_dim)
 
     def forward(self, x: Tensor, rope: Tensor, window: int | None) -> Tensor:
-        qkv = in_chunks(self.qkv_proj, x).unflatten(-1, (3, self.heads, -1))  # [B, N, 3, h, d]
+        qkv = in_chunks(self.qkv_proj, x, chunk=self.chunk).unflatten(-1, (3, self.heads, -1))  # [B, N, 3, h, d]
         query, key, value = qkv.unbind(2)  # each [B, N, h, d]
         query = self._positioned(query, self.norm_q, rope)
         key = self._positioned(key, self.norm_k, rope)
         del qkv
         query, key, value = query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
-        seen = attention(query, key, value, window)  # [B, h, N, d]
+        seen = self.attend(query, key, value, window)  # [B, h, N, d]
         del query, key, value
-        return in_chunks(self.out_proj, seen.transpose(1, 2).flatten(-2))  # [B, N, C]
+        return in_chunks(self.out_proj, seen.transpose(1, 2).flatten(-2), chunk=self.chunk)  # [B, N, C]
 
     def _positioned(self, part: Tensor, norm: RMSNorm, rope: Tensor) -> Tensor:
         """Queries or keys normalised and rotated; of a large image, in the place of what is not needed again."""
-        return in_chunks(lambda part, rope: rotate(norm(part), rope), part, rope, out=part)
+        return in_chunks(lambda part, rope: rotate(norm(part), rope), part, rope, chunk=self.chunk, out=part)
 
 
 class SwiGLU(nn.Module):
@@ -146,9 +154,10 @@ class Block(nn.Module):
         self.layer_scale = LayerScale(side.width)
 
     def forward(self, x: Tensor, rope: Tensor, window: int | None) -> Tensor:
-        h = in_chunks(self.norm1, x)
+        chunk = self.attn.chunk
+        h = in_chunks(self.norm1, x, chunk=chunk)
         seen = self.attn(h, rope, window)
-        return in_chunks(lambda x, h, seen: x + self.layer_scale(seen + self.ffn(h)), x, h, seen)
+        return in_chunks(lambda x, h, seen: x + self.layer_scale(seen + self.ffn(h)), x, h, seen, chunk=chunk)
 
 
 class Encoder(nn.Module):

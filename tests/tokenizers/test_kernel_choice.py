@@ -1,0 +1,139 @@
+"""Which kernel is taken: by device and dtype, by a race, and never one that gives something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
+import torch
+from torch import Tensor
+
+from vitok_lib.errors import RequestError
+from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.tokenizers.vitok.kernel_choice import FastestKernel, FixedKernel, choose_kernel, race
+
+TINY = "w32_d2_h2/8x6"
+
+
+def _choose(device: str, dtype: str, window: int | None, fastest: bool = False) -> tuple[object, dict[str, str]]:
+    choices: dict[str, str] = {}
+    kernel = choose_kernel(None, device=device, dtype=dtype, window=window, fastest=fastest, choices=choices)
+    return kernel, choices
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "window", "name"),
+    [
+        ("cpu", "float32", None, "sdpa"),
+        ("cpu", "float32", 64, "bands"),
+        ("cpu", "bfloat16", 64, "bands"),
+        ("cuda", "bfloat16", None, "sdpa"),
+        ("cuda", "bfloat16", 64, "varlen"),
+        ("cuda", "float32", 64, "bands"),
+    ],
+)
+def test_the_automatic_kernel_suits_device_and_dtype_and_says_why(
+    device: str, dtype: str, window: int | None, name: str
+) -> None:
+    kernel, choices = _choose(device, dtype, window)
+    assert isinstance(kernel, FixedKernel)
+    assert kernel.name == name
+    assert choices["attention"].startswith(f"{name}: ")
+
+
+def test_kernels_race_only_where_there_are_several() -> None:
+    assert isinstance(_choose("cuda", "bfloat16", 64, fastest=True)[0], FastestKernel)
+    assert isinstance(_choose("cpu", "float32", 64, fastest=True)[0], FixedKernel)
+    assert isinstance(_choose("cuda", "float32", 64, fastest=True)[0], FixedKernel)
+
+
+class _Course:
+    """Kernels that take a given number of seconds on a clock of their own."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def kernel(self, seconds: float, result: Tensor) -> Callable[[], Tensor]:
+        def run() -> Tensor:
+            self.now += seconds
+            return result
+
+        return run
+
+
+def _output(seed: int = 0) -> Tensor:
+    return torch.randn(1, 2, 128, 4, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_fastest_kernel_wins() -> None:
+    course = _Course()
+    kernels = {"first": course.kernel(3, _output()), "second": course.kernel(2, _output() * 1.001)}
+    winner, told = race(kernels, course.clock)
+    assert winner == "second"
+    assert told == "second: first 3e+03 ms, second 2e+03 ms"
+
+
+def test_a_kernel_that_is_wrong_in_the_last_tokens_alone_is_refused() -> None:
+    course = _Course()
+    wrong = _output()
+    wrong[:, :, -2:] = 0
+    assert (wrong - _output()).norm() / _output().norm() > 0.02
+    slightly = _output().repeat(1, 1, 50, 1)
+    damaged = slightly.clone()
+    damaged[:, :, -1] *= 1.5  # far below the tolerance over all tokens
+    assert (damaged - slightly).norm() / slightly.norm() < 0.02
+    kernels = {"first": course.kernel(3, slightly), "second": course.kernel(1, damaged)}
+    winner, told = race(kernels, course.clock)
+    assert winner == "first"
+    assert "second differs from first by" in told
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_kernel_that_gives_no_numbers_is_refused(value: float) -> None:
+    course = _Course()
+    kernels = {"first": course.kernel(3, _output()), "second": course.kernel(1, torch.full_like(_output(), value))}
+    assert race(kernels, course.clock)[0] == "first"
+
+
+def test_a_kernel_that_does_not_run_is_refused() -> None:
+    def broken() -> Tensor:
+        raise RuntimeError("no such kernel")
+
+    course = _Course()
+    winner, told = race({"first": course.kernel(3, _output()), "second": broken}, course.clock)
+    assert winner == "first"
+    assert "second does not run here (RuntimeError)" in told
+
+
+def test_a_race_is_run_once_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    races: Iterator[int] = count()
+    module = "vitok_lib.tokenizers.vitok.kernel_choice"
+    monkeypatch.setattr(f"{module}.race", lambda kernels: (("sdpa", "mask")["flex" in kernels], f"race {next(races)}"))
+    choices: dict[str, str] = {}
+    kernel = FastestKernel(choices)
+    for tokens in (64, 96, 64):
+        query = torch.randn(1, 2, tokens, 8)
+        for window in (None, 5, 5, 200):
+            kernel(query, query, query, window)
+    assert next(races) == 4, "two sizes, with a window and without; a window beyond the image is none"
+    assert set(choices) == {
+        f"attention of {tokens} tokens, {radius}" for tokens in (64, 96) for radius in ("full attention", "window 5")
+    }
+
+
+@pytest.mark.parametrize(
+    ("attention", "window", "sentence"),
+    [
+        ("flexx", 4, "unknown attention 'flexx'; did you mean flex"),
+        ("sdpa", 4, r"attention 'sdpa' is not for a window \(=4\); take one of bands"),
+        ("bands", None, "attention 'bands' is not for full attention; take one of sdpa"),
+        ("varlen", 4, "attention 'varlen' runs on CUDA in bfloat16 or float16, not on cpu in float32"),
+    ],
+)
+def test_a_kernel_that_cannot_be_is_one_sentence(attention: str, window: int | None, sentence: str) -> None:
+    with pytest.raises(RequestError, match=sentence):
+        load_tokenizer(TINY, weights="random", attention=attention, window=window)

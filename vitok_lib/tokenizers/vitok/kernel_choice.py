@@ -1,0 +1,147 @@
+"""Which attention kernel a model runs with, and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from vitok_lib.errors import RequestError, unknown
+from vitok_lib.tokenizers.vitok.attention import FULL_KERNELS, WINDOW_KERNELS, attention, sees_all
+from vitok_lib.tokenizers.vitok.model import Attend
+
+SIXTEEN_BITS = ("bfloat16", "float16")
+AGREEMENT = 0.02
+"""Root mean square of the difference between two kernels over that of the output: several roundings to bfloat16."""
+_RACES = 3  # timed calls of each kernel
+
+
+class FixedKernel:
+    """One kernel for every size."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._kernels = {"full" if name in FULL_KERNELS else "windowed": name}
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, window: int | None) -> Tensor:
+        return attention(query, key, value, window, **self._kernels)
+
+
+class FastestKernel:
+    """Of several kernels the fastest that agrees with the first; found when a size is met for the first time.
+
+    Agreement is asked over all tokens and over the last ones apart, where a count that overflows 32 bits shows.
+    ``choices`` is told what won and by how much.
+    """
+
+    def __init__(self, choices: dict[str, str]) -> None:
+        self._choices = choices
+        self._won: dict[tuple[torch.Size, int | None], str] = {}
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, window: int | None) -> Tensor:
+        tokens = query.shape[2]
+        whole = sees_all(tokens, window)
+        size = (query.shape, None if whole else window)
+        if size not in self._won:
+            kernels, names = (FULL_KERNELS, ("sdpa", "cudnn")) if whole else (WINDOW_KERNELS, ("varlen", "flex"))
+            arguments = (query, key, value) if whole else (query, key, value, window)
+            self._won[size], told = race({name: _bound(kernels[name], arguments) for name in names})
+            radius = "full attention" if whole else f"window {window}"
+            self._choices[f"attention of {tokens:,} tokens, {radius}"] = told
+        return attention(query, key, value, window, **{"full" if whole else "windowed": self._won[size]})
+
+
+def _bound(kernel: Callable[..., Tensor], arguments: Sequence[Tensor | int | None]) -> Callable[[], Tensor]:
+    return lambda: kernel(*arguments)
+
+
+def race(kernels: dict[str, Callable[[], Tensor]], clock: Callable[[], float] | None = None) -> tuple[str, str]:
+    """The fastest of ``kernels`` that agrees with the first of them, and one sentence about the others.
+
+    ``kernels`` give ``[B, heads, N, head_dim]``; ``clock`` gives seconds once all that was begun is done.
+    """
+    clock = clock or _synchronised
+    first, *others = kernels
+    expected = kernels[first]()
+    seconds = {first: _fastest(kernels[first], clock)}
+    refused = {}
+    for name in others:
+        try:
+            difference = _difference(kernels[name](), expected)
+            if not difference <= AGREEMENT:  # also where it is no number
+                refused[name] = f"differs from {first} by {difference:.2g}"
+                continue
+            seconds[name] = _fastest(kernels[name], clock)
+        except Exception as error:  # whatever keeps a kernel from running here
+            refused[name] = f"does not run here ({type(error).__name__})"
+    winner = min(seconds, key=lambda name: seconds[name])
+    told = [f"{name} {1000 * taken:.3g} ms" for name, taken in seconds.items()]
+    return winner, f"{winner}: " + ", ".join(told + [f"{name} {reason}" for name, reason in refused.items()])
+
+
+def _difference(found: Tensor, expected: Tensor) -> float:
+    """The larger of the relative differences over all tokens and over the last sixty-fourth of them."""
+    last = max(1, expected.shape[2] // 64)
+    pairs = ((found, expected), (found[:, :, -last:], expected[:, :, -last:]))
+    return max(float((a - b).float().norm() / b.float().norm()) for a, b in pairs)
+
+
+def _fastest(kernel: Callable[[], Tensor], clock: Callable[[], float]) -> float:
+    taken = []
+    for _ in range(_RACES):
+        began = clock()
+        kernel()
+        taken.append(clock() - began)
+    return min(taken)
+
+
+def _synchronised() -> float:
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def choose_kernel(
+    asked: str | None, *, device: str, dtype: str, window: int | None, fastest: bool, choices: dict[str, str]
+) -> Attend:
+    """The kernel for a model on ``device``; what was chosen automatically is told in ``choices``.
+
+    Args:
+        asked: a kernel's name; None: automatic.
+        window: the radius in tokens; None: full attention.
+        fastest: where several kernels run, time them at each new size instead of taking the first.
+
+    Raises:
+        RequestError: the kernel is not known, does not suit the window, or does not run on this device.
+    """
+    cuda = torch.device(device).type == "cuda"
+    sixteen = dtype in SIXTEEN_BITS
+    if asked is not None:
+        _check(asked, cuda, device, dtype, window)
+        return FixedKernel(asked)
+    if fastest and cuda and sixteen:
+        choices["attention"] = "the fastest kernel that agrees, found for each size"
+        return FastestKernel(choices)
+    if window is None:
+        choices["attention"] = "sdpa: full attention, torch chooses among its fused kernels"
+        return FixedKernel("sdpa")
+    if cuda and sixteen:
+        choices["attention"] = f"varlen: FlashAttention-2 has a window for {dtype} on {device}"
+        return FixedKernel("varlen")
+    choices["attention"] = f"bands: no kernel has a window for {dtype} on {device}"
+    return FixedKernel("bands")
+
+
+def _check(asked: str, cuda: bool, device: str, dtype: str, window: int | None) -> None:
+    suitable = FULL_KERNELS if window is None else WINDOW_KERNELS
+    if asked not in suitable:
+        if asked in FULL_KERNELS or asked in WINDOW_KERNELS:
+            which = "full attention" if window is None else f"a window (={window})"
+            raise RequestError(f"attention '{asked}' is not for {which}; take one of {', '.join(suitable)}")
+        raise unknown("attention", asked, suitable)
+    if asked in ("flash", "cudnn", "varlen") and not (cuda and dtype in SIXTEEN_BITS):
+        raise RequestError(
+            f"attention '{asked}' runs on CUDA in {' or '.join(SIXTEEN_BITS)}, not on {device} in {dtype}; "
+            "leave attention out to have one chosen"
+        )
