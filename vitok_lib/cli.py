@@ -7,7 +7,7 @@ import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -30,6 +30,7 @@ class Listed(StrEnum):
     TOKENIZERS = "tokenizers"
     IMAGES = "images"
     METRICS = "metrics"
+    PATHS = "paths"
     NOTEBOOKS = "notebooks"
     RECORDS = "records"
 
@@ -37,6 +38,10 @@ class Listed(StrEnum):
 _PIPE_WIDTH = 10_000
 _AT_ONCE = 1e-3  # seconds: a tokenizer for which no time is left still does its first image
 _TOKENIZER_HELP = "A name of the registry, a ViTok variant, diffusers:OWNER/REPO, jpeg:q=75, or module:factory."
+Window = Annotated[
+    int | None, typer.Option(help="Sliding-window radius in tokens of a ViTok; default: full attention.")
+]
+PathName = Annotated[str | None, typer.Option(help="Of a ViTok, a named way to run it; see: vitok list paths.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -61,9 +66,8 @@ def eval_command(
         int | None, typer.Option(help="Take them in a seeded order; a smaller subset starts a larger one.")
     ] = None,
     metrics: Annotated[str, typer.Option(help="Names, separated by commas; see: vitok list metrics.")] = "psnr,ssim",
-    window: Annotated[
-        int | None, typer.Option(help="Sliding-window radius in tokens of a ViTok; default: full attention.")
-    ] = None,
+    path: PathName = None,
+    window: Window = None,
     tiling: Annotated[bool, typer.Option("--tiling", help="Convolutional auto-encoders: overlapping tiles.")] = False,
     slicing: Annotated[bool, typer.Option("--slicing", help="Convolutional auto-encoders: image by image.")] = False,
     posterior: Annotated[str, typer.Option(help="Of a KL auto-encoder: mode or sample.")] = "mode",
@@ -98,13 +102,18 @@ def eval_command(
         find(name)
     image_set = open_image_set(images, rule=rule, subset_seed=subset_seed)
     # torch takes a second to import: a request that is wrong is told before.
+    from vitok_lib.measure.paths import on_path
     from vitok_lib.measure.plan import check_fits, predict
     from vitok_lib.measure.quality import evaluate
     from vitok_lib.tokenizers.load import load_tokenizer
 
+    running = {
+        name: {"device": device, "dtype": dtype, "window": window} | on_path(path, name, device, dtype, window)
+        for name in tokenizers
+    }
     if not force and not fallbacks:
         for name in tokenizers:
-            check_fits(predict(name, resolution, device=device, dtype=dtype, window=window, batch=batch, tiling=tiling))
+            check_fits(predict(name, resolution, batch=batch, tiling=tiling, **_planned(running[name])))
     records = []
     began = time.monotonic()
     try:
@@ -112,14 +121,15 @@ def eval_command(
             tokenizer: Tokenizer = load_tokenizer(
                 name,
                 weights=weights,
-                window=window,
                 tiling=tiling,
                 slicing=slicing,
                 posterior=posterior,
-                dtype=dtype,
-                device=device,
                 seed=seed,
+                **running[name],
             )
+            if path is not None:
+                tokenizer.settings = tokenizer.settings.model_copy(update={"path": path})
+            _print_choices(tokenizer)
             left = None if time_limit is None else max(time_limit - (time.monotonic() - began), _AT_ONCE)
             with _ProgressBar(f"{name} on {image_set.name} at {resolution} px") as bar:
                 record = evaluate(
@@ -141,20 +151,15 @@ def eval_command(
         typer.echo("vitok: interrupted; what was measured is kept, the same command goes on from here", err=True)
         raise typer.Exit(130) from None
     _print_rows([_as_row(record) for record in records], as_json)
-    for record in records:
-        if record.outcome.detail:
-            typer.echo(f"{record.tokenizer.name}: {record.outcome.status}: {record.outcome.detail}", err=True)
-    if any(record.outcome.status is not OutcomeStatus.OK for record in records):
-        raise typer.Exit(1)
+    _end(records)
 
 
 @app.command("plan")
 def plan_command(
     tokenizers: Annotated[list[str], typer.Argument(help=_TOKENIZER_HELP)],
     resolution: Annotated[int, typer.Option(help="Side of a square image in pixels.")],
-    window: Annotated[
-        int | None, typer.Option(help="Sliding-window radius in tokens of a ViTok; default: full attention.")
-    ] = None,
+    path: PathName = None,
+    window: Window = None,
     tiling: Annotated[bool, typer.Option("--tiling", help="Convolutional auto-encoders: overlapping tiles.")] = False,
     batch: Annotated[int, typer.Option(help="Images that go through together.")] = 1,
     dtype: Annotated[str, typer.Option(help="Of parameters and activations.")] = "float32",
@@ -162,19 +167,65 @@ def plan_command(
     force: Annotated[bool, typer.Option("--force", help="Do not refuse what does not fit.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict memory and work of an evaluation before anything is loaded, and refuse what does not fit."""
+    """Predict memory, work and least time before anything is loaded, and refuse what does not fit."""
     from vitok_lib.images.sets import check_resolution
+    from vitok_lib.measure.paths import on_path
     from vitok_lib.measure.plan import as_row, check_fits, predict
 
     check_resolution(resolution)
-    plans = [
-        predict(name, resolution, device=device, dtype=dtype, window=window, batch=batch, tiling=tiling)
-        for name in tokenizers
-    ]
+    plans = []
+    for name in tokenizers:
+        running = {"device": device, "dtype": dtype, "window": window} | on_path(path, name, device, dtype, window)
+        plans.append(predict(name, resolution, batch=batch, tiling=tiling, **_planned(running)))
     _print_rows([as_row(plan) for plan in plans], as_json)
     if not force:
         for plan in plans:
             check_fits(plan)
+
+
+@app.command("speed")
+def speed_command(
+    tokenizers: Annotated[list[str], typer.Argument(help=_TOKENIZER_HELP)],
+    resolution: Annotated[int, typer.Option(help="Longest side in pixels.")],
+    path: Annotated[str, typer.Option(help="Ways to run a ViTok, by commas; see: vitok list paths.")] = "reference",
+    window: Window = None,
+    size: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH in pixels; default: a square.")] = None,
+    batch: Annotated[int, typer.Option(help="Images that go through together.")] = 1,
+    dtype: Annotated[str, typer.Option(help="Of parameters and activations.")] = "float32",
+    device: Annotated[str, typer.Option(help="Such as cpu or cuda.")] = "cpu",
+    weights: Annotated[str, typer.Option(help="released, random, or a file or folder.")] = "released",
+    images: Annotated[str | None, typer.Option(help="Take images of this set from file to metric too.")] = None,
+    seconds: Annotated[float, typer.Option(help="Each is timed for at least so long.")] = 2.0,
+    iterations: Annotated[int, typer.Option(help="Each is timed at least so often.")] = 10,
+    study: Annotated[str, typer.Option(help="Folder of results that the records go to.")] = LOCAL,
+    again: Annotated[bool, typer.Option("--again", help="Measure also what is recorded.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Time tokenizers side by side on random images; the first one is what the others are compared to."""
+    from vitok_lib.measure.speed import Contender, measure_speed
+
+    height, width = _size(size, resolution)
+    options = {} if window is None else {"window": window}
+    contenders = [Contender(name, way.strip(), options) for name in tokenizers for way in path.split(",")]
+    records = measure_speed(
+        contenders,
+        resolution=resolution,
+        height=height,
+        width=width,
+        batch=batch,
+        device=device,
+        dtype=dtype,
+        weights=weights,
+        seconds=seconds,
+        iterations=iterations,
+        end_to_end=images is not None,
+        image_set=images,
+        study=study,
+        again=again,
+        progress=lambda words: typer.echo(words, err=True),
+    )
+    _print_rows([_as_speed_row(record) for record in records], as_json)
+    _end(records)
 
 
 @app.command("conform")
@@ -260,6 +311,48 @@ def _pairs(parameters: list[str]) -> dict[str, str]:
             raise RequestError(f"parameter '{parameter}' must read NAME=VALUE or NAME VALUE")
         pairs[name] = value
     return pairs
+
+
+def _planned(running: dict[str, Any]) -> dict[str, Any]:
+    """Of the arguments that a tokenizer is loaded with, those that change what it takes."""
+    return {name: value for name, value in running.items() if name not in ("compile", "graphs")}
+
+
+def _size(size: str | None, resolution: int) -> tuple[int, int]:
+    """Height and width of ``HEIGHTxWIDTH``, or those of a square."""
+    if size is None:
+        return resolution, resolution
+    height, _, width = size.partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise RequestError(f"size '{size}' must read HEIGHTxWIDTH in pixels, such as 512x768")
+    return int(height), int(width)
+
+
+def _print_choices(tokenizer: Tokenizer) -> None:
+    """What was chosen automatically, and why."""
+    for setting, reason in getattr(tokenizer, "choices", {}).items():
+        typer.echo(f"{tokenizer.spec.name}: {setting}: {reason}", err=True)
+
+
+def _end(records: list[Record]) -> None:
+    """Say how each record ended where there is something to say; status 1 where one did not end as ok."""
+    for record in records:
+        if record.outcome.detail:
+            typer.echo(f"{record.tokenizer.name}: {record.outcome.status}: {record.outcome.detail}", err=True)
+    if any(record.outcome.status is not OutcomeStatus.OK for record in records):
+        raise typer.Exit(1)
+
+
+def _as_speed_row(record: Record) -> dict[str, str | int]:
+    row: dict[str, str | int] = {
+        "tokenizer": record.tokenizer.name,
+        "path": record.settings.path or "",
+        "outcome": record.outcome.status.value,
+    }
+    for value in record.values:
+        interval = f" [{value.interval.low:.4g}, {value.interval.high:.4g}]" if value.interval else ""
+        row[value.quantity] = f"{value.value:.4g} {value.unit}".strip() + interval
+    return row
 
 
 def _as_row(record: Record) -> dict[str, str | int]:

@@ -54,6 +54,12 @@ def list_metrics() -> list[Row]:
     ]
 
 
+def list_paths() -> list[Row]:
+    from vitok_lib.measure.paths import PATHS
+
+    return [{"name": path.name, "summary": path.summary} for path in PATHS.values()]
+
+
 def list_notebooks() -> list[Row]:
     from vitok_lib.parameters import notebook_sources, read_parameters
 
@@ -80,6 +86,7 @@ LISTS: dict[str, Callable[[], list[Row]]] = {
     "tokenizers": list_tokenizers,
     "images": list_images,
     "metrics": list_metrics,
+    "paths": list_paths,
     "notebooks": list_notebooks,
     "records": list_records,
 }

@@ -177,6 +177,7 @@ def _write(
         values=values,
         smaller_n=smaller_n,
         metrics=request.signatures,
+        choices=getattr(request.tokenizer, "choices", {}),
         samples=samples.name if samples else None,
         provenance=provenance(
             request.command(),

@@ -107,11 +107,13 @@ class Request:
         """How the tokenizer is run otherwise than by default."""
         settings, weights = self.settings, self.tokenizer.weights
         named = {
+            "path": settings.path,
             "window": settings.window,
             "dtype": settings.dtype if settings.dtype != "float32" else None,
             "device": settings.device if settings.device != "cpu" else None,
             "batch": self.batch if self.batch != 1 else None,
             "posterior": settings.posterior,
+            **(self._beside_a_path() if settings.path is None else {}),
         }
         parts = [f"{name}={value}" for name, value in named.items() if value is not None]
         parts += [name for name in ("tiling", "slicing") if getattr(settings, name)]
@@ -121,6 +123,11 @@ class Request:
             digest = hashlib.sha256("".join(sorted(weights.files.values())).encode()).hexdigest()
             parts.append(f"weights={digest[:8]}")
         return parts
+
+    def _beside_a_path(self) -> dict[str, object]:
+        """Settings of a ViTok that no named path says; what the default is, is None."""
+        names = ("precision", "compile", "attention", "folded", "chunk", "graphs")
+        return {name: getattr(self.settings, name) for name in names}
 
     def command(self) -> str:
         """The command line that measures the same again."""
@@ -134,6 +141,7 @@ class Request:
             "--samples": self.samples,
             "--subset-seed": self.image_set.subset_seed,
             "--metrics": ",".join(names) if names != DEFAULT_METRICS else None,
+            "--path": settings.path,
             "--window": settings.window,
             "--dtype": settings.dtype if settings.dtype != "float32" else None,
             "--device": settings.device if settings.device != "cpu" else None,

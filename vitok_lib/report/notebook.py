@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from vitok_lib.records.schema import Record
+from vitok_lib.records.schema import Record, Settings
 from vitok_lib.records.store import results_root
 from vitok_lib.report.quantities import bracket, count_words, digits, label
 
@@ -40,6 +40,39 @@ def quality_frame(records: Sequence[Record]) -> pd.DataFrame:
         rows.append(row)
     frame = pd.DataFrame(rows).set_index("tokenizer")
     return frame if frame["detail"].any() else frame.drop(columns="detail")
+
+
+def machine_frame(records: Sequence[Record], quantities: Sequence[str]) -> pd.DataFrame:
+    """One row a record of a machine measurement: how it was run, how it ended, and those of ``quantities`` it holds."""
+    rows = []
+    for record in records:
+        settings = record.settings
+        row: dict[str, str | int] = {
+            "tokenizer": record.tokenizer.name,
+            "px": record.resolution,
+            "settings": _told(settings),
+            "outcome": record.outcome.status.value,
+        }
+        for quantity in quantities:
+            value = record.value(quantity)
+            if value is not None:
+                interval = f" {bracket(quantity, value.interval)}" if value.interval else ""
+                row[label(quantity, value.unit)] = digits(quantity, value.value) + interval
+        if record.outcome.detail:
+            row["detail"] = record.outcome.detail
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("").set_index("tokenizer")
+
+
+def _told(settings: Settings) -> str:
+    """How a tokenizer was run, by what differs from the default."""
+    named = settings.model_dump(
+        include={"path", "window", "dtype", "compile", "attention", "chunk", "batch", "tiling", "memory_limit_gib"},
+        exclude_none=True,
+    )
+    if settings.path is not None:  # which says these itself
+        named = {name: value for name, value in named.items() if name not in ("attention", "chunk")}
+    return ", ".join(f"{name} {value}" for name, value in named.items() if value is not False)
 
 
 def values_by_image(records: Sequence[Record], quantity: str, study: str) -> pd.DataFrame:

@@ -54,7 +54,7 @@ class ViTok:
         self.settings = settings
         self.encoder = encoder
         self.decoder = decoder
-        self.choices = choices or {}
+        self.choices = {} if choices is None else choices
         self._graphs = {
             module: GraphReplay(partial(module, window=settings.window))
             for module in (encoder, decoder)

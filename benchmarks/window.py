@@ -1,0 +1,78 @@
+"""Windowed attention beside a dense mask: how much faster, and how its time and memory grow with the tokens.
+
+``python benchmarks/window.py [--radius 1024]`` times the attention of a nano ViTok (3 heads of 64) with a window over
+the tokens of 1024, 2048 and 4096 px at patch 16, and with a dense mask where that fits, each in a process of its own,
+which also tells the peak of its memory. Then one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from vitok_lib.tokenizers.vitok.attention import attention
+
+SIDES = (1024, 2048, 4096)
+PATCH, HEADS, HEAD_DIM = 16, 3, 64
+DENSE_LIMIT = 40_000  # tokens whose mask and its copies still fit into 24 GiB
+GOAL = 5.0
+
+
+def rss_now() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+
+
+def measure(kernel: str, tokens: int, radius: int) -> dict[str, float]:
+    """In this process, which should have done nothing else."""
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = torch.randn(3, 1, HEADS, tokens, HEAD_DIM, generator=generator)
+    attention(*(part[:, :, :1024] for part in (query, key, value)), 64, windowed=kernel)  # warm
+    before, began = rss_now(), time.perf_counter()
+    attention(query, key, value, radius, windowed=kernel)
+    seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+    return {"seconds": seconds, "rise": peak - before}
+
+
+def in_a_child(kernel: str, tokens: int, radius: int) -> dict[str, float]:
+    command = [sys.executable, __file__, "--radius", str(radius), "--only", kernel, str(tokens)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--radius", type=int, default=1024, help="of the window, in tokens")
+    parser.add_argument("--only", nargs=2, metavar=("KERNEL", "TOKENS"), help="measure this here and print JSON")
+    arguments = parser.parse_args()
+    if arguments.only:
+        print(json.dumps(measure(arguments.only[0], int(arguments.only[1]), arguments.radius)))
+        return
+    counts = [(side // PATCH) ** 2 for side in SIDES]
+    dense_count = max(count for count in (*counts, 2 * counts[1]) if count <= DENSE_LIMIT)
+    results: dict[str, dict[str, float]] = {}
+    print(f"{'kernel':<8}{'tokens':>8}{'seconds':>10}{'rise GiB':>10}")
+    for kernel, tokens in [*(("bands", count) for count in (*counts, dense_count)), ("mask", dense_count)]:
+        measured = results[f"{kernel} {tokens}"] = in_a_child(kernel, tokens, arguments.radius)
+        print(f"{kernel:<8}{tokens:>8}{measured['seconds']:>10.2f}{measured['rise'] / 2**30:>10.2f}", flush=True)
+    ratio = results[f"mask {dense_count}"]["seconds"] / results[f"bands {dense_count}"]["seconds"]
+    first, last = (results[f"bands {count}"] for count in (counts[1], counts[2]))
+    growth = {name: math.log(last[name] / first[name], counts[2] / counts[1]) for name in ("seconds", "rise")}
+    print(
+        f"at {dense_count} tokens the window is {ratio:.1f}× as fast as the mask; at least {GOAL:g}×: {ratio >= GOAL}"
+    )
+    print(f"with the tokens, time grows by the power {growth['seconds']:.2f} and memory by {growth['rise']:.2f}")
+    print(json.dumps({"radius": arguments.radius, "ratio": ratio, "growth": growth, "results": results}))
+
+
+if __name__ == "__main__":
+    main()

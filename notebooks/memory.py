@@ -1,0 +1,105 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   title: Memory of {tokenizers} up to {largest} px
+# ---
+
+# %% [markdown]
+# # Memory
+# The peak of a model alone and that of a whole evaluation, measured apart, beside what was predicted; the largest
+# square that fits on a card of a given size, by trying; and what working in tiles changes.
+
+# %% tags=["parameters"]
+tokenizers: str = "nano-f16x64,nano-f32x64,nano-kl-f8x16"  # by commas
+resolutions: str = "256,512"  # longest sides in pixels, by commas
+window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
+kernels: str = "math"  # of auto-encoders' attention, measured beside torch's choice, by commas; empty: none
+cards: str = ""  # emulated cards in GiB on which the largest size is found, by commas; empty: none
+card_tokenizers: str = "nano-f32x64"  # for which it is found, by commas
+largest: int = 8192  # upper end of that search in pixels
+tiled: str = "nano-kl-f8x16,nano-f16x64"  # compared in tiles or chunks against whole, by commas; empty: none
+image_set: str = "photos"  # on whose images
+tiled_resolution: int = 512  # at this longest side in pixels
+samples: int = 2  # and so many of them
+weights: str = "released"  # released or random; random ones have true speeds, and no quality
+device: str = "cpu"  # such as cpu or cuda
+dtype: str = "float32"  # of parameters and activations
+batch: int = 1  # images that go through together
+again: bool = False  # measure also what is recorded
+study: str = "local"  # folder of results that the records go to
+
+# %%
+from vitok_lib.parameters import checked
+
+run = checked("memory", globals())
+
+# %%
+import vitok_lib as vl
+from vitok_lib.measure.capacity import measure_capacity
+from vitok_lib.measure.memory import measure_memory
+from vitok_lib.measure.tiling import measure_tiling
+
+asked = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "study": run.study, "again": run.again}
+asked |= {"notebook": "memory", "parameters": vars(run)}
+
+
+def parts(text):
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def ways(name):
+    """The settings that a tokenizer is measured with: chunked and whole, or untiled, tiled, and other kernels."""
+    if vl.describe(name).family == "vitok":
+        window = {} if run.window < 0 else {"window": run.window}
+        return [window, window | {"chunk": 0}]
+    if vl.describe(name).family == "kl":
+        return [{}, {"tiling": True}, *({"attention": kernel} for kernel in parts(run.kernels))]
+    return [{}]
+
+
+# %%
+records = [
+    measure_memory(name, resolution=int(resolution), batch=run.batch, options=options, **asked)
+    for name in parts(run.tokenizers)
+    for options in ways(name)
+    for resolution in parts(run.resolutions)
+]
+
+# %%
+capacities = [
+    measure_capacity(name, largest=run.largest, limit_gib=float(card), options=ways(name)[0], **asked)
+    for name in parts(run.card_tokenizers)
+    for card in parts(run.cards)
+]
+
+# %%
+images = vl.open_image_set(run.image_set)
+asked["weights"] = "released"  # what is compared here is quality
+tiles = [
+    measure_tiling(name, images=images, resolution=run.tiled_resolution, samples=run.samples, **asked)
+    for name in parts(run.tiled)
+]
+
+# %% [markdown]
+# ## Peaks
+
+# %%
+from vitok_lib.report.notebook import machine_frame
+
+machine_frame(records, ["weights", "model_peak", "evaluation_peak", "predicted_peak"])
+
+# %% [markdown]
+# ## The largest size that fits
+
+# %%
+machine_frame(capacities, ["largest_resolution", "predicted_largest"]) if capacities else None
+
+# %% [markdown]
+# ## Tiles and chunks against whole
+
+# %%
+wanted = ["untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error", "max_difference", "chunked_difference"]
+machine_frame(tiles, wanted) if tiles else None

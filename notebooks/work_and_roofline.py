@@ -1,0 +1,56 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   title: Work and roofline of {tokenizers}
+# ---
+
+# %% [markdown]
+# # Work and roofline
+# What the arithmetic of an architecture asks for, and what the machine makes of it: rates against the ceilings of the
+# same run, at several sizes.
+
+# %% tags=["parameters"]
+tokenizers: str = "nano-f16x64,nano-f32x64"  # by commas
+resolutions: str = "256,512,1024"  # longest sides in pixels, by commas
+path: str = "fast"  # how they are run; vitok list paths
+window: int = -1  # sliding-window radius in tokens; -1: full attention
+weights: str = "released"  # released or random; random ones have true speeds, and no quality
+device: str = "cpu"  # such as cpu or cuda
+dtype: str = "float32"  # of parameters and activations
+batch: int = 1  # images that go through together
+seconds: float = 2.0  # each contender is timed for at least so long
+iterations: int = 10  # and at least so often
+again: bool = False  # measure also what is recorded
+study: str = "local"  # folder of results that the records go to
+
+# %%
+from vitok_lib.parameters import checked
+
+run = checked("work_and_roofline", globals())
+
+# %%
+from vitok_lib.measure.speed import Contender, measure_speed
+
+asked = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "batch": run.batch}
+asked |= {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
+asked |= {"notebook": "work_and_roofline", "parameters": vars(run)}
+
+names = [name.strip() for name in run.tokenizers.split(",")]
+options = {} if run.window < 0 else {"window": run.window}
+records = []
+for resolution in (int(resolution) for resolution in run.resolutions.split(",")):
+    contenders = [Contender(name, run.path, options) for name in names]
+    records += measure_speed(contenders, resolution=resolution, benchmark="roofline", **asked)
+
+# %% [markdown]
+# ## Measured
+
+# %%
+from vitok_lib.report.notebook import machine_frame
+
+machine_frame(
+    records, ["work_linear", "work_attention", "latency", "rate", "ceiling_matmul", "utilisation", "ceiling_copy"]
+)

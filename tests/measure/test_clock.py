@@ -1,0 +1,131 @@
+"""Timing a call, warming up, and what timings say, against closed forms."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import binom
+
+from vitok_lib.measure import clock as clock_module
+from vitok_lib.measure.clock import MOST_WARM_UPS, Clock, median, median_interval, percentile_95, warm_up
+
+
+@pytest.mark.parametrize("n", [6, 7, 10, 25, 71, 400])
+def test_the_interval_of_the_median_is_the_narrowest_that_holds_95_percent(n: int) -> None:
+    values = np.random.default_rng(n).permutation(n).astype(float)  # 0 … n − 1, so that a value is its rank
+    interval = median_interval(values)
+    assert interval is not None
+    low, high = int(interval.low), int(interval.high)
+    assert low + high == n - 1  # the same count of values is left out at both ends
+
+    # The median is left out where at most ``low`` of n values fall below it, or at most ``low`` above.
+    assert 1 - 2 * binom.cdf(low, n, 0.5) >= 0.95
+    assert 1 - 2 * binom.cdf(low + 1, n, 0.5) < 0.95
+
+
+def test_the_interval_of_the_median_holds_for_a_skewed_distribution() -> None:
+    rng, held = np.random.default_rng(3), 0
+    for _ in range(2000):
+        interval = median_interval(rng.exponential(size=15))
+        assert interval is not None
+        held += interval.low <= np.log(2) <= interval.high
+    assert 0.95 <= held / 2000 <= 0.98  # of fifteen values, closed form 96.5 %
+
+
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_few_timings_have_no_interval(n: int) -> None:
+    assert median_interval([1.0] * n) is None
+
+
+def test_median_and_percentile() -> None:
+    assert median([4, 1, 3, 2]) == 2.5
+    assert percentile_95(list(range(101))) == 95
+    assert percentile_95([1.0]) == 1.0
+    assert percentile_95([0, 10]) == pytest.approx(9.5)
+
+
+def _warmed(timings: list[float], seconds: float = 1e9) -> list[float]:
+    return warm_up(iter(timings).__next__, seconds)
+
+
+def test_warming_up_ends_when_three_calls_agree() -> None:
+    assert _warmed([900, 50, 10, 10.9, 10.2, 1]) == [900, 50, 10, 10.9, 10.2]
+
+
+def test_warming_up_of_a_restless_machine_ends() -> None:
+    assert len(_warmed([10.0 * (1 + index % 2) for index in range(100)])) == MOST_WARM_UPS
+
+
+def test_warming_up_of_slow_calls_ends_after_two_beyond_the_first() -> None:
+    assert _warmed([9000, 500, 700, 1], seconds=1) == [9000, 500, 700]
+
+
+def test_a_cpu_is_timed_by_its_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter([10.0, 10.25])
+    monkeypatch.setattr(clock_module.time, "perf_counter", lambda: next(ticks))
+    assert Clock("cpu").time(lambda: "result") == ("result", 250.0)
+    assert Clock("cpu").frequency() is None
+
+
+class _Gpu:
+    """Stands for the GPU: logs what is asked of it, and takes 7 ms for everything between two events."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.log: list[str] = []
+        self._names = itertools.cycle(["begin", "end"])
+        monkeypatch.setattr(torch.cuda, "device", lambda device: self)
+        monkeypatch.setattr(torch.cuda, "synchronize", lambda: self.log.append("synchronise"))
+        monkeypatch.setattr(torch.cuda, "Event", self._event)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid="1234"))
+
+    def __enter__(self) -> None:
+        self.log.append("enter")
+
+    def __exit__(self, *error: object) -> None:
+        self.log.append("exit")
+
+    def _event(self, enable_timing: bool) -> SimpleNamespace:
+        assert enable_timing
+        name = next(self._names)
+        return SimpleNamespace(
+            record=lambda: self.log.append(f"record {name}"),
+            synchronize=lambda: self.log.append(f"wait for {name}"),
+            elapsed_time=lambda end: 7.0,
+        )
+
+
+def test_a_gpu_is_timed_by_events_once_it_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = _Gpu(monkeypatch)
+    result, milliseconds = Clock("cuda:1").time(lambda: gpu.log.append("call"))
+    assert milliseconds == 7.0
+    assert result is None
+    assert gpu.log == ["enter", "synchronise", "record begin", "call", "record end", "wait for end", "exit"]
+
+
+@pytest.mark.parametrize(("answer", "expected"), [("1980\n", 1980.0), ("[N/A]\n", None)])
+def test_the_frequency_comes_from_the_driver(monkeypatch: pytest.MonkeyPatch, answer: str, expected: float) -> None:
+    _Gpu(monkeypatch)
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **options: object) -> SimpleNamespace:
+        asked.append(command)
+        return SimpleNamespace(stdout=answer)
+
+    monkeypatch.setattr(clock_module.subprocess, "run", run)
+    assert Clock("cuda").frequency() == expected
+    assert "--id=GPU-1234" in asked[0]
+
+
+def test_without_a_driver_there_is_no_frequency(monkeypatch: pytest.MonkeyPatch) -> None:
+    _Gpu(monkeypatch)
+
+    def run(*arguments: object, **options: object) -> None:
+        raise subprocess.CalledProcessError(9, "nvidia-smi")
+
+    monkeypatch.setattr(clock_module.subprocess, "run", run)
+    assert Clock("cuda").frequency() is None

@@ -1,0 +1,132 @@
+"""From files to a metric: which stages there are, over which images, and which of them bounds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vitok_lib.images.prepare import ImageError
+from vitok_lib.images.sets import ImageSet, open_image_set
+from vitok_lib.measure import end_to_end
+from vitok_lib.measure.clock import Clock
+from vitok_lib.measure.end_to_end import STAGES, Chain, measure_chain
+from vitok_lib.records.schema import Kind, Settings, Weights
+from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
+
+SIZES = [(16, 16), (16, 16), (16, 16), (16, 24), (16, 24)]
+
+
+@dataclass(frozen=True)
+class FixedClock(Clock):
+    """Every call takes 6 ms."""
+
+    device: str = "cpu"
+
+    def time(self, call: Callable[[], Any]) -> tuple[Any, float]:
+        return call(), 6.0
+
+
+@dataclass
+class Same:
+    """Gives images back as they are; keeps their shapes."""
+
+    spec: TokenizerSpec = field(default_factory=lambda: TokenizerSpec("same", "test", 1, 3, "this test"))
+    weights: Weights = field(default_factory=lambda: Weights(source="none"))
+    settings: Settings = field(default_factory=Settings)
+    shapes: list[torch.Size] = field(default_factory=list)
+
+    def encode(self, images: Tensor) -> Latent:
+        self.shapes.append(images.shape)
+        return Latent(images.movedim(1, -1), images.shape[2], images.shape[3])
+
+    def decode(self, latent: Latent) -> Tensor:
+        return latent.values.movedim(-1, 1)
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        return self.decode(self.encode(images))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "images"
+    path.mkdir()
+    rng = np.random.default_rng(1)
+    for index, (height, width) in enumerate(SIZES):
+        Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8)).save(path / f"{index}.png")
+    return path
+
+
+@pytest.fixture
+def images(folder: Path) -> ImageSet:
+    return open_image_set(folder)
+
+
+def test_every_stage_is_timed_an_image_at_a_time(images: ImageSet) -> None:
+    tokenizer = Same()
+    chain = measure_chain(tokenizer, images, 64, count=4, batch=1, clock=FixedClock())
+    assert chain.stages == dict.fromkeys(STAGES, 6.0)
+    assert chain.images == 4
+    assert chain.total > 0
+    # One of each size to warm up, each image stage by stage, each image once more with loading ahead.
+    assert [shape[3] for shape in tokenizer.shapes] == [16, 24] + 2 * [16, 16, 16, 24]
+
+
+def test_images_of_one_size_go_together(images: ImageSet) -> None:
+    tokenizer = Same()
+    chain = measure_chain(tokenizer, images, 64, count=5, batch=2, clock=FixedClock())
+    batches = [(2, 16), (1, 16), (2, 24)]
+    assert [(shape[0], shape[3]) for shape in tokenizer.shapes] == 3 * batches
+    assert chain.stages["decode"] == 3.0  # the median of 6 ms for two, for one, for two
+
+
+def test_images_come_past_the_cache(images: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    images.load("0.png", 64)  # keeps it
+    before = {name: os.environ.get(name) for name in ("VITOK_CACHE", "VITOK_CACHE_GIB")}
+    read: list[str] = []
+    prepared = end_to_end.load_ahead
+
+    def spy(*arguments: Any) -> Any:
+        read.append(os.environ["VITOK_CACHE"])
+        assert os.environ["VITOK_CACHE_GIB"] == "0"
+        return prepared(*arguments)
+
+    monkeypatch.setattr(end_to_end, "load_ahead", spy)
+    measure_chain(Same(), images, 64, count=1, batch=1, clock=FixedClock())
+    assert before["VITOK_CACHE"] not in read
+    assert len(read) == 3
+    assert {name: os.environ.get(name) for name in before} == before
+
+
+def test_an_image_that_cannot_be_read_is_an_error(folder: Path) -> None:
+    (folder / "0.png").write_bytes(b"no image")
+    with pytest.raises(ImageError, match=r"0\.png"):
+        measure_chain(Same(), open_image_set(folder), 64, count=2, batch=1, clock=FixedClock())
+    assert "VITOK_CACHE_GIB" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("load", "decode", "bound"),
+    [(10.0, 100.0, "decode"), (400.0, 100.0, "load"), (200.0, 100.0, "decode"), (10.0, 1.0, "encode")],
+)
+def test_what_bounds_is_loading_only_if_all_threads_are_slower_than_the_rest(load, decode, bound) -> None:
+    stages = {"load": load, "copy": 1.0, "encode": 5.0, "decode": decode, "metric": 2.0}
+    assert Chain(stages, 1.0, images=3, workers=2).bound == bound
+
+
+def test_a_chain_as_values() -> None:
+    chain = Chain(dict.fromkeys(STAGES, 2.0), total=8.0, images=3, workers=2)
+    values = {value.quantity: value for value in chain.values("over|photos")}
+    assert values["end_to_end_latency"].value == 8
+    assert values["end_to_end_throughput"].value == 125
+    assert values["end_to_end_throughput"].kind is Kind.DERIVED
+    assert {f"stage_{stage}" for stage in STAGES} < set(values)
+    assert all((value.n, value.signature) == (3, "over|photos") for value in values.values())
