@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import resource
 import subprocess
 import sys
@@ -65,13 +64,14 @@ def main() -> None:
         measured = results[f"{kernel} {tokens}"] = in_a_child(kernel, tokens, arguments.radius)
         print(f"{kernel:<8}{tokens:>8}{measured['seconds']:>10.2f}{measured['rise'] / 2**30:>10.2f}", flush=True)
     ratio = results[f"mask {dense_count}"]["seconds"] / results[f"bands {dense_count}"]["seconds"]
-    first, last = (results[f"bands {count}"] for count in (counts[1], counts[2]))
-    growth = {name: math.log(last[name] / first[name], counts[2] / counts[1]) for name in ("seconds", "rise")}
-    print(
-        f"at {dense_count} tokens the window is {ratio:.1f}× as fast as the mask; at least {GOAL:g}×: {ratio >= GOAL}"
-    )
-    print(f"with the tokens, time grows by the power {growth['seconds']:.2f} and memory by {growth['rise']:.2f}")
-    print(json.dumps({"radius": arguments.radius, "ratio": ratio, "growth": growth, "results": results}))
+    print(f"at {dense_count} tokens the window is {ratio:.1f}× as fast as the mask (goal: {GOAL:g}×)")
+    slopes = {}
+    for quantity, unit, factor in (("rise", "bytes", 1.0), ("seconds", "µs", 1e6)):
+        low, middle, high = (results[f"bands {count}"][quantity] * factor for count in counts)
+        slopes[quantity] = [(middle - low) / (counts[1] - counts[0]), (high - middle) / (counts[2] - counts[1])]
+        between = " and ".join(f"{slope:.4g}" for slope in slopes[quantity])
+        print(f"a further token takes {between} {unit} in the lower and the upper part: equal, if growth is linear")
+    print(json.dumps({"radius": arguments.radius, "ratio": ratio, "slopes": slopes, "results": results}))
 
 
 if __name__ == "__main__":
