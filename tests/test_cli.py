@@ -36,6 +36,15 @@ def _vitok(*words: str) -> subprocess.CompletedProcess[str]:
             "did you mean cap or centre-crop",
         ),
         (["eval", "jpeg:q=0", "--images", "photos", "--resolution", "64"], "jpeg:q=QUALITY (1 to 100)"),
+        (
+            ["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--path", "fp8"],
+            "'fp8' is made for ViTok",
+        ),
+        (["eval", "nano-f16x64", "--images", "photos", "--resolution", "64", "--path", "fst"], "did you mean fast"),
+        (["speed", "nano-f16x64", "--resolution", "64", "--path", "compield"], "did you mean compiled"),
+        (["speed", "nano-f16x64", "--resolution", "64", "--size", "64"], "size '64' must read HEIGHTxWIDTH"),
+        (["speed", "nano-f16x64", "--resolution", "64", "--size", "32x48"], "must be the longer side of 32 × 48"),
+        (["plan", "nano-f16x64", "--resolution", "64", "--path", "fp4"], "did you mean fp8"),
         (["conform", "no_such_module:make"], "tokenizer 'no_such_module:make' cannot be imported"),
         (["run", "div8q"], "unknown notebook 'div8q'; did you mean div8k"),
         (["run", "div8k", "-p", "samples", "many"], "parameter 'samples' must be int, not 'many'"),
@@ -66,7 +75,27 @@ def test_eval_ends_with_status_1_and_names_an_image_that_cannot_be_read(tmp_path
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("what", ["tokenizers", "images", "metrics", "notebooks", "records"])
+def test_speed_prints_a_row_a_path_and_what_was_chosen_is_recorded() -> None:
+    words = ["speed", "nano-f32x64", "--resolution", "64", "--path", "reference,folded", "--window", "1"]
+    done = _vitok(*words, "--seconds", "0.01", "--iterations", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [row["path"] for row in rows] == ["reference", "folded"]
+    assert all(row["outcome"] == "ok" and row["latency"].endswith(" ms") for row in rows)
+    assert "latency" in str(json.loads(_vitok("list", "records", "--json").stdout))
+
+
+def test_eval_on_a_path_tells_its_choices_and_records_it() -> None:
+    words = ["eval", "nano-f32x64", "--images", "photos", "--resolution", "32"]
+    done = _vitok(
+        "eval", "nano-f32x64", "--images", "photos", "--resolution", "32", "--path", "folded", "--window", "0"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "nano-f32x64: attention: bands: no kernel has a window for float32 on cpu" in done.stderr
+    assert "photos-32/nano-f32x64@path=folded,window=0" in _vitok("list", "records", "--json").stdout
+
+
+@pytest.mark.parametrize("what", ["tokenizers", "images", "metrics", "paths", "notebooks", "records"])
 def test_list_knows_every_kind(what: str) -> None:
     done = _vitok("list", what, "--json")
     assert done.returncode == 0, done.stderr
