@@ -87,9 +87,7 @@ def test_speed_prints_a_row_a_path_and_what_was_chosen_is_recorded() -> None:
 
 def test_eval_on_a_path_tells_its_choices_and_records_it() -> None:
     words = ["eval", "nano-f32x64", "--images", "photos", "--resolution", "32"]
-    done = _vitok(
-        "eval", "nano-f32x64", "--images", "photos", "--resolution", "32", "--path", "folded", "--window", "0"
-    )
+    done = _vitok(*words, "--path", "folded", "--window", "0")
     assert done.returncode == 0, done.stderr
     assert "nano-f32x64: attention: bands: no kernel has a window for float32 on cpu" in done.stderr
     assert "photos-32/nano-f32x64@path=folded,window=0" in _vitok("list", "records", "--json").stdout
