@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,23 @@ from vitok_lib.errors import RequestError
 from vitok_lib.images.pillow import MAX_RESOLUTION
 from vitok_lib.measure import plan as planning
 from vitok_lib.measure.instruments import Instruments
-from vitok_lib.measure.plan import as_row, available_bytes, check_fits, predict
+from vitok_lib.measure.plan import as_row, available_bytes, card_rows, check_fits, predict
 from vitok_lib.measure.replay import replay
 from vitok_lib.metrics.signature import find_metric
+from vitok_lib.records.provenance import describe_host
+from vitok_lib.records.schema import (
+    Host,
+    ImagesIdentity,
+    Kind,
+    Outcome,
+    Provenance,
+    Record,
+    Settings,
+    TokenizerIdentity,
+    Value,
+    Weights,
+)
+from vitok_lib.records.store import record_path, write_record
 from vitok_lib.tokenizers.load import load_tokenizer
 
 GIB = 2**30
@@ -192,6 +207,12 @@ def test_free_memory_of_a_gpu_is_that_of_the_one_named(monkeypatch: pytest.Monke
         ("nano-f16x64", 64, {"device": "gpu"}, "device 'gpu' is none that torch knows; try device 'cpu'"),
         ("nano-f16x64", 64, {"dtype": "float31"}, "unknown dtype 'float31'; did you mean float32"),
         ("nano-f16x64", 64, {"batch": 0}, "batch (=0) must be at least 1"),
+        ("nano-f16x64", 64, {"precision": "fp9"}, "unknown precision 'fp9'; did you mean fp8"),
+        ("nano-f16x64", 64, {"chunk": -1}, "chunk (=-1) must be 1 or more tokens, 0 for all"),
+        ("nano-f16x64", 64, {"attention": "mask"}, "attention 'mask' is not for full attention"),
+        ("flux", 64, {"attention": "flish"}, "unknown attention kernel 'flish'; did you mean flash"),
+        ("flux", 64, {"folded": True, "chunk": 4}, "'flux' is no ViTok: folded, chunk does not apply"),
+        ("pca-f16x64", 64, {"attention": "math"}, "'pca-f16x64' has no attention: attention does not apply"),
     ],
 )
 def test_a_wrong_request_is_one_sentence(name: str, resolution: int, options: dict[str, Any], sentence: str) -> None:
@@ -209,6 +230,135 @@ def test_the_row_of_a_plan_counts_in_units(monkeypatch: pytest.MonkeyPatch) -> N
     assert row["weights"] == "9.3 GiB"  # 4.995e9 · 2 / 2³⁰
     # Of 4096 tokens: 37.2 · 10¹² for the decoder's matrices, 4 · width · depth · 4096² for its attention.
     assert float(row["decode TFLOP"]) == pytest.approx(37.2 + 9.07 * 24 / 28, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"precision": "fp8"}, {"folded": True}, {"chunk": 0}, {"chunk": 700}, {"attention": "mask", "window": 9}],
+)
+def test_a_prediction_is_of_the_way_the_tokenizer_runs(options: dict[str, Any]) -> None:
+    name, resolution = "w64_d2_h2-w96_d3_h2/8x6", 320
+    plan = predict(name, resolution, **options)
+    tokenizer: Any = load_tokenizer(name, weights="random", **options)
+    sides = (tokenizer.encoder, tokenizer.decoder)
+    assert plan.weight_bytes == sum(tensor.nbytes for side in sides for tensor in side.state_dict().values())
+    instruments = Instruments(tokenizer, [])
+    _, cost = replay(lambda: instruments.measure([np.zeros((resolution, resolution, 3), np.uint8)]))
+    assert plan.total_bytes is not None
+    assert plan.weight_bytes is not None
+    assert plan.total_bytes - plan.weight_bytes == pytest.approx(cost.peak_bytes + 2 * resolution**2 * 3, rel=0.05)
+
+
+def test_weights_in_8_bits_take_a_byte_and_a_scale_a_row_and_the_ends_two_bytes() -> None:
+    block = 4 * 3072**2 + 3 * 3072 * 8208
+    rows = 3 * 3072 + 3072 + 2 * 8208 + 3072
+    ends = 2 * (3072 * (768 + 64) + 3072) + 64 + 768
+    norms = 44 * 2 * 128  # of queries and keys; those of blocks are folded into the matrices
+    plan = predict("5B-f16x64", 1024, dtype="bfloat16", device="cuda", precision="fp8")
+    assert plan.weight_bytes == 44 * (block + 4 * rows) + 2 * (ends + norms)
+    assert plan.weight_bytes / 1e9 == pytest.approx(5.0, rel=0.005)
+
+
+def test_without_chunks_the_hidden_values_of_all_tokens_are_there_at_once() -> None:
+    """Of 262,144 tokens of 5B: x, h, attention's output, 2 · 8208 hidden values, the gate's and their product."""
+    chunked, whole = (predict("5B-f16x64", 8192, dtype="bfloat16", device="cuda", chunk=chunk) for chunk in (None, 0))
+    assert whole.decode_bytes is not None
+    assert chunked.decode_bytes is not None
+    assert whole.decode_bytes == pytest.approx(2 * 262_144 * (3 * 3072 + 4 * 8208), rel=0.05)
+    assert chunked.decode_bytes < 0.6 * whole.decode_bytes
+
+
+def test_largest_within_is_the_largest_of_a_card_of_that_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = predict("flux", 1024, dtype="bfloat16", device="cuda")
+    largest = plan.largest_within(24 * GIB)
+    assert largest is not None
+    at_4096 = 768 * 4096**2 * 2 + plan.evaluation_bytes * 16  # what the decoder holds, and the evaluation
+    assert largest == pytest.approx(4096 * (24 * GIB / at_4096) ** 0.5, rel=0.02)
+    _free(monkeypatch, 24 * GIB)
+    assert predict("flux", 1024, dtype="bfloat16", device="cuda").largest_resolution == largest
+    assert plan.largest_within(0) is None
+
+
+def test_rows_of_cards_are_predictions_of_each() -> None:
+    rows = card_rows(["pca-f16x64", "flux", "jpeg:q=75"], [512, 1024], cards=(1, 80))
+    plan = predict("flux", 1024, device="cuda", dtype="bfloat16")
+    assert [row["tokenizer"] for row in rows] == ["pca-f16x64", "flux", "jpeg:q=75"]
+    assert rows[1]["1024 px"] == as_row(plan)["peak"]
+    assert (rows[1]["1 GiB"], rows[1]["80 GiB"]) == (plan.largest_within(GIB), plan.largest_within(80 * GIB))
+    assert (rows[0]["80 GiB"], rows[2]["80 GiB"], rows[2]["512 px"]) == (MAX_RESOLUTION, "", "")
+    with pytest.raises(RequestError, match="name at least one resolution"):
+        card_rows(["flux"], [])
+
+
+def _ceilings(device: str, dtype: str, matmul: float, copy: float, machine: Host, precision: str | None = None) -> None:
+    measured = {"ceiling_matmul": (matmul, "TFLOP/s"), "ceiling_copy": (copy, "GB/s")}
+    record = Record(
+        benchmark="speed",
+        resolution=64,
+        tokenizer=TokenizerIdentity(name="t", family="vitok", weights=Weights(source="random:0")),
+        images=ImagesIdentity(name="noise", description="", rule=""),
+        settings=Settings(device=device, dtype=dtype, precision=precision),
+        outcome=Outcome(),
+        values=tuple(
+            Value(quantity=quantity, value=value, unit=unit, kind=Kind.MEASURED)
+            for quantity, (value, unit) in measured.items()
+        ),
+        provenance=Provenance(command="", started=datetime(2026, 1, 1, tzinfo=UTC), seconds=1, host=machine),
+    )
+    write_record(record, record_path("local", "speed", 64, "t", f"{device},{dtype},{precision}"))
+
+
+CARD = Host(cpu="c", cores=2, memory_gib=8, gpu="a card", platform="Linux", python="3.12")
+
+
+def test_the_least_time_is_the_work_at_the_ceilings_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    asked: dict[str, Any] = {"device": "cuda", "dtype": "bfloat16", "window": 1024}
+    row = as_row(predict("5B-f16x64", 8192, **asked))
+    assert (row["least s encode"], row["least s decode"]) == ("", "")
+    _ceilings("cuda", "bfloat16", 790, 4300, CARD)
+    plan = predict("5B-f16x64", 8192, **asked)
+    assert plan.least_seconds is not None
+    assert 1e3 * sum(plan.least_seconds) == pytest.approx(3681, rel=0.001)
+    assert plan.ceilings is not None
+    assert plan.ceilings[1] == "a card"
+    assert as_row(plan)["least s decode"] == f"{plan.least_seconds[1]:.3g}"
+    assert predict("5B-f16x64", 8192, **asked, precision="fp8").least_seconds is None
+    _ceilings("cuda", "bfloat16", 1300, 4300, CARD, "fp8")
+    in_8_bits = predict("5B-f16x64", 8192, **asked, precision="fp8").least_seconds
+    assert in_8_bits is not None
+    assert 1e3 * sum(in_8_bits) == pytest.approx(2618e15 / 1300e12 + 290e15 / 790e12, rel=0.001)
+
+
+def test_of_a_small_image_the_least_time_is_that_of_reading_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    _ceilings("cuda", "bfloat16", 790, 4300, CARD)
+    plan = predict("5B-f16x64", 64, device="cuda", dtype="bfloat16")
+    assert plan.least_seconds is not None
+    assert plan.weight_bytes is not None
+    assert sum(plan.least_seconds) == pytest.approx((plan.weight_bytes + 2 * 2 * 3 * 64**2) / 4.3e12)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "known"),
+    [("flux", "bfloat16", True), ("flux", "float32", False), ("pca-f16x64", "float32", True), ("jpeg:q=75", "", False)],
+)
+def test_there_is_no_least_time_where_the_ceilings_do_not_bound(
+    name: str, dtype: str, known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU a convolution in float32 has fewer bits than the product that was measured."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for measured in ("bfloat16", "float32"):
+        _ceilings("cuda", measured, 100, 1000, CARD)
+    plan = predict(name, 256, device="cuda", dtype=dtype or "float32")
+    assert (plan.least_seconds is not None) is known
+
+
+def test_the_ceilings_of_another_machine_say_nothing_of_this_one() -> None:
+    _ceilings("cpu", "float32", 1, 10, CARD)
+    assert predict("nano-f16x64", 256).least_seconds is None
+    _ceilings("cpu", "float32", 1, 10, describe_host("cpu"))
+    assert predict("nano-f16x64", 256).least_seconds is not None
 
 
 def _vitok(*words: str, monkeypatch: pytest.MonkeyPatch) -> int | str | None:

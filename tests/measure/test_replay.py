@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from vitok_lib.measure.replay import replay
@@ -89,7 +90,7 @@ def test_a_replay_on_meta_tensors_is_that_on_real_ones(size: tuple[int, int], wi
 
 def test_one_block_stands_for_all() -> None:
     modules = empty_modules(parse_variant("w64_d3_h2-w48_d5_h2/4x6"))
-    deep = StandIn(ViTok(_spec(), Weights(source="none"), Settings(window=None), *_sides(modules)), 0)
+    deep = StandIn(ViTok(_spec(), Weights(source="none"), Settings(window=None), *_sides(modules)), 0, 0, 0, 0)
     shallow = stand_in(Entry("w64_d3_h2-w48_d5_h2/4x6", "vitok", "w64_d3_h2-w48_d5_h2/4x6", ""), "float32", None, False)
     assert shallow is not None
     for resolution in (64, 640):
@@ -97,11 +98,9 @@ def test_one_block_stands_for_all() -> None:
             assert first == second
 
 
-@pytest.mark.parametrize("window", [None, 300])
-def test_beyond_the_replayed_sizes_memory_is_a_straight_line(window: int | None) -> None:
+def test_beyond_the_replayed_sizes_memory_of_many_bands_is_a_straight_line() -> None:
     name = "w32_d1_h2/1x1x4"
-    guessed = stand_in(find(name), "float32", window, False)
-    exact = stand_in(find(name), "float32", window, False)
+    guessed, exact = (stand_in(find(name), "float32", 300, False) for _ in range(2))
     assert guessed is not None
     assert exact is not None
     assert guessed.straight_from is not None
@@ -130,6 +129,66 @@ def test_the_work_of_an_auto_encoder_is_what_torch_counts() -> None:
     with FlopCounterMode(display=False) as counted:
         model.tokenizer.reconstruct(images)
     assert footprint.encode.flops + footprint.decode.flops == counted.get_total_flops()
+
+
+# Of the Flux auto-encoder, in 10¹² operations: the convolutions of the encoder and of the decoder, and the attention of
+# both, 4 · 512 · N² for N = (side / 8)² and each of them.
+@pytest.mark.parametrize(
+    ("resolution", "encoder", "decoder", "attention"), [(1024, 4.30, 9.89, 1.1), (4096, 68.8, 158, 281)]
+)
+def test_the_work_of_an_auto_encoder_is_told_apart_by_type(
+    resolution: int, encoder: float, decoder: float, attention: float
+) -> None:
+    model = stand_in(find("flux"), "bfloat16", None, False)
+    assert model is not None
+    footprint = model.footprint(resolution, 1)
+    encode, decode = footprint.encode.flops_by_type, footprint.decode.flops_by_type
+    assert encode["convolution"] / 1e12 == pytest.approx(encoder, rel=0.005)
+    assert decode["convolution"] / 1e12 == pytest.approx(decoder, rel=0.005)
+    assert (encode["attention"] + decode["attention"]) == 2 * 4 * 512 * (resolution // 8) ** 4
+    assert (encode["attention"] + decode["attention"]) / 1e12 == pytest.approx(attention, rel=0.005)
+    assert footprint.decode.flops == decode.total()
+
+
+def test_plain_attention_holds_scores_and_softmax() -> None:
+    """At 2048 px 65,536 tokens: 2 · N² values of 4 bytes are 32 GiB."""
+    fused, plain = (
+        stand_in(find("flux"), "bfloat16", None, False, attention=attention) for attention in ("flash", "math")
+    )
+    assert fused is not None
+    assert plain is not None
+    assert _bytes(fused, 2048)[1] / 2**30 == pytest.approx(6, rel=0.01)
+    assert _bytes(plain, 2048)[1] / 2**30 == pytest.approx(32, rel=0.02)
+    assert plain.footprint(2048, 1).decode.flops == fused.footprint(2048, 1).decode.flops
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_plain_attention_on_meta_holds_what_torch_holds_of_it(dtype: str) -> None:
+    tokens, head_dim = 512, 16
+    with sdpa_kernel(SDPBackend.MATH):
+        query = torch.rand(1, 1, tokens, head_dim, dtype=getattr(torch, dtype))
+        _, real = replay(lambda: F.scaled_dot_product_attention(query, query, query))
+    meta = query.to("meta")
+    _, guessed = replay(lambda: F.scaled_dot_product_attention(meta, meta, meta), fused_attention=False)
+    assert guessed.peak_bytes == pytest.approx(real.peak_bytes, rel=0.1)
+
+
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize("chunk", [0, 300])
+def test_a_stand_in_holds_what_a_folded_or_chunked_model_holds(folded: bool, chunk: int) -> None:
+    name = "w32_d2_h2-w48_d3_h2/8x6"
+    real = load_tokenizer(name, weights="random", folded=folded, chunk=chunk)
+    meta = stand_in(find(name), "float32", None, False, folded=folded, chunk=chunk)
+    assert meta is not None
+    images = torch.zeros(1, 3, 256, 256)
+    latent, encoding = replay(lambda: real.encode(images))
+    _, decoding = replay(lambda: real.decode(latent))
+    assert _bytes(meta, 256) == (encoding.peak_bytes, decoding.peak_bytes)
+    assert isinstance(real, ViTok)
+    modules = [real.encoder, real.decoder]
+    held = [sum(tensor.nbytes for tensor in module.state_dict().values()) for module in modules if module is not None]
+    assert [meta.encoder_bytes, meta.decoder_bytes] == held
+    assert meta.weight_bytes == sum(held)
 
 
 def test_a_tile_run_once_for_its_shape_stands_for_the_others() -> None:

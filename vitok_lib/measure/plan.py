@@ -1,93 +1,37 @@
-"""What an evaluation would take, before anything is loaded: memory, work, and the largest image that fits.
+"""What an evaluation would take, before anything is loaded: memory, work, the least time, the largest image that fits.
 
 A resolution caps the longest side of an image, so that a square is the worst case, and the one that is predicted.
-Not predicted are time, which nothing here has measured; the workspace that a convolution takes for itself; images
-that are prepared ahead; and metrics that hold whole maps of an image.
+Not predicted are the workspace that a convolution takes for itself; what a compiler saves; images that are prepared
+ahead; and metrics that hold whole maps of an image.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.images.pillow import MAX_RESOLUTION
 from vitok_lib.images.prepare import check_resolution
+from vitok_lib.measure.planned import Plan, device_of
+from vitok_lib.measure.replay import Replay
 from vitok_lib.measure.standin import stand_in
-from vitok_lib.measure.work import vitok_work
+from vitok_lib.measure.work import SideWork, vitok_work
 from vitok_lib.tokenizers.load import CONVOLUTIONAL, DTYPES
 from vitok_lib.tokenizers.registry import Entry, describe, find
+from vitok_lib.tokenizers.vitok.running import PRECISIONS
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
+CARDS_GIB = (24, 40, 80)
+"""Memory of common cards."""
 PREPARED, BATCHED, FLOAT_COPY, RECONSTRUCTION = 3, 3, 12, 3
 """Bytes a pixel: the prepared image, its copy in a batch, that in float32, and the reconstruction in 8 bits."""
+SIDES = ("encode", "decode")
 _MEMORY_INFO = Path("/proc/meminfo")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Bytes and floating-point operations of an evaluation of square images; None where nothing is known.
-
-    ``encode_bytes`` and ``decode_bytes`` are the peaks of activations, the model's output among them;
-    ``evaluation_bytes`` what the evaluation holds beside; ``total_bytes`` the peak of all that lives at one time
-    on ``device``, of which ``available_bytes`` are free.
-    """
-
-    tokenizer: str
-    resolution: int
-    device: str
-    dtype: str
-    evaluation_bytes: int
-    available_bytes: int | None
-    parameters: int | None = None
-    weight_bytes: int | None = None
-    encode_bytes: int | None = None
-    decode_bytes: int | None = None
-    total_bytes: int | None = None
-    encode_flops: int | None = None
-    decode_flops: int | None = None
-    stride: int = 1
-    total_at: Callable[[int], int] | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def fits(self) -> bool | None:
-        if self.total_bytes is None or self.available_bytes is None:
-            return None
-        return self.total_bytes <= self.available_bytes
-
-    @cached_property
-    def largest_resolution(self) -> int | None:
-        """The largest multiple of the stride, up to 16384, whose square fits; None where none does or nothing is known.
-
-        Memory grows about evenly with the pixels: a guess on the line between the largest known to fit and the
-        smallest known not to is nearly right, and halving in between bounds the number of guesses.
-        """
-        if self.total_at is None or self.available_bytes is None or self.weight_bytes is None:
-            return None
-        fitting, fitting_bytes = 0, self.weight_bytes
-        too_large = MAX_RESOLUTION // self.stride
-        too_large_bytes = self.total_at(too_large * self.stride)
-        if too_large_bytes <= self.available_bytes:
-            return too_large * self.stride
-        on_the_line = True
-        while too_large - fitting > 1:
-            middle = (fitting + too_large) // 2
-            if on_the_line and fitting_bytes <= self.available_bytes:
-                share = (self.available_bytes - fitting_bytes) / (too_large_bytes - fitting_bytes)
-                guess = int((fitting**2 + share * (too_large**2 - fitting**2)) ** 0.5)
-                middle = min(max(guess, fitting + 1), too_large - 1)
-            on_the_line = not on_the_line
-            middle_bytes = self.total_at(middle * self.stride)
-            if middle_bytes <= self.available_bytes:
-                fitting, fitting_bytes = middle, middle_bytes
-            else:
-                too_large, too_large_bytes = middle, middle_bytes
-        return fitting * self.stride or None
 
 
 def predict(
@@ -99,19 +43,23 @@ def predict(
     window: int | None = None,
     batch: int = 1,
     tiling: bool = False,
+    precision: str | None = None,
+    attention: str | None = None,
+    folded: bool | None = None,
+    chunk: int | None = None,
 ) -> Plan:
     """What evaluating ``batch`` images of ``resolution`` × ``resolution`` pixels at a time would take.
 
     Of a codec only what the evaluation holds is known, of a plug-in nothing more either, nor of an auto-encoder whose
-    configuration is not on this machine.
+    configuration is not on this machine. The settings are those of :func:`vitok_lib.tokenizers.load.load_tokenizer`.
 
     Raises:
         RequestError: the tokenizer, the resolution, the device or the dtype is none, or a setting does not apply.
     """
     entry = find(name)
     check_resolution(resolution)
-    _check_settings(entry, dtype, window, batch, tiling)
-    image = BATCHED if _device(device).type != "cpu" else PREPARED + BATCHED
+    _check_settings(entry, dtype, window, batch, tiling, precision, attention, folded, chunk)
+    image = BATCHED if device_of(device).type != "cpu" else PREPARED + BATCHED
     plan = Plan(
         tokenizer=name,
         resolution=resolution,
@@ -119,36 +67,54 @@ def predict(
         dtype=dtype,
         evaluation_bytes=batch * resolution**2 * (image + FLOAT_COPY + RECONSTRUCTION),
         available_bytes=available_bytes(device),
+        precision=precision,
     )
-    model = stand_in(entry, dtype, window, tiling)
+    model = stand_in(
+        entry,
+        dtype,
+        window,
+        tiling,
+        device=device,
+        precision=precision,
+        attention=attention,
+        folded=folded,
+        chunk=chunk,
+    )
     if model is None:
         return plan
-    weight_bytes = model.parameters * int(getattr(torch, dtype).itemsize)
 
     def total_at(side: int) -> int:
         # The float copy is gone before the reconstruction comes.
         footprint, pixels = model.footprint(side, batch), batch * side**2
         encoding = footprint.encode.peak_bytes + pixels * (image + FLOAT_COPY)
         decoding = footprint.decode.peak_bytes + pixels * (image + RECONSTRUCTION)
-        return weight_bytes + max(encoding, decoding)
+        return model.weight_bytes + max(encoding, decoding)
 
     footprint = model.footprint(resolution, batch)
-    flops = (footprint.encode.flops, footprint.decode.flops)
+    encode_work, decode_work = _side_work(footprint.encode), _side_work(footprint.decode)
     if entry.family == "vitok":
         work = vitok_work(parse_variant(entry.architecture), resolution, resolution, window, batch)
-        flops = (work.encoder.total, work.decoder.total)
+        encode_work, decode_work = work.encoder, work.decoder
+    image_bytes = batch * 3 * resolution**2 * int(getattr(torch, dtype).itemsize)
     return replace(
         plan,
         parameters=model.parameters,
-        weight_bytes=weight_bytes,
+        weight_bytes=model.weight_bytes,
         encode_bytes=footprint.encode.peak_bytes,
         decode_bytes=footprint.decode.peak_bytes,
         total_bytes=total_at(resolution),
-        encode_flops=flops[0],
-        decode_flops=flops[1],
+        encode_work=encode_work,
+        decode_work=decode_work,
+        encode_moved=model.encoder_bytes + image_bytes,
+        decode_moved=model.decoder_bytes + image_bytes,
         stride=describe(name).downsampling or 1,
         total_at=total_at,
     )
+
+
+def _side_work(replayed: Replay) -> SideWork:
+    attention = replayed.flops_by_type["attention"]
+    return SideWork(linear=replayed.flops - attention, attention=attention)
 
 
 def check_fits(plan: Plan) -> None:
@@ -177,6 +143,7 @@ def as_row(plan: Plan) -> dict[str, str | int]:
     }
     work = {"encode TFLOP": plan.encode_flops, "decode TFLOP": plan.decode_flops}
     fits = {True: "yes", False: "no", None: ""}[plan.fits]
+    least = plan.least_seconds or ("", "")
     return {
         "tokenizer": plan.tokenizer,
         "resolution": plan.resolution,
@@ -185,12 +152,39 @@ def as_row(plan: Plan) -> dict[str, str | int]:
         "fits": fits,
         "largest": plan.largest_resolution or "",
         **{name: "" if flops is None else f"{flops / 1e12:.3g}" for name, flops in work.items()},
+        **{f"least s {side}": f"{seconds:.3g}" if seconds else "" for side, seconds in zip(SIDES, least, strict=True)},
     }
+
+
+def card_rows(
+    names: Sequence[str],
+    resolutions: Sequence[int],
+    *,
+    cards: Sequence[int] = CARDS_GIB,
+    device: str = "cuda",
+    dtype: str = "bfloat16",
+    **settings: Any,
+) -> list[dict[str, str | int]]:
+    """A row for each tokenizer: the peak at each of ``resolutions``, and the largest that each of ``cards``, in GiB,
+    holds; an empty cell is not known, or there is none. ``settings`` are those of :func:`predict`.
+
+    Raises:
+        RequestError: there is no resolution, or :func:`predict` refuses one.
+    """
+    if not resolutions:
+        raise RequestError("nothing to predict: name at least one resolution")
+    rows = []
+    for name in names:
+        plans = [predict(name, resolution, device=device, dtype=dtype, **settings) for resolution in resolutions]
+        peaks = {f"{plan.resolution} px": _gib(plan.total_bytes) if plan.total_bytes else "" for plan in plans}
+        largest = {f"{card} GiB": plans[0].largest_within(card * 2**30) or "" for card in cards}
+        rows.append({"tokenizer": name, **peaks, **largest})
+    return rows
 
 
 def available_bytes(device: str) -> int | None:
     """Memory that is free on ``device`` now; None where it cannot be told (a device that is not on this machine)."""
-    kind = _device(device)
+    kind = device_of(device)
     if kind.type == "cuda" and (kind.index or 0) < torch.cuda.device_count():
         return int(torch.cuda.mem_get_info(kind)[0])
     if kind.type != "cpu":
@@ -202,24 +196,35 @@ def available_bytes(device: str) -> int | None:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _check_settings(entry: Entry, dtype: str, window: int | None, batch: int, tiling: bool) -> None:
+def _check_settings(
+    entry: Entry,
+    dtype: str,
+    window: int | None,
+    batch: int,
+    tiling: bool,
+    precision: str | None,
+    attention: str | None,
+    folded: bool | None,
+    chunk: int | None,
+) -> None:
     if dtype not in DTYPES:
         raise unknown("dtype", dtype, DTYPES)
+    if precision is not None and precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
     if batch < 1:
         raise RequestError(f"batch (={batch}) must be at least 1 image")
     if window is not None and window < 0:
         raise RequestError(f"window (={window}) must be 0 or more tokens, or None for full attention")
-    if window is not None and entry.family != "vitok":
-        raise RequestError(f"tokenizer '{entry.name}' is no ViTok: window does not apply to it")
+    if chunk is not None and chunk < 0:
+        raise RequestError(f"chunk (={chunk}) must be 1 or more tokens, 0 for all, or None for automatic")
+    of_a_vitok = {"window": window, "precision": precision, "folded": folded, "chunk": chunk}
+    given = [setting for setting, value in of_a_vitok.items() if value is not None]
+    if given and entry.family != "vitok":
+        raise RequestError(f"tokenizer '{entry.name}' is no ViTok: {', '.join(given)} does not apply to it")
+    if attention is not None and entry.family not in ("vitok", *CONVOLUTIONAL):
+        raise RequestError(f"tokenizer '{entry.name}' has no attention: attention does not apply to it")
     if tiling and entry.family not in CONVOLUTIONAL:
         raise RequestError(f"tokenizer '{entry.name}' is no convolutional auto-encoder: tiling does not apply to it")
-
-
-def _device(device: str) -> torch.device:
-    try:
-        return torch.device(device)
-    except RuntimeError as error:
-        raise RequestError(f"device '{device}' is none that torch knows; try device 'cpu' or 'cuda'") from error
 
 
 def _gib(count: int) -> str:

@@ -7,12 +7,14 @@ itself (a workspace of cuDNN, a layout that oneDNN prefers) is not seen. The sam
 On the meta device, scaled dot-product attention would fall apart into its products with all N×N scores. What runs is
 a fused kernel that holds none of them: flash attention on a CPU, for any head and any mask; on CUDA flash attention up
 to 256 values a head, and the memory-efficient kernel above and with a mask. So a fused kernel is what is counted: its
-output, the row sums it keeps, and the mask. (float64 on CUDA has no such kernel and needs far more.)
+output, the row sums it keeps, and the mask. (float64 on CUDA has no such kernel and needs far more.) Where torch's
+plain attention is asked for, its scores and their softmax count as well, which it holds in float32.
 """
 
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,25 +27,35 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry, sdpa_flop_count
 
+from vitok_lib.measure.operations import OperationType, type_of_operator
+
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Replay:
-    """``peak_bytes`` alive at one time; ``flops`` of matrix products and convolutions, a multiply-add counted as 2."""
+    """``peak_bytes`` alive at one time; ``flops_by_type`` of matrix products, attention and convolutions, where a
+    multiply-add counts as 2.
+    """
 
     peak_bytes: int
-    flops: int
+    flops_by_type: Counter[OperationType]
+
+    @property
+    def flops(self) -> int:
+        return self.flops_by_type.total()
 
 
-def replay(call: Callable[[], Result], repeated: Sequence[nn.Module] = ()) -> tuple[Result, Replay]:
+def replay(
+    call: Callable[[], Result], repeated: Sequence[nn.Module] = (), fused_attention: bool = True
+) -> tuple[Result, Replay]:
     """Run ``call`` without gradients and tell what it took; its result is alive at the end.
 
     Of ``repeated`` modules, which a tiled model calls for each tile, one call for each input shape is run on the meta
     device; the others are taken to need as much on top of what is alive then.
     """
     tracker = _Tracker()
-    with torch.no_grad(), _once_a_shape(repeated, tracker), _FusedAttention(tracker), tracker:
+    with torch.no_grad(), _once_a_shape(repeated, tracker), _AttentionOnMeta(tracker, fused_attention), tracker:
         result = call()
     return result, Replay(tracker.peak, tracker.flops)
 
@@ -64,7 +76,7 @@ def _remembering(forward: Callable[..., Tensor], tracker: _Tracker) -> Callable[
 
     def remembered(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if x.shape not in known:
-            peak, live, flops = tracker.peak, tracker.live, tracker.flops
+            peak, live, flops = tracker.peak, tracker.live, tracker.flops.copy()
             tracker.peak = live
             out = forward(x, *args, **kwargs)
             known[x.shape] = (Replay(tracker.peak - live, tracker.flops - flops), out.shape, out.dtype)
@@ -72,7 +84,7 @@ def _remembering(forward: Callable[..., Tensor], tracker: _Tracker) -> Callable[
             return out
         needed, shape, dtype = known[x.shape]
         tracker.peak = max(tracker.peak, tracker.live + needed.peak_bytes)
-        tracker.flops += needed.flops
+        tracker.flops += needed.flops_by_type
         return torch.empty(shape, dtype=dtype, device=x.device)
 
     return remembered
@@ -84,7 +96,7 @@ class _Tracker(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.peak = 0
-        self.flops = 0
+        self.flops: Counter[OperationType] = Counter()
         self.live = 0
         self._known: dict[int, weakref.ref[torch.UntypedStorage]] = {}
 
@@ -104,7 +116,7 @@ class _Tracker(TorchDispatchMode):
             self._meet(tensor, made_here=True)
         formula = flop_registry.get(func.overloadpacket)
         if formula is not None:
-            self.flops += formula(*args, **kwargs, out_val=out)
+            self.flops[type_of_operator(func.overloadpacket.__name__)] += formula(*args, **kwargs, out_val=out)
         return out
 
     def _meet(self, tensor: Tensor, made_here: bool) -> None:
@@ -132,12 +144,13 @@ def _tensors(value: Any) -> Iterator[Tensor]:
             yield from _tensors(part)
 
 
-class _FusedAttention(TorchFunctionMode):
-    """Puts the shape of a fused kernel's output where attention on the meta device is asked for."""
+class _AttentionOnMeta(TorchFunctionMode):
+    """Puts the shape of a kernel's output where attention on the meta device is asked for."""
 
-    def __init__(self, tracker: _Tracker) -> None:
+    def __init__(self, tracker: _Tracker, fused: bool) -> None:
         super().__init__()
         self._tracker = tracker
+        self._fused = fused
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -155,6 +168,8 @@ class _FusedAttention(TorchFunctionMode):
         held = [torch.empty(batch, heads, tokens, dtype=torch.float32, device="meta")]
         if attn_mask is not None and attn_mask.dtype is torch.bool:
             held.append(attn_mask.to(query.dtype))
-        self._tracker.flops += sdpa_flop_count(query.shape, key.shape, value.shape)
+        if not self._fused:
+            held += [torch.empty(batch, heads, tokens, key.shape[2], device="meta") for _ in ("scores", "softmax")]
+        self._tracker.flops["attention"] += sdpa_flop_count(query.shape, key.shape, value.shape)
         out = torch.empty(batch, tokens, heads, value.shape[-1], dtype=query.dtype, device="meta")
         return out.transpose(1, 2)

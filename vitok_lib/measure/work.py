@@ -1,12 +1,14 @@
-"""The work of a ViTok, by formula from its variant: floating-point operations, a multiply-add counted as 2.
+"""The work of a ViTok, by formula from its variant: floating-point operations, a multiply-add counted as 2, and bytes.
 
-Only matrix products count: norms, rotations and activations are below a percent of them. Nothing here needs torch.
+Of operations only matrix products count: norms, rotations and activations are below a percent of them. Nothing here
+needs torch.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vitok_lib.errors import unknown
 from vitok_lib.tokenizers.vitok.variant import Side, Variant
 
 
@@ -32,6 +34,54 @@ class Work:
         return self.encoder.total + self.decoder.total
 
 
+@dataclass(frozen=True)
+class SideTraffic:
+    """Bytes of the encoder or of the decoder that go through memory.
+
+    ``linear``: each matrix once, what goes into it and what comes out; ``attention``: queries, keys and values read
+    once and the output written; ``elementwise``: the passes between these.
+    """
+
+    linear: int
+    attention: int
+    elementwise: int
+
+    @property
+    def total(self) -> int:
+        return self.linear + self.attention + self.elementwise
+
+
+@dataclass(frozen=True)
+class Traffic:
+    encoder: SideTraffic
+    decoder: SideTraffic
+
+    @property
+    def total(self) -> int:
+        return self.encoder.total + self.decoder.total
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a block runs: bytes of each value in and into its matrices (all else has 16 bits), how many of the two
+    halves of the gated MLP's hidden values are written, and bytes of the passes between for each of N·width values.
+    """
+
+    input: int
+    halves: int
+    passes: int
+
+
+SCHEMES = {"eager": Scheme(2, 2, 144), "compiled": Scheme(2, 2, 36), "fp8": Scheme(1, 1, 26)}
+"""Ways to run a block, in 16 bits where not said otherwise.
+
+``eager``: each operation of the published block reads and writes by itself, but RMS norms are one kernel;
+``compiled``: residual and norm, norm and rotation of queries and keys, and the gate are one loop each; ``fp8``:
+residual, norm and quantisation (7), norm and rotation of queries and keys (8), quantisation of attention's output (3)
+and of the gated hidden values (8), with the gate computed where its matrix product ends.
+"""
+
+
 def vitok_work(variant: Variant, height: int, width: int, window: int | None = None, batch: int = 1) -> Work:
     """Operations that encode and decode ``batch`` images of ``height`` × ``width`` pixels.
 
@@ -41,17 +91,47 @@ def vitok_work(variant: Variant, height: int, width: int, window: int | None = N
     pairs = attention_pairs(tokens, window)
 
     def side_work(side: Side, ends: int) -> SideWork:
-        block = 4 * side.width**2 + 3 * side.width * variant.hidden(side)  # entries of a block's matrices
         return SideWork(
-            linear=2 * batch * tokens * (side.depth * block + ends),
+            linear=2 * batch * tokens * (side.depth * block_matrices(variant, side) + ends),
             attention=4 * batch * side.depth * side.width * pairs,
         )
 
-    pixels, channels = variant.patch_values, variant.channels
     return Work(
-        encoder=side_work(variant.encoder, variant.encoder.width * (pixels + channels)),
-        decoder=side_work(variant.decoder, variant.decoder.width * (pixels + channels)),
+        encoder=side_work(variant.encoder, _end_matrices(variant, variant.encoder)),
+        decoder=side_work(variant.decoder, _end_matrices(variant, variant.decoder)),
     )
+
+
+def vitok_traffic(variant: Variant, height: int, width: int, scheme: str, batch: int = 1) -> Traffic:
+    """Least bytes through memory of encoding and decoding ``batch`` images, as ``scheme`` of :data:`SCHEMES` has it.
+
+    A window takes nothing off: every query, key and value is read.
+
+    Raises:
+        RequestError: the scheme is none.
+    """
+    if scheme not in SCHEMES:
+        raise unknown("scheme of traffic", scheme, SCHEMES)
+    each, values = SCHEMES[scheme], batch * variant.tokens(height, width)
+
+    def side_traffic(side: Side) -> SideTraffic:
+        hidden = variant.hidden(side)
+        inputs = 3 * side.width + hidden  # of a token: the norm twice, attention's output, the gated hidden values
+        outputs = 5 * side.width + each.halves * hidden
+        block = block_matrices(variant, side) * each.input + values * (inputs * each.input + outputs * 2)
+        ends = _end_matrices(variant, side) + values * (2 * side.width + variant.patch_values + variant.channels)
+        return SideTraffic(
+            linear=side.depth * block + 2 * ends,
+            attention=side.depth * 4 * values * side.width * 2,
+            elementwise=side.depth * values * side.width * each.passes,
+        )
+
+    return Traffic(side_traffic(variant.encoder), side_traffic(variant.decoder))
+
+
+def block_matrices(variant: Variant, side: Side) -> int:
+    """Entries of a block's matrices: four of attention, three of the gated MLP."""
+    return 4 * side.width**2 + 3 * side.width * variant.hidden(side)
 
 
 def attention_pairs(tokens: int, window: int | None) -> int:
@@ -59,3 +139,8 @@ def attention_pairs(tokens: int, window: int | None) -> int:
     if window is None or window >= tokens - 1:
         return tokens**2
     return tokens * (2 * window + 1) - window * (window + 1)
+
+
+def _end_matrices(variant: Variant, side: Side) -> int:
+    """Entries of the matrices between pixels, blocks and latent."""
+    return side.width * (variant.patch_values + variant.channels)
