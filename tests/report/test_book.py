@@ -16,7 +16,7 @@ import yaml
 from tests.report.records import write_all
 
 PROJECT = Path(__file__).resolve().parents[2]
-PAGES = ("index", "div8k", "coco", "challenge", "methods", "runs")
+PAGES = ("index", "div8k", "coco", "challenge", "sliding-window", "technical", "memory", "methods", "runs")
 NOTEBOOK = """{"cells": [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": ["# A run"]},
  {"cell_type": "code", "execution_count": 1, "id": "b", "metadata": {}, "source": ["print('done')"],
   "outputs": [{"name": "stdout", "output_type": "stream", "text": ["done"]}]}],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -20,6 +20,9 @@ from vitok_lib.report.entries import Entry, find, load, of_case
 from vitok_lib.report.parts import Sentence, Table
 from vitok_lib.report.printing import number
 from vitok_lib.report.quality_table import quality_table
+
+if TYPE_CHECKING:
+    from vitok_lib.report.drawing import Drawing
 
 CACHE = "vitok_entries"
 SIGNATURES = "signatures"
@@ -172,14 +175,7 @@ class ResultFigure(RecordsDirective):
             drawing = figures.FIGURES[kind](entries, about, quantity)
         else:
             raise unknown("figure", kind, [*figures.FIGURES, "by-resolution"])
-        name = f"_static/generated/{slug('-'.join([kind, *about, quantity]))}.svg"
-        file = Path(self.env.srcdir) / name
-        # An unchanged file keeps its time, or else the page would be out of date at once.
-        if not file.exists() or file.read_text(encoding="utf-8") != drawing.svg:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(drawing.svg, encoding="utf-8")
-        image = nodes.image(uri=f"/{name}", alt=drawing.alternative)
-        return [nodes.figure("", image, nodes.caption("", drawing.caption), classes=["vk-figure"])]
+        return [figure_node(self.env, "-".join([kind, *about, quantity]), drawing)]
 
 
 class RunList(RecordsDirective):
@@ -217,6 +213,18 @@ class ReferenceTable(RecordsDirective):
         if not data.rows:
             return [nodes.paragraph("", f"There are no {name} to list yet.")]
         return self.table(data)
+
+
+def figure_node(env: BuildEnvironment, title: str, drawing: Drawing) -> nodes.Node:
+    """A drawing on a page, as a file of the site named after ``title``."""
+    name = f"_static/generated/{slug(title)}.svg"
+    file = Path(env.srcdir) / name
+    # An unchanged file keeps its time, or else the page would be out of date at once.
+    if not file.exists() or file.read_text(encoding="utf-8") != drawing.svg:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(drawing.svg, encoding="utf-8")
+    image = nodes.image(uri=f"/{name}", alt=drawing.alternative)
+    return nodes.figure("", image, nodes.caption("", drawing.caption), classes=["vk-figure"])
 
 
 def _missing(env: BuildEnvironment, error: RequestError) -> ExtensionError:

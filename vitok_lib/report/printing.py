@@ -9,6 +9,7 @@ from vitok_lib.report.differences import Difference
 from vitok_lib.report.entries import Entry
 from vitok_lib.report.parts import CAVEAT_MARK, Number, Part, Sentence
 from vitok_lib.report.quantities import (
+    TIMED,
     bracket,
     count_words,
     digits,
@@ -32,8 +33,7 @@ def number(entry: Entry, value: Value, *, unit: bool = False, best: bool = False
     """One value of a record, ready for print."""
     facts = [f"{value.kind.value}: {entry.record.source.title if entry.record.source else 'study ' + entry.study}"]
     if value.n is not None:
-        counted = count_words(value.quantity, value.n)
-        facts.append(counted if counted.endswith("crops") else f"{counted} images")
+        facts.append(_counted(entry, value))
     if value.interval:
         facts.append(f"{value.interval.level:.0%} interval, {value.interval.method}")
     if value.signature:
@@ -52,6 +52,14 @@ def number(entry: Entry, value: Value, *, unit: bool = False, best: bool = False
         best=best,
         caveat=caveat,
     )
+
+
+def _counted(entry: Entry, value: Value) -> str:
+    """What the n of a value counts."""
+    counted = count_words(value.quantity, value.n)
+    if counted.endswith("crops"):
+        return counted
+    return f"{counted} {'repetitions' if entry.measured and value.quantity in TIMED else 'images'}"
 
 
 def outcome(entry: Entry) -> Number:

@@ -25,7 +25,56 @@ OTHERS = {
     "latency_max_autotune": "Latency, max-autotune",
     "decoder_work": "Work of the decoder",
     "encoder_work": "Work of the encoder",
+    "encode_latency": "Encode",
+    "decode_latency": "Decode",
+    "latency_p95": "Latency, 95th percentile",
+    "speedup": "Speed-up",
+    "work": "Work",
+    "work_linear": "Work, linear",
+    "work_attention": "Work, attention",
+    "rate": "Rate",
+    "utilisation": "Of the product's ceiling",
+    "ceiling_matmul": "Ceiling, product",
+    "ceiling_copy": "Ceiling, copy",
+    "compile_time": "Compile time",
+    "graphs": "Graphs",
+    "recompilations": "Recompilations",
+    "error": "Error",
+    "error_last": "Error, last row",
+    "error_reference": "Error to the first path",
+    "clock": "Clock",
+    "end_to_end_latency": "End to end",
+    "end_to_end_throughput": "End-to-end throughput",
+    "stage_load": "Load",
+    "stage_copy": "Copy",
+    "stage_encode": "Encode, in the chain",
+    "stage_decode": "Decode, in the chain",
+    "stage_metric": "Metric",
+    "weights": "Weights",
+    "model_peak": "Peak of the model",
+    "evaluation_peak": "Peak of the evaluation",
+    "predicted_peak": "Predicted peak",
+    "largest_resolution": "Largest square",
+    "predicted_largest": "Predicted largest",
+    "time_linear": "Linear",
+    "time_attention": "Attention",
+    "time_convolution": "Convolution",
+    "time_elementwise": "Elementwise",
+    "time_copy": "Copies",
+    "time_other": "Other",
+    "counted_linear": "Counted, linear",
+    "counted_attention": "Counted, attention",
+    "untiled_psnr": "PSNR untiled",
+    "tiled_psnr": "PSNR tiled",
+    "tiled_agreement": "PSNR, tiled against untiled",
+    "seam_error": "Error at seams over elsewhere",
+    "max_difference": "Largest difference, 8-bit levels",
+    "chunked_difference": "Largest difference, chunked to whole",
 }
+
+TIMES = tuple(name for name in OTHERS if name.startswith("time_"))
+TIMED = frozenset(("speedup", "throughput", "encode_latency", "decode_latency", "latency", "latency_p95", *TIMES))
+"""What a measurement of this project takes over repetitions of one input, so that its n counts these."""
 
 HIGHER_IS_BETTER = {
     **{
@@ -38,8 +87,12 @@ HIGHER_IS_BETTER = {
 """Only these are ranked. A rate is no quality, and a distance over a network that never was trained says nothing of
 what is seen; a speed or a memory says nothing without the machine and the settings."""
 
-DECIMALS = {"psnr": 2, "ssim": 3, "ms-ssim": 3, "lpips": 3, "dists": 3, "bpp": 3, "fid": 2, PUBLISHED_FDD: 2}
-
+DECIMALS = {
+    **dict.fromkeys(("psnr", "fid", PUBLISHED_FDD), 2),
+    **dict.fromkeys(("ssim", "ms-ssim", "lpips", "dists", "bpp"), 3),
+    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error", "speedup", "exponent"), 2),
+    **dict.fromkeys(("utilisation", "share"), 1),
+}
 
 _LEAST_WITHOUT_POWER = 1e-3
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -12,6 +12,7 @@ from vitok_lib.images.photographs import PHOTOGRAPHS
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.schema import Host, Kind, OutcomeStatus
 from vitok_lib.report.entries import Entry, natural
+from vitok_lib.report.machines import BENCHMARKS
 from vitok_lib.report.parts import Code, Head, Note, Number, Part, RecordFile, Sentence, Table
 from vitok_lib.report.printing import number, outcome
 from vitok_lib.report.quantities import in_order, name_of
@@ -84,6 +85,8 @@ def _values(entry: Entry) -> Sentence:
     if entry.record.outcome.status != OutcomeStatus.OK:
         parts += [", " if parts else "", outcome(entry)]
         parts += [Note(f" {entry.record.outcome.detail}")] if entry.record.outcome.detail else []
+    for name, why in sorted(entry.record.choices.items()):
+        parts += [", " if parts else "", f"{name} chosen: {why}"]
     return tuple(parts)
 
 
@@ -115,7 +118,7 @@ def image_set_table(entries: Sequence[Entry]) -> Table:
     rows: dict[str, list[Sentence]] = {}
     for entry in sorted(entries, key=lambda entry: natural(entry.case)):
         images = entry.record.images
-        if entry.measured:
+        if entry.measured and entry.record.benchmark not in BENCHMARKS:  # speed and memory are measured on noise
             digest = images.manifest_sha256
             count = "unknown" if images.count is None else f"{images.count:,}"
             shown: Part = Code(digest[:SHORT_HASH]) if digest else Note("none")

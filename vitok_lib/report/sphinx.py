@@ -10,6 +10,11 @@
 ``{pairs-table} photos-512``          the differences of all pairs of tokenizers, with simultaneous intervals
 ``{result-figure} by-tokenizer``      a figure over ``:cases:``, also ``rate-and-quality``, ``bits-and-quality`` and
                                       ``distance-by-n``; ``by-resolution`` over ``:benchmark:``
+``{machine-table} speed``             ``:quantities:`` of machines, a table each, as ``:where:`` has it;
+                                      without these ``sliding-window``, ``roofline``, ``profile`` or ``capacity``
+``{machine-figure} by-tokens``        a figure a machine over ``:benchmarks:``, also ``roofline`` and ``time``
+``{machine-findings} windows paths``  sentences on speed and memory, none where nothing was measured
+``{work-table} 5B-f16x64``            operations by formula over ``:resolutions:`` and ``:windows:``
 ``{run-list}``                        every record with its provenance
 ``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``training``
 ====================================  ==================================================================
@@ -30,6 +35,7 @@ from vitok_lib.report import nodes as markup
 from vitok_lib.report import runs
 from vitok_lib.report.directives import DIRECTIVES, ValueRole
 from vitok_lib.report.entries import load
+from vitok_lib.report.machine_directives import MACHINE_DIRECTIVES
 
 
 def outdated(
@@ -68,7 +74,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         latex=other,
     )
     app.add_role("value", ValueRole())
-    for name, directive in DIRECTIVES.items():
+    for name, directive in (DIRECTIVES | MACHINE_DIRECTIVES).items():
         app.add_directive(name, directive)
     app.connect("env-get-outdated", outdated)
     app.connect("build-finished", copy_records)

@@ -1,0 +1,188 @@
+"""Invented measurements of speed and memory for tests of the report; they are never shown as results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vitok_lib.records.schema import (
+    Host,
+    ImagesIdentity,
+    Interval,
+    Kind,
+    Outcome,
+    Provenance,
+    Record,
+    Settings,
+    TokenizerIdentity,
+    Value,
+    Weights,
+)
+from vitok_lib.records.store import record_path, write_record
+from vitok_lib.report import quantities
+from vitok_lib.tokenizers.registry import describe
+
+GPU = "Invented GPU"
+CPU = "invented processor"
+DERIVED = (
+    *("throughput", "end_to_end_throughput", "speedup", "work", "work_linear", "work_attention", "rate", "utilisation"),
+    *("predicted_peak", "predicted_largest"),
+)
+UNITS = {
+    **{name: "ms" for name in quantities.OTHERS if "latency" in name or name.startswith(("stage_", "time_"))},
+    **dict.fromkeys(("peak_memory", "weights", "model_peak", "evaluation_peak", "predicted_peak"), "GiB"),
+    **dict.fromkeys(("work", "work_linear", "work_attention", "counted_linear", "counted_attention"), "TFLOP"),
+    **dict.fromkeys(("rate", "ceiling_matmul"), "TFLOP/s"),
+    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement"), "dB"),
+    **dict.fromkeys(("largest_resolution", "predicted_largest"), "px"),
+    "throughput": "img/s",
+    "speedup": "×",
+    "utilisation": "%",
+    "ceiling_copy": "GB/s",
+    "compile_time": "s",
+    "clock": "MHz",
+    "seam_error": "×",
+}
+STARTED = datetime(2026, 1, 1, tzinfo=UTC)
+"""What is given no other start is of one run."""
+REPETITIONS = 20
+MARGIN = 0.01
+"""Half of an invented interval, as a share of its value."""
+
+
+def write_machine(
+    root: Path,
+    benchmark: str,
+    resolution: int,
+    name: str,
+    values: Mapping[str, float],
+    *,
+    study: str = "h200",
+    gpu: str | None = GPU,
+    started: datetime = STARTED,
+    weights: str = "released",
+    outcome: Outcome | None = None,
+    size: tuple[int, int] | None = None,
+    margin: float = MARGIN,
+    first: Path | None = None,
+    choices: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Path:
+    """Write a record of ``benchmark`` with the given ``values``, its raw samples beside it; the record's path.
+
+    ``first`` is the record of the contender that a speed-up is over; None: this one.
+    """
+    spec = describe(name)
+    height, width = size or (resolution, resolution)
+    told = [f"{key}={value}" for key, value in settings.items()] + ([f"size={height}x{width}"] if size else [])
+    path = record_path(study, benchmark, resolution, name, ",".join(told))
+    assert str(path).startswith(str(root)), "the fixture 'results' points the library to its folder"
+    record = Record(
+        benchmark=benchmark,
+        resolution=resolution,
+        tokenizer=TokenizerIdentity(
+            name=name,
+            family=spec.family,
+            variant=spec.variant,
+            downsampling=spec.downsampling,
+            latent_channels=spec.latent_channels,
+            weights=Weights(source=weights),
+        ),
+        images=ImagesIdentity(
+            name="noise",
+            description="uniform random pixels from seed 0",
+            count=settings.get("batch", 1),
+            rule=f"{height}x{width} px as drawn",
+        ),
+        settings=Settings(device="cuda" if gpu else "cpu", **settings),
+        outcome=outcome or Outcome(),
+        values=tuple(_value(quantity, value, margin, (first or path).stem) for quantity, value in values.items()),
+        choices=dict(choices or {}),
+        samples=f"{path.stem}.parquet",
+        provenance=Provenance(
+            commit="0123456789abcdef",
+            dirty=False,
+            command="vitok speed",
+            started=started,
+            seconds=1.5,
+            host=Host(cpu=CPU, cores=2, memory_gib=8.0, gpu=gpu, platform="test", python="3.11"),
+        ),
+    )
+    write_record(record, path)
+    raw = {"round": [0, 1], "stage": ["encode", "decode"], "milliseconds": [1.0, 2.0], "clock_mhz": [None, None]}
+    pd.DataFrame(raw).to_parquet(path.parent / f"{path.stem}.parquet", index=False)
+    return path
+
+
+def _value(quantity: str, value: float, margin: float, first: str) -> Value:
+    timed = quantity in quantities.TIMED and quantity != "throughput"
+    compared = f"|to:{first}" if quantity == "speedup" else ""
+    bounds = Interval(low=value * (1 - margin), high=value * (1 + margin), method="invented") if timed else None
+    return Value(
+        quantity=quantity,
+        value=value,
+        unit=UNITS.get(quantity, ""),
+        kind=Kind.DERIVED if quantity in DERIVED else Kind.MEASURED,
+        n=REPETITIONS if timed else None,
+        interval=bounds,
+        signature=f"{quantity}|invented{compared}|v1" if timed else None,
+    )
+
+
+def write_all_machines(root: Path) -> None:
+    """A record of each benchmark of machines, on two machines, for pages that show all of them."""
+    for study, gpu in (("h200", GPU), ("cpu", None)):
+        _write_speeds(root, study, gpu)
+        _write_memories(root, study, gpu)
+
+
+def _write_speeds(root: Path, study: str, gpu: str | None) -> None:
+    ceilings = {"ceiling_matmul": 800.0, "ceiling_copy": 4000.0}
+    for resolution, base in ((1024, 120.0), (2048, 600.0)):
+        first: dict[str, Path] = {}
+        for path, latency in (("reference", base), ("fast", base / 1.5)):
+            values = {"latency": latency, "speedup": base / latency, "throughput": 1e3 / latency, "error": 1e-3}
+            chain = {"end_to_end_latency": 2 * latency, "stage_load": 1.5 * latency, "stage_decode": latency}
+            rates = {"rate": 400.0, "utilisation": 50.0, **ceilings}
+            for benchmark in ("speed", "roofline"):
+                everything = {**values, **chain, **rates}
+                where = {"study": study, "gpu": gpu, "path": path, "dtype": "bfloat16"}
+                written = write_machine(
+                    root, benchmark, resolution, "5B-f16x64", everything, first=first.get(benchmark), **where
+                )
+                first.setdefault(benchmark, written)
+        for window, latency in ((1024, base), (64, base / 1.1)):
+            for path, slower in (("reference", 1.0), ("dense", resolution / 1024)):
+                values = {"latency": latency * slower, "speedup": base / (latency * slower)}
+                where = {"study": study, "gpu": gpu, "path": path, "window": window, "dtype": "bfloat16"}
+                written = write_machine(
+                    root, "sliding-window", resolution, "5B-f16x64", values, first=first.get("window"), **where
+                )
+                first.setdefault("window", written)
+    for mode, latency, spent in ((None, 100.0, 0.0), ("default", 80.0, 30.0)):
+        values = {"latency": latency, "compile_time": spent, "graphs": 2.0, "recompilations": 0.0}
+        settings = {"compile": mode} if mode else {}
+        write_machine(root, "compile-modes", 1024, "5B-f16x64", values, study=study, gpu=gpu, **settings)
+    for precision in ("float32", "bfloat16"):
+        values = {"latency": 100.0, "error": 1e-3, "error_last": 2e-3}
+        write_machine(root, "precision", 1024, "5B-f16x64", values, study=study, gpu=gpu, dtype=precision)
+    times = {"time_linear": 60.0, "time_attention": 30.0, "time_elementwise": 10.0}
+    counts = {"work_linear": 40.0, "counted_linear": 40.4}
+    write_machine(root, "profile", 1024, "5B-f16x64", {**times, **counts}, study=study, gpu=gpu)
+
+
+def _write_memories(root: Path, study: str, gpu: str | None) -> None:
+    for resolution, activations in ((1024, 2.0), (2048, 8.0)):
+        for chunk, share in (({"chunk": 0}, 1.0), ({}, 0.5)):
+            values = {"weights": 9.3, "model_peak": 9.3 + activations * share, "predicted_peak": 12.0}
+            write_machine(root, "memory", resolution, "5B-f16x64", values, study=study, gpu=gpu, **chunk)
+    write_machine(root, "memory", 4096, "flux", {"model_peak": 24.0}, study=study, gpu=gpu, attention="flash")
+    for limit, largest in ((16, 1024), (80, 4096)):
+        values = {"largest_resolution": float(largest), "predicted_largest": largest * 1.05}
+        write_machine(root, "capacity", 16384, "flux", values, study=study, gpu=gpu, memory_limit_gib=float(limit))
+    values = {"untiled_psnr": 30.0, "tiled_psnr": 29.5, "tiled_agreement": 35.0, "seam_error": 1.7}
+    write_machine(root, "tiling", 2048, "flux", values, study=study, gpu=gpu)

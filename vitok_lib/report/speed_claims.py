@@ -1,0 +1,149 @@
+"""The sentences on speed, computed from records: each of one machine and one run, none where nothing was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from vitok_lib.records.schema import Value
+from vitok_lib.report import machines
+from vitok_lib.report.entries import Entry
+from vitok_lib.report.machines import COMPILE, PRECISION, SPEED, described
+from vitok_lib.report.parts import Part, Sentence
+from vitok_lib.report.printing import number
+from vitok_lib.report.ratios import REFERENCE, derived, overlap, predicted_speedup, speedup, times
+
+STAGE = "stage_"
+
+
+def fastest_paths(entries: Sequence[Entry]) -> list[Sentence]:
+    """The path with the shortest latency of each run, with its gain over the reference and its error beside it."""
+    sentences: list[Sentence] = []
+    for run in runs(entries, [SPEED], "path"):
+        timed = [entry for entry in run if machines.held(entry, "latency")]
+        base = next((entry for entry in timed if entry.record.settings.path == REFERENCE), None)
+        if base is None or len(timed) < 2:
+            continue
+        first = min(timed, key=lambda entry: entry.value("latency").value)
+        if first is base:
+            sentences.append((*where(first, "path"), f": of {len(timed)} paths none is faster than {REFERENCE}."))
+            continue
+        gain = speedup(first, base)
+        assert gain is not None
+        parts: list[Part] = [
+            *where(first, "path"),
+            f": of {len(timed)} paths {first.record.settings.path} is the fastest, ",
+        ]
+        parts += [gain, f" as fast as {REFERENCE}", *_errors(first, base)]
+        sentences.append((*parts, unless_told_apart(first, base)))
+    return sentences
+
+
+def _errors(entry: Entry, base: Entry) -> list[Part]:
+    error, of_base = machines.held(entry, "error"), machines.held(base, "error")
+    if error is None:
+        return []
+    parts: list[Part] = [", with a relative error of ", number(entry, error)]
+    return [*parts, " against ", number(base, of_base), f" of {REFERENCE}"] if of_base else parts
+
+
+def patches_measured(entries: Sequence[Entry], coarse: str, fine: str) -> list[Sentence]:
+    """How much longer the finer patch takes, beside how many more operations it has, at one size and path."""
+    sentences: list[Sentence] = []
+    for run in runs(entries, [SPEED], "tokenizer"):
+        by_name = {entry.record.tokenizer.name: entry for entry in run if machines.held(entry, "latency")}
+        if coarse not in by_name or fine not in by_name:
+            continue
+        gain, counted = speedup(by_name[coarse], by_name[fine]), predicted_speedup(by_name[coarse], by_name[fine])
+        assert gain is not None
+        parts: list[Part] = [*where(by_name[coarse]), " is ", gain, f" as fast as {fine}"]
+        parts += ["; counting operations predicts ", counted] if counted else []
+        sentences.append((*parts, "."))
+    return sentences
+
+
+def compiling_pays(entries: Sequence[Entry]) -> list[Sentence]:
+    """After how many images a compile mode has earned back the time that it took."""
+    sentences: list[Sentence] = []
+    for run in runs(entries, [COMPILE], "compile"):
+        timed = [entry for entry in run if machines.held(entry, "latency")]
+        eager = next((entry for entry in timed if entry.record.settings.compile is None), None)
+        for entry in timed:
+            spent = machines.held(entry, "compile_time")
+            if eager is None or entry is eager or spent is None:
+                continue
+            saved = eager.value("latency").value - entry.value("latency").value
+            parts: list[Part] = [*where(entry), f": {entry.record.settings.compile} took "]
+            parts += [number(entry, spent, unit=True), " to compile"]
+            if saved <= 0 or overlap(entry, eager):
+                sentences.append((*parts, " and is not faster than eager."))
+                continue
+            count = derived(f"{1000 * spent.value / saved:,.0f}", "compile time over the time saved an image", entry)
+            sentences.append((*parts, ", which ", count, " images earn back."))
+    return sentences
+
+
+def last_tokens(entries: Sequence[Entry]) -> list[Sentence]:
+    """Whether the last row of tokens is worse than the rest, as where an index overflows: the worst of each machine."""
+    sentences: list[Sentence] = []
+    for machine, found in machines.by_machine(entries, [PRECISION, SPEED]).items():
+        ratios: list[tuple[float, Entry, Value, Value]] = []
+        for entry in found:
+            whole, last = machines.held(entry, "error"), machines.held(entry, "error_last")
+            if whole and last and whole.value > 0:
+                ratios.append((last.value / whole.value, entry, whole, last))
+        if not ratios:
+            continue
+        _, entry, whole, last = max(ratios, key=lambda found: found[0])
+        before = f"On {machine}, over {len(ratios)} records, the last row of tokens is worst in {described(entry)}: "
+        after = (number(entry, last), " there against ", number(entry, whole), " over the whole.")
+        sentences.append((before, "a relative error of ", *after))
+    return sentences
+
+
+def end_to_end(entries: Sequence[Entry]) -> list[Sentence]:
+    """The rate from file to metric beside that of the device, and the stage that takes longest."""
+    sentences: list[Sentence] = []
+    for found in machines.by_machine(entries, [SPEED]).values():
+        for entry in found:
+            whole, alone = machines.held(entry, "end_to_end_latency"), machines.held(entry, "latency")
+            stages = [value for value in entry.record.values if value.quantity.startswith(STAGE)]
+            if not whole or not alone or not stages:
+                continue
+            longest = max(stages, key=lambda value: value.value)
+            ratio = times(whole.value / alone.value, "end-to-end latency over that of encode and decode", entry)
+            parts: list[Part] = [*where(entry), ": end to end an image takes ", number(entry, whole, unit=True), ", "]
+            parts += [ratio, " what the device alone takes; the longest stage is "]
+            parts += [f"{longest.quantity.removeprefix(STAGE)} with ", number(entry, longest, unit=True)]
+            detail = entry.record.outcome.detail
+            sentences.append((*parts, f"; {detail}." if detail else "."))
+    return sentences
+
+
+def runs(entries: Sequence[Entry], benchmarks: Sequence[str], apart_from: str) -> list[list[Entry]]:
+    """What may be compared of ``benchmarks``: entries of one machine that differ in ``apart_from`` alone."""
+    return [
+        run
+        for found in machines.by_machine(entries, benchmarks).values()
+        for run in machines.runs_of(found, apart_from=apart_from)
+    ]
+
+
+def where(entry: Entry, *left_out: str) -> list[Part]:
+    """How a sentence begins: the machine, the tokenizer, and its settings but for those ``left_out``."""
+    return [f"On {machines.machine_of(entry)}, {described(entry, left_out)}"]
+
+
+def unless_told_apart(entry: Entry, other: Entry) -> str:
+    """How a sentence on two latencies ends."""
+    if any(held.value("latency").interval is None for held in (entry, other)):
+        return "; too few repetitions for an interval."
+    return "; the intervals of the two latencies overlap." if overlap(entry, other) else "."
+
+
+CLAIMS: dict[str, Callable[[Sequence[Entry]], list[Sentence]]] = {
+    "paths": fastest_paths,
+    "compile": compiling_pays,
+    "last-tokens": last_tokens,
+    "end-to-end": end_to_end,
+}
+"""The sentences by the name that a page uses."""
