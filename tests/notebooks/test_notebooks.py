@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import nbformat
@@ -13,9 +14,34 @@ from vitok_lib.errors import RequestError
 from vitok_lib.notebooks import read_source, run_notebook, write_twins
 from vitok_lib.parameters import notebook_sources
 from vitok_lib.project import ROOT
+from vitok_lib.records.store import read_record
 
 SMALL = {"image_set": "photos", "resolution": "32", "samples": "1", "tokenizers": "pca-f16x64,nano-f32x64"}
 LARGEST_NOTEBOOK = 500_000  # bytes
+TINY = {"weights": "random", "seconds": 0.01, "iterations": 2}
+MACHINE = {
+    "speed": {**TINY, "tokenizers": "w32_d1_h2/8x6", "resolution": 24, "paths": "reference,folded", "aspect": 0.5},
+    "sliding_window": {
+        **TINY, "tokenizer": "w32_d1_h2/8x6", "resolution": 32, "windows": "4,1", "growth": "24,32", "growth_window": 2
+    },
+    "work_and_roofline": {**TINY, "tokenizers": "w32_d1_h2/8x6,w32_d1_h2/16x6", "resolutions": "32", "path": "folded"},
+    "compile_modes": {**TINY, "tokenizer": "w32_d1_h2/8x6", "resolution": 32},
+    "precision": {**TINY, "tokenizers": "w32_d1_h2/8x16", "resolution": 32, "paths": "reference,folded"},
+    "memory": {
+        "tokenizers": "nano-f32x64", "resolutions": "64", "tiled": "nano-kl-f8x4", "tiled_resolution": 160, "samples": 1
+    },
+    "profile": {"weights": "random", "tokenizers": "w32_d1_h2/8x6", "resolution": 32, "paths": "reference"},
+}  # fmt: skip
+"""Small parameters of every notebook that measures a machine, and so the records that each makes."""
+RECORDS = {
+    "speed": {"speed-24": 2},
+    "sliding_window": {"sliding-window-24": 2, "sliding-window-32": 4},
+    "work_and_roofline": {"roofline-32": 2},
+    "compile_modes": {"compile-modes-32": 4},
+    "precision": {"precision-32": 4},
+    "memory": {"memory-64": 2, "tiling-160": 1},
+    "profile": {"profile-32": 1},
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +53,23 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
     assert (folder / "div8k.ipynb").stat().st_size < LARGEST_NOTEBOOK
     assert len(list((folder / "results" / "local" / "photos-32").glob("*.json"))) == 2
     return nbformat.read(folder / "div8k.ipynb", as_version=4)
+
+
+@pytest.mark.parametrize("name", MACHINE)
+def test_a_notebook_of_machines_runs_and_keeps_its_records(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITOK_RESULTS", str(tmp_path / "results"))
+    run_notebook(name, MACHINE[name], tmp_path / "out.ipynb")
+    assert (tmp_path / "out.ipynb").stat().st_size < LARGEST_NOTEBOOK
+    made = [read_record(path) for path in (tmp_path / "results" / "local").glob("*/*.json")]
+    assert Counter(f"{record.benchmark}-{record.resolution}" for record in made) == RECORDS[name]
+    assert {(record.outcome.status, record.outcome.detail) for record in made} == {("ok", None)}
+    assert all(record.provenance is not None and record.provenance.notebook == name for record in made)
+
+
+def test_every_notebook_is_run_by_a_test() -> None:
+    assert {source.stem for source in notebook_sources()} == {"div8k", "challenge", *MACHINE}
 
 
 @pytest.mark.parametrize("source", notebook_sources(), ids=lambda source: source.stem)
