@@ -158,6 +158,7 @@ def test_the_work_is_keyed_by_the_content_of_the_images(folder: Path) -> None:
         (MemoryError("no room"), OutcomeStatus.OOM),
         (torch.OutOfMemoryError("tried to allocate 9 GiB"), OutcomeStatus.OOM),
         (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"), OutcomeStatus.OOM),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), OutcomeStatus.OOM),
         (RuntimeError("a kernel failed"), OutcomeStatus.ERROR),
     ],
     ids=["python-memory", "torch-memory", "cpu-allocator", "other-error"],

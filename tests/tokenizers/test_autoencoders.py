@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
-from vitok_lib.errors import RequestError
+from vitok_lib.errors import RequestError, UnsupportedError
+from vitok_lib.tokenizers import autoencoders
+from vitok_lib.tokenizers.adapters import encode
+from vitok_lib.tokenizers.architectures import build_on_meta
 from vitok_lib.tokenizers.load import load_tokenizer
-from vitok_lib.tokenizers.registry import SHIPPED
+from vitok_lib.tokenizers.registry import SHIPPED, find
 
 NAME = "nano-kl-f8x4"
 SCALE, SHIFT = 0.25, 0.125
@@ -116,3 +121,62 @@ def test_weights_of_another_configuration_are_recognised(tmp_path: Path) -> None
     file.write_text(json.dumps(json.loads(file.read_text()) | {"latent_channels": 8}))
     with pytest.raises(RequestError, match="is it a checkpoint of another variant"):
         load_tokenizer(NAME, weights=tmp_path / "kl")
+
+
+@pytest.mark.parametrize("kernel", ["flash", "math"])
+def test_a_kernel_of_attention_changes_no_more_than_rounding(kernel: str) -> None:
+    image = _image(40, 24)
+    tokenizer = load_tokenizer(NAME, attention=kernel)
+    assert tokenizer.settings.attention == kernel
+    torch.testing.assert_close(tokenizer.reconstruct(image), load_tokenizer(NAME).reconstruct(image), atol=1e-5, rtol=0)
+
+
+def test_encoding_and_decoding_ask_for_the_kernel_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = F.scaled_dot_product_attention
+    enabled: list[tuple[bool, bool]] = []
+
+    def noting(*args: Any, **kwargs: Any) -> torch.Tensor:
+        enabled.append((torch.backends.cuda.flash_sdp_enabled(), torch.backends.cuda.math_sdp_enabled()))
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", noting)
+    tokenizer = load_tokenizer(NAME, attention="math", tiling=True)
+    tokenizer.reconstruct(_image(16, 16))
+    tokenizer.tiled().reconstruct(_image(16, 16))  # type: ignore[attr-defined]
+    load_tokenizer(NAME).reconstruct(_image(16, 16))
+    assert enabled == [(False, True)] * 4 + [(True, True)] * 2
+
+
+def test_a_kernel_that_does_not_run_here_is_not_supported() -> None:
+    tokenizer = load_tokenizer(NAME, attention="cudnn")
+    with pytest.raises(UnsupportedError, match="attention kernel 'cudnn' cannot do this attention here"):
+        tokenizer.encode(_image(16, 16))
+
+
+def test_an_error_that_is_not_the_kernels_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any) -> None:
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr("vitok_lib.tokenizers.autoencoders.encode", fail)
+    with pytest.raises(RuntimeError, match="something else"):
+        load_tokenizer(NAME, attention="math").encode(_image(16, 16))
+
+
+def test_an_unknown_kernel_is_named() -> None:
+    with pytest.raises(RequestError, match="unknown attention kernel 'flesh'; did you mean flash"):
+        load_tokenizer(NAME, attention="flesh")
+
+
+@pytest.mark.parametrize("name", ["flux", "flux2", "sd", "qwen", "dc-ae-f32"])
+def test_a_kernel_can_be_asked_for_where_torchs_attention_is_called(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    plain = F.scaled_dot_product_attention
+    monkeypatch.setattr(
+        F, "scaled_dot_product_attention", lambda *args, **kwargs: called.append(1) or plain(*args, **kwargs)
+    )
+    model = build_on_meta(find(name))
+    encode(model, torch.empty(1, 3, 64, 64, device="meta"))
+    assert autoencoders._attends(model) == bool(called)
+    if not called:
+        with pytest.raises(RequestError, match="has no attention that torch's kernels compute; leave it out"):
+            load_tokenizer(name, weights="random", attention="math")

@@ -11,6 +11,7 @@ from vitok_lib.records.schema import OutcomeStatus
 _UNITS = {"bytes": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _REQUEST = re.compile(r"tr(?:ied|ying) to allocate (\d+(?:\.\d+)?) ?(bytes|B|KiB|MiB|GiB|TiB)?", re.IGNORECASE)
 _NUMPY_REQUEST = re.compile(r"[Uu]nable to allocate (\d+(?:\.\d+)?) (bytes|B|KiB|MiB|GiB|TiB)")
+_CPU_WORDS = ("not enough memory", "can't allocate memory")  # of torch's CPU allocator, by operating system
 _LONGEST = 500  # characters of an exception's own words
 _SHOWN = 3  # images named in one sentence
 
@@ -18,7 +19,7 @@ _SHOWN = 3  # images named in one sentence
 def is_out_of_memory(error: Exception) -> bool:
     """Whether ``error`` says that memory ran out, on a GPU, in torch's CPU allocator, in Python or NumPy."""
     memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return memory or (isinstance(error, RuntimeError) and "not enough memory" in str(error))
+    return memory or (isinstance(error, RuntimeError) and any(words in str(error) for words in _CPU_WORDS))
 
 
 def requested_bytes(error: Exception) -> int | None:

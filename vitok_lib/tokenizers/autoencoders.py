@@ -5,14 +5,16 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from vitok_lib.errors import RequestError
+from vitok_lib.errors import RequestError, UnsupportedError, unknown
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.adapters import Model, adapter_of, decode, encode
 from vitok_lib.tokenizers.architectures import CONFIG, configuration_of, empty_model, randomise, read_configuration
@@ -26,12 +28,22 @@ INDEX_FILE = f"{WEIGHT_FILE}.index.json"
 SHARDS = "diffusion_pytorch_model-?????-of-?????.safetensors"
 OLDER_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
 """What diffusers called the layers of an attention block when, among others, sd-vae-ft-mse was released."""
+KERNELS = {
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "math": SDPBackend.MATH,
+    "cudnn": SDPBackend.CUDNN_ATTENTION,
+}
+"""Torch's kernels of scaled dot-product attention; ``math`` alone holds all scores of an image at once."""
 
 
 class Autoencoder:
     """An auto-encoder whose latent is the posterior's mode, or with ``noise_seed`` a sample of it.
 
     Images are padded to a multiple of the stride by repeating their edge, and cut back after decoding.
+
+    Encoding and decoding raise an UnsupportedError where the kernel of ``settings.attention`` does not run on this
+    device, dtype or head.
     """
 
     def __init__(
@@ -48,13 +60,16 @@ class Autoencoder:
     def encode(self, images: Tensor) -> Latent:
         check_images(images)
         padded = pad_by_edge(images.to(self.model.device, self.model.dtype), self._stride)
-        values = encode(self.model, padded, self.noise_seed)
+        with _kernel(self.settings.attention):
+            values = encode(self.model, padded, self.noise_seed)
         return Latent(values.permute(0, 2, 3, 1), images.shape[2], images.shape[3])
 
     @torch.no_grad()
     def decode(self, latent: Latent) -> Tensor:
         values = latent.values.permute(0, 3, 1, 2).to(self.model.device, self.model.dtype)
-        return decode(self.model, values)[:, :, : latent.height, : latent.width]
+        with _kernel(self.settings.attention):
+            images = decode(self.model, values)
+        return images[:, :, : latent.height, : latent.width]
 
     def reconstruct(self, images: Tensor) -> Tensor:
         return self.decode(self.encode(images))
@@ -65,6 +80,21 @@ class Autoencoder:
         model.enable_tiling()
         settings = self.settings.model_copy(update={"tiling": True})
         return Autoencoder(self.spec, self.weights, settings, model, self.noise_seed)
+
+
+@contextmanager
+def _kernel(attention: str | None) -> Iterator[None]:
+    """Attention by this kernel alone; None: torch chooses."""
+    if attention is None:
+        yield
+        return
+    try:
+        with sdpa_kernel(KERNELS[attention]):
+            yield
+    except RuntimeError as error:
+        if "No available kernel" in str(error) or "No viable backend" in str(error):
+            raise UnsupportedError(f"attention kernel '{attention}' cannot do this attention here") from error
+        raise
 
 
 def load_autoencoder(
@@ -79,12 +109,15 @@ def load_autoencoder(
     slicing: bool,
     posterior: str,
     seed: int,
+    attention: str | None = None,
 ) -> Autoencoder:
     """Load an auto-encoder from a folder in diffusers' layout, from the hub, or with random weights.
 
     It is built on the meta device and given its tensors: no second copy in memory. The arguments are those of
     :func:`vitok_lib.tokenizers.load.load_tokenizer`.
     """
+    if attention is not None and attention not in KERNELS:
+        raise unknown("attention kernel", attention, KERNELS)
     folder, identity = None, Weights(source=f"random:{seed}")
     if weights != "random":
         folder, identity = locate(entry, weights, revision, [CONFIG, WEIGHT_FILE, INDEX_FILE, SHARDS])
@@ -92,6 +125,8 @@ def load_autoencoder(
     model = empty_model(read_configuration(folder / CONFIG) if folder else configuration_of(entry), entry.name)
     if posterior == "sample" and not adapter_of(model).posterior:
         raise RequestError(f"tokenizer '{entry.name}' has no posterior to sample from; leave posterior at 'mode'")
+    if attention is not None and not _attends(model):
+        raise RequestError(f"tokenizer '{entry.name}' has no attention that torch's kernels compute; leave it out")
     if folder:
         identity = with_digests(identity, _fill(model, folder, device, getattr(torch, dtype)), entry.sha256)
     else:
@@ -106,8 +141,21 @@ def load_autoencoder(
         tiling=tiling or None,
         slicing=slicing or None,
         posterior="sample" if posterior == "sample" else None,
+        attention=attention,
     )
     return Autoencoder(_described_by(spec, model), identity, settings, model, seed if posterior == "sample" else None)
+
+
+def _attends(model: Model) -> bool:
+    """Whether a layer calls torch's scaled dot-product attention; the linear attention of DC-AE does not."""
+    # Here, since the adapters are to import diffusers first, without its complaint.
+    from diffusers.models.attention_processor import AttnProcessor2_0
+    from diffusers.models.autoencoders.autoencoder_kl_qwenimage import QwenImageAttentionBlock
+
+    return any(
+        isinstance(module, QwenImageAttentionBlock) or isinstance(getattr(module, "processor", None), AttnProcessor2_0)
+        for module in model.modules()
+    )
 
 
 def _with_subfolder(folder: Path, entry: Entry) -> Path:

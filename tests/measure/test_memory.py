@@ -1,0 +1,312 @@
+"""Peak memory against tensors of known size, in this process and in one made for it, and caps that bind."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import AutoencoderKL
+
+from vitok_lib.errors import RequestError
+from vitok_lib.measure import memory_child, trials
+from vitok_lib.measure.memory import measure_memory
+from vitok_lib.measure.memory_child import ProcessMeter, in_use, probe, tensor_bytes, warm
+from vitok_lib.measure.plan import predict
+from vitok_lib.measure.trials import Bench, Work, capped
+from vitok_lib.records.schema import OutcomeStatus, Record, Settings, Weights
+from vitok_lib.records.store import results_root
+from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
+from vitok_lib.tokenizers.load import load_tokenizer
+
+GIB, MIB = 2**30, 2**20
+NOISE = 8 * MIB  # what a process takes beside its tensors, or gives back of what it had
+TINY = "w32_d2_h2/8x6"
+ALLOCATING = '''
+"""A tokenizer that holds 256 MiB for a moment while it encodes images of 100 pixels or more."""
+import torch
+from vitok_lib.records.schema import Settings, Weights
+from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
+
+class Allocating:
+    spec = TokenizerSpec("allocating", "test", 1, 3, "a test")
+    weights = Weights(source="none")
+    settings = Settings(device="cpu", dtype="float32")
+    def encode(self, images):
+        torch.ones(2**26 if images.shape[2] >= 100 else 1)
+        return Latent(images.movedim(1, -1), images.shape[2], images.shape[3])
+    def decode(self, latent):
+        return latent.values.movedim(-1, 1)
+    def reconstruct(self, images):
+        return self.decode(self.encode(images))
+'''
+
+
+class Holding:
+    """A tokenizer that holds ``encoding`` and ``decoding`` bytes for a moment."""
+
+    spec = TokenizerSpec("holding", "test", 1, 3, "a test")
+    weights = Weights(source="none")
+    settings = Settings(device="cpu", dtype="float32")
+
+    def __init__(self, encoding: int, decoding: int) -> None:
+        self.encoding, self.decoding = encoding, decoding
+
+    def encode(self, images: torch.Tensor) -> Latent:
+        torch.ones(self.encoding // 4)
+        return Latent(images.movedim(1, -1).half(), *images.shape[2:])
+
+    def decode(self, latent: Latent) -> torch.Tensor:
+        torch.ones(self.decoding // 4)
+        return latent.values.movedim(-1, 1).float()
+
+
+@pytest.fixture
+def freed_memory_goes_back() -> None:
+    """As in the processes that measure: glibc else keeps what this one freed, and gives it back when it likes."""
+    m_mmap_threshold = -3
+    libc = ctypes.CDLL("libc.so.6")
+    assert libc.mallopt(m_mmap_threshold, 2**17) == 1
+    libc.malloc_trim(0)
+
+
+@pytest.fixture
+def allocating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "allocating.py").write_text(ALLOCATING, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return "allocating:Allocating"
+
+
+def _gib(record: Record, quantity: str) -> float:
+    value = record.value(quantity)
+    assert value is not None
+    assert value.unit == "GiB"
+    return value.value
+
+
+def test_a_tensor_counts_once_with_all_of_its_storage() -> None:
+    before = tensor_bytes("cpu")
+    tensor = torch.empty(3, 1000)
+    views = [tensor[0], tensor.T, tensor.view(-1)]
+    assert tensor_bytes("cpu") - before == 12_000
+    assert tensor_bytes("meta") == 0
+    del tensor, views
+    assert tensor_bytes("cpu") == before
+
+
+@pytest.mark.usefixtures("freed_memory_goes_back")
+def test_the_peak_of_a_process_is_that_since_the_start() -> None:
+    meter = ProcessMeter()
+    torch.ones(200 * MIB // 4)
+    meter.start(held=7 * MIB)
+    assert meter.peak() == pytest.approx(7 * MIB, abs=NOISE)  # the 200 MiB are forgotten
+    torch.ones(100 * MIB // 4)
+    assert meter.peak() == pytest.approx(107 * MIB, abs=NOISE)
+    assert in_use("VmRSS") < in_use("VmHWM")
+
+
+@pytest.mark.usefixtures("freed_memory_goes_back")
+@pytest.mark.parametrize(("encoding", "decoding"), [(200 * MIB, 40 * MIB), (40 * MIB, 200 * MIB)])
+def test_the_model_holds_its_images_while_it_encodes_and_not_while_it_decodes(
+    encoding: int, decoding: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_child, "METRICS", ("psnr",))  # for haste: both work in strips
+    side, weights = 1024, 10 * MIB
+    tokenizer = Holding(encoding, decoding)
+    warm(tokenizer, side, 1)
+    trial = probe(tokenizer, side, 1, ProcessMeter(), weights)
+    assert trial.status is OutcomeStatus.OK
+    image = 3 * side**2 * 4
+    latent = image // 2
+    expected = weights + max(encoding + image, decoding + latent)
+    assert trial.model_peak == pytest.approx(expected, abs=NOISE)
+    # Beside: the 8-bit image and its batch, and while decoding nothing more.
+    beside = 2 * 3 * side**2
+    assert trial.evaluation_peak == pytest.approx(expected + beside, abs=NOISE)
+
+
+@pytest.mark.usefixtures("freed_memory_goes_back")
+def test_plain_attention_holds_the_scores_of_all_pairs(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        norm_num_groups=4,
+    )
+    model.save_pretrained(tmp_path)
+    images = torch.zeros(1, 3, 512, 512)
+    scores = (512 // 8) ** 4 * 4
+    peaks = {}
+    for kernel in ("flash", "math"):
+        tokenizer = load_tokenizer("nano-kl-f8x4", weights=tmp_path, attention=kernel)
+        tokenizer.encode(images[:, :, :64, :64])
+        meter = ProcessMeter()
+        meter.start(held=0)
+        tokenizer.encode(images)
+        peaks[kernel] = meter.peak()
+    # The convolutions' peak, at full resolution, is another moment than that of the scores and their softmax.
+    assert scores <= peaks["math"] <= 3 * scores + NOISE
+    assert peaks["flash"] < scores
+
+
+def test_a_record_tells_model_and_evaluation_apart_and_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = measure_memory(TINY, resolution=256, weights="random", options={"chunk": 0})
+    assert record.outcome.status is OutcomeStatus.OK, record.outcome
+    parameters = record.tokenizer.parameters
+    assert parameters is not None
+    assert _gib(record, "weights") == pytest.approx(parameters * 4 / GIB, rel=0.01)
+    plan = predict(TINY, 256, chunk=0)
+    assert plan.total_bytes is not None
+    assert _gib(record, "predicted_peak") == pytest.approx(plan.total_bytes / GIB)
+    assert _gib(record, "weights") < _gib(record, "model_peak") < _gib(record, "evaluation_peak")
+    assert (record.images.name, record.images.rule) == ("noise", "256x256 px as drawn")
+    assert (record.settings.chunk, record.settings.batch) == (0, 1)
+    path = results_root() / "local" / "memory-256" / "w32_d2_h2_8x6@chunk=0,weights=random0.json"
+    assert path.exists()
+
+    def refuse(*words: object, **named: object) -> None:
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(Bench, "attempt", refuse)
+    assert measure_memory(TINY, resolution=256, weights="random", options={"chunk": 0}) == record
+    with pytest.raises(AssertionError, match="measured again"):
+        measure_memory(TINY, resolution=256, weights="random", options={"chunk": 0}, again=True)
+
+
+def test_a_cap_fails_the_allocation_that_goes_beyond_it(allocating: str) -> None:
+    capped, free = (measure_memory(allocating, resolution=100, limit_gib=gib) for gib in (0.125, 0.5))
+    assert capped.outcome.status is OutcomeStatus.OOM
+    memory = capped.outcome.memory
+    assert memory is not None
+    assert memory.requested_bytes == 256 * MIB
+    assert (memory.height, memory.width, memory.batch, memory.fit_height) == (100, 100, 1, None)
+    assert str(capped.outcome.detail).startswith("out of memory within 0.125 GiB on 100 × 100 pixels at batch 1: ")
+    assert capped.value("model_peak") is None
+    assert capped.settings.memory_limit_gib == 0.125
+    assert free.outcome.status is OutcomeStatus.OK, free.outcome
+    assert _gib(free, "model_peak") == pytest.approx(0.25, abs=NOISE / GIB)
+
+
+@pytest.mark.parametrize(
+    ("status", "stdout", "stderr", "outcome", "detail"),
+    [
+        (-9, "", "", OutcomeStatus.OOM, "the system killed the process"),
+        (-11, "", "a\nSegmentation fault\n", OutcomeStatus.ERROR, "the process ended with status -11: Segmentation"),
+        (1, "", "", OutcomeStatus.ERROR, "status 1: it said nothing"),
+        (0, 'chatter\n{"status": "unsupported", "detail": "no"}\n', "", OutcomeStatus.UNSUPPORTED, "no"),
+    ],
+)
+def test_the_end_of_a_process_is_an_outcome(
+    status: int, stdout: str, stderr: str, outcome: OutcomeStatus, detail: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **named: subprocess.CompletedProcess(command, status, stdout, stderr)
+    )
+    record = measure_memory(TINY, resolution=64, weights="random")
+    assert record.outcome.status is outcome
+    assert detail in str(record.outcome.detail)
+
+
+def test_a_process_that_takes_too_long_is_ended() -> None:
+    record = measure_memory(TINY, resolution=64, weights="random", time_limit=0.2)
+    assert record.outcome.status is OutcomeStatus.TIMEOUT
+    assert "longer than 0.2 s" in str(record.outcome.detail)
+
+
+def test_weights_that_do_not_fit_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vitok_lib.measure.plan.available_bytes", lambda device: 1000)
+    monkeypatch.setattr(trials, "load_tokenizer", lambda *words, **named: pytest.fail("loaded"))
+    record = measure_memory(TINY, resolution=64, weights="random", options={"window": 5})
+    assert record.outcome.status is OutcomeStatus.OOM
+    assert "the weights alone take" in str(record.outcome.detail)
+    assert record.tokenizer.weights.source == "random:0"
+    assert record.settings.window == 5
+
+
+class FakeCard:
+    """Stands for torch.cuda: 80 GiB, 1 GiB in use by others, peaks as given."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, peaks: list[int]) -> None:
+        self.fractions: list[float] = []
+        self.allocated = [GIB, 3 * GIB]  # before and after loading
+        self.peaks = peaks
+        properties = type("Properties", (), {"total_memory": 80 * GIB})
+        for name, value in {
+            "get_device_properties": lambda device: properties,
+            "set_per_process_memory_fraction": lambda fraction, device: self.fractions.append(fraction),
+            "memory_allocated": lambda device: self.allocated.pop(0),
+            "max_memory_allocated": lambda device: self.peaks.pop(0),
+            "reset_peak_memory_stats": lambda device: None,
+            "synchronize": lambda device: None,
+        }.items():
+            monkeypatch.setattr(torch.cuda, name, value)
+
+
+def test_a_cap_on_a_card_leaves_the_others_their_memory_and_goes_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = FakeCard(monkeypatch, [])
+    with pytest.raises(torch.OutOfMemoryError), capped("cuda", 24 * GIB, 1 * GIB):
+        raise torch.OutOfMemoryError
+    assert card.fractions == [25 / 80, 1.0]
+    with capped("cuda", None, 0):
+        pass
+    assert len(card.fractions) == 2
+
+
+def test_on_a_card_the_allocator_counts_less_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = FakeCard(monkeypatch, [11 * GIB, 12 * GIB])
+    monkeypatch.setattr(trials, "load_tokenizer", lambda name, **named: Holding(4, 4))
+    bench = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24))
+    trial = bench.attempt(32)
+    assert (trial.weights, trial.model_peak, trial.evaluation_peak) == (2 * GIB, 10 * GIB, 11 * GIB)
+    assert card.fractions == [25 / 80, 1.0]
+
+
+def test_what_runs_out_of_memory_on_a_card_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeCard(monkeypatch, [])
+
+    class Large(Holding):
+        def encode(self, images: torch.Tensor) -> Latent:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 33.00 GiB. GPU 0 has …")
+
+    monkeypatch.setattr(trials, "load_tokenizer", lambda name, **named: Large(4, 4))
+    trial = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24)).attempt(32)
+    assert (trial.status, trial.requested_bytes, trial.weights) == (OutcomeStatus.OOM, 33 * GIB, 2 * GIB)
+
+
+def test_a_cap_beyond_the_card_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeCard(monkeypatch, [])
+    monkeypatch.setattr(trials, "load_tokenizer", lambda name, **named: Holding(4, 4))
+    with pytest.raises(RequestError, match=r"memory limit \(=96 GiB\) is more than the 80 GiB that 'cuda' has"):
+        Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=96))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_card_that_is_not_there_is_named() -> None:
+    with pytest.raises(RequestError, match="device 'cuda' cannot be used here"):
+        measure_memory(TINY, resolution=64, device="cuda", weights="random", limit_gib=24)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"resolution": 0}, "resolution must be between 1 and 16384"),
+        ({"batch": 0}, "batch (=0) must be at least 1"),
+        ({"limit_gib": 0.0}, "memory limit (=0) must be above 0"),
+        ({"time_limit": -1.0}, "time limit (=-1) must be above 0"),
+        ({"options": {"tilling": True}}, "unknown option of a tokenizer 'tilling'; did you mean tiling"),
+        ({"options": {"dtype": "float16"}}, "unknown option of a tokenizer 'dtype'"),
+        ({"dtype": "float31"}, "unknown dtype 'float31'"),
+        ({"options": {"tiling": True}}, "no convolutional auto-encoder"),
+    ],
+)
+def test_a_wrong_request_is_one_sentence(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        measure_memory(TINY, **{"resolution": 64, "weights": "random", **options})
+    assert sentence in str(refused.value)
+    assert not results_root().exists()
