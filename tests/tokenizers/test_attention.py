@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import create_block_mask
 from torch.profiler import ProfilerActivity, profile
 
-from vitok_lib.errors import RequestError
+from vitok_lib.errors import RequestError, UnsupportedError
 from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.vitok.attention import FLEX_BLOCK, attention, window_blocks
 
@@ -110,6 +110,12 @@ def test_the_blocks_of_a_window_are_those_that_torch_finds_in_the_dense_mask(tok
         for row, chosen in enumerate(count.tolist()):
             ours, theirs = (getattr(blocks, indices)[0, 0, row, :chosen] for blocks in (found, expected))
             assert sorted(ours.tolist()) == sorted(theirs.tolist())
+
+
+def test_flex_refuses_what_its_32_bits_do_not_count() -> None:
+    query = torch.empty(1, 24, 1024**2, 128, dtype=torch.bfloat16, device="meta")
+    with pytest.raises(UnsupportedError, match="'flex' counts in 32 bits, and keys of 3,221,225,472 values go beyond"):
+        attention(query, query, query, 1024, windowed="flex")
 
 
 def test_memory_of_windowed_attention_grows_evenly_with_the_tokens() -> None:

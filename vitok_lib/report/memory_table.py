@@ -159,7 +159,11 @@ def tiling_changes(entries: Sequence[Entry]) -> list[Sentence]:
             parts: list[Part] = [*where(entry), ": tiling changes the PSNR by "]
             parts += [derived(f"{change} {tiled.unit}", f"tiled minus untiled PSNR of {entry.name}", entry)]
             parts += (
-                [", and the squared error at the seams is ", number(entry, seam), " times that elsewhere"]
+                [
+                    ", and the squared error of steps between neighbours is at the seams ",
+                    number(entry, seam),
+                    " times that elsewhere",
+                ]
                 if seam
                 else []
             )

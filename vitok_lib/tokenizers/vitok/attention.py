@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from vitok_lib.errors import UnsupportedError
 from vitok_lib.tokenizers.vitok.chunks import assemble
 
 if TYPE_CHECKING:  # importing it brings in torch's compiler, which takes seconds
@@ -31,6 +32,8 @@ if TYPE_CHECKING:  # importing it brings in torch's compiler, which takes second
 
 FLEX_BLOCK = 128
 """Tokens a side of a block of ``flex``; a block that the window cuts is computed whole."""
+FLEX_LIMIT = 2**31
+"""Values of keys from which on the offsets in its kernel overflow: tokens beyond would be wrong, or a crash."""
 _QUERY_BLOCK = 512
 
 
@@ -103,6 +106,8 @@ def _varlen(query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
 
 
 def _flex(query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
+    if key.numel() >= FLEX_LIMIT:
+        raise UnsupportedError(f"attention 'flex' counts in 32 bits, and keys of {key.numel():,} values go beyond that")
     blocks = window_blocks(query.shape[2], window, query.device)
     # The kernel counts within keys and values in 32 bits: parts of a packed tensor would reach further than they do.
     key, value = (part.transpose(1, 2).contiguous().transpose(1, 2) for part in (key, value))
