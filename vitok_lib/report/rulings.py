@@ -103,7 +103,7 @@ class Judged:
     def basis(self) -> str:
         """What the verdict rests on, in a word or two."""
         if self.verdict == Verdict.NOT_MEASURED:
-            return "nothing yet"
+            return "nothing measured yet"
         if self.verdict == Verdict.NOT_COMPARABLE:
             return "the protocols"
         if self.ruling.contradiction:

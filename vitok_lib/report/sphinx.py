@@ -10,6 +10,7 @@
 ``{pairs-table} photos-512``          the differences of all pairs of tokenizers, with simultaneous intervals
 ``{result-figure} by-tokenizer``      a figure over ``:cases:``, also ``rate-and-quality``, ``bits-and-quality`` and
                                       ``distance-by-n``; ``by-resolution`` over ``:benchmark:``
+``{claim-counts}``                    the verdicts; ``{claim-overview}``: a row a claim; ``{claim-list}``: their evidence
 ``{run-list}``                        every record with its provenance
 ``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``training``
 ====================================  ==================================================================
@@ -23,13 +24,16 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
 from sphinx.util.typing import ExtensionMetadata
 
 from vitok_lib.records.store import results_root
 from vitok_lib.report import nodes as markup
 from vitok_lib.report import runs
+from vitok_lib.report.claim_directives import CLAIM_DIRECTIVES
 from vitok_lib.report.directives import DIRECTIVES, ValueRole
 from vitok_lib.report.entries import load
+from vitok_lib.report.typed_numbers import sentence, typed_results
 
 
 def outdated(
@@ -58,6 +62,13 @@ def copy_records(app: Sphinx, exception: Exception | None) -> None:
                 shutil.copyfile(file, folder / file.name)
 
 
+def refuse_typed_results(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Fail the build where a page types a result; executed notebooks print what they measured."""
+    if Path(app.env.doc2path(docname)).suffix == ".md":
+        for result in typed_results(source[0]):
+            raise ExtensionError(sentence(f"{docname}.md", result))
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register everything with Sphinx."""
     other = (markup.pass_node, markup.pass_node)
@@ -68,8 +79,9 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         latex=other,
     )
     app.add_role("value", ValueRole())
-    for name, directive in DIRECTIVES.items():
+    for name, directive in (DIRECTIVES | CLAIM_DIRECTIVES).items():
         app.add_directive(name, directive)
+    app.connect("source-read", refuse_typed_results)
     app.connect("env-get-outdated", outdated)
     app.connect("build-finished", copy_records)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
