@@ -12,10 +12,8 @@ from vitok_lib.report.directives import RecordsDirective
 from vitok_lib.report.entries import Entry
 from vitok_lib.report.parts import Code, Head, Note, Number, Part, Sentence, Table
 from vitok_lib.report.rulings import Judged, Verdict
+from vitok_lib.report.site import VERDICT_CLASS, anchor
 from vitok_lib.report.verdicts import CLAIMS, counts, judge
-
-VERDICT_CLASS = "vk-verdict"
-"""By this class, within the element of :func:`anchor`, a check finds the verdict that a built page shows."""
 
 CACHE = "vitok_judged"
 
@@ -25,11 +23,6 @@ MEANINGS = {
     Verdict.NOT_COMPARABLE: "the numbers that it rests on differ in protocol, so that nothing follows from them",
     Verdict.NOT_MEASURED: "nothing that was measured here decides it yet; what others printed later does not",
 }
-
-
-def anchor(claim: str) -> str:
-    """The id of a claim's element on the page."""
-    return f"claim-{claim}"
 
 
 class ClaimsDirective(RecordsDirective):

@@ -10,7 +10,7 @@
 ``{pairs-table} photos-512``          the differences of all pairs of tokenizers, with simultaneous intervals
 ``{result-figure} by-tokenizer``      a figure over ``:cases:``, also ``rate-and-quality``, ``bits-and-quality`` and
                                       ``distance-by-n``; ``by-resolution`` over ``:benchmark:``
-``{claim-counts}``                    the verdicts; ``{claim-overview}``: a row a claim; ``{claim-list}``: their evidence
+``{claim-counts}``                    the verdicts; ``{claim-overview}``: a row a claim; ``{claim-list}``: evidence
 ``{run-list}``                        every record with its provenance
 ``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``training``
 ====================================  ==================================================================
@@ -29,7 +29,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 from vitok_lib.records.store import results_root
 from vitok_lib.report import nodes as markup
-from vitok_lib.report import runs
+from vitok_lib.report import runs, site
 from vitok_lib.report.claim_directives import CLAIM_DIRECTIVES
 from vitok_lib.report.directives import DIRECTIVES, ValueRole
 from vitok_lib.report.entries import load
@@ -62,6 +62,12 @@ def copy_records(app: Sphinx, exception: Exception | None) -> None:
                 shutil.copyfile(file, folder / file.name)
 
 
+def seal_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Keep what every page is now, so that a check can tell one that was changed since."""
+    if exception is None and app.builder.format == "html":
+        site.seal(Path(app.outdir))
+
+
 def refuse_typed_results(app: Sphinx, docname: str, source: list[str]) -> None:
     """Fail the build where a page types a result; executed notebooks print what they measured."""
     if Path(app.env.doc2path(docname)).suffix == ".md":
@@ -84,4 +90,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("source-read", refuse_typed_results)
     app.connect("env-get-outdated", outdated)
     app.connect("build-finished", copy_records)
+    app.connect("build-finished", seal_pages, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
