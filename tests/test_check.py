@@ -1,4 +1,4 @@
-"""``vitok check``: a stale verdict, a typed number and a deleted record each fail it, and the build where it sees it."""
+"""``vitok check``: a stale verdict, a typed number, a deleted record each fail it, and the build where it sees them."""
 
 from __future__ import annotations
 
