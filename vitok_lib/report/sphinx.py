@@ -16,6 +16,8 @@
 ``{machine-findings} windows paths``  sentences on speed and memory, none where nothing was measured
 ``{work-table} 5B-f16x64``            operations by formula over ``:resolutions:`` and ``:windows:``
 ``{claim-counts}``                    the verdicts; ``{claim-overview}``: a row a claim; ``{claim-list}``: evidence
+``{best-table}``                      the best tokenizer per question: quality on ``:benchmarks:``, speed, memory, size
+``{coverage-table}``                  who measured what; ``{claim-summary}``, ``{outcome-summary}``: a sentence each
 ``{run-list}``                        every record with its provenance
 ``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``training``
 ====================================  ==================================================================
@@ -39,6 +41,7 @@ from vitok_lib.report.claim_directives import CLAIM_DIRECTIVES
 from vitok_lib.report.directives import DIRECTIVES, ValueRole
 from vitok_lib.report.entries import load
 from vitok_lib.report.machine_directives import MACHINE_DIRECTIVES
+from vitok_lib.report.summary_directives import SUMMARY_DIRECTIVES
 from vitok_lib.report.typed_numbers import sentence, typed_results
 
 
@@ -91,7 +94,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         latex=other,
     )
     app.add_role("value", ValueRole())
-    for name, directive in (DIRECTIVES | MACHINE_DIRECTIVES | CLAIM_DIRECTIVES).items():
+    for name, directive in (DIRECTIVES | MACHINE_DIRECTIVES | CLAIM_DIRECTIVES | SUMMARY_DIRECTIVES).items():
         app.add_directive(name, directive)
     app.connect("source-read", refuse_typed_results)
     app.connect("env-get-outdated", outdated)
