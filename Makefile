@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report notebooks book test lint clean
+.PHONY: help setup report notebooks book site test lint clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,14 @@ notebooks: setup  ## Execute the notebooks of profiles/cpu.yml
 book: setup  ## Build the book from the records that are there
 	jupyter-book build book/ -W --keep-going
 	@grep -q '<title>' _build/html/index.html || { echo "the book was not built: _build/html/index.html is missing"; exit 1; }
+
+site: book  ## A folder to publish, _build/site, from the records that are there; fails where a page or verdict is stale
+	rm -rf _build/site
+	cp -r _build/html _build/site
+	rm -f _build/site/.buildinfo _build/site/objects.inv
+	@# Without this file a static host may drop every folder whose name begins with an underscore.
+	touch _build/site/.nojekyll
+	vitok check --site _build/site
 
 test: $(VENV)/.test  ## Make what the tests need and run them
 	python -m pytest

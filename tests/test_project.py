@@ -77,7 +77,7 @@ def test_a_profile_names_notebooks_and_parameters_that_exist(profile: Path) -> N
 def test_make_help_lists_the_targets() -> None:
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     targets = {line.split()[0] for line in listed.splitlines() if line and not line.startswith("make")}
-    assert {"setup", "report", "notebooks", "book", "test", "lint", "clean"} <= targets
+    assert {"setup", "report", "notebooks", "book", "site", "test", "lint", "clean"} <= targets
 
 
 class _NoDuplicates(yaml.SafeLoader):
@@ -111,3 +111,15 @@ def test_weights_and_published_figures_are_in_the_wheel() -> None:
     shipped = {path for pattern in patterns for path in package.glob(pattern)}
     data = {path for path in package.rglob("*") if path.suffix in {".safetensors", ".json", ".csv"}}
     assert data <= shipped
+
+
+def test_the_site_is_deployed_from_committed_records_alone() -> None:
+    text = (ROOT / ".github" / "workflows" / "site.yml").read_text(encoding="utf-8")
+    jobs = yaml.safe_load(text)["jobs"]
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert commands == ["make site"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    prerequisites = dict(re.findall(r"^([a-z]+):([^#\n]*)", makefile, flags=re.MULTILINE))
+    assert prerequisites["site"].split() == ["book"]
+    assert "notebooks" not in prerequisites["book"]
+    assert "vitok check --site" in makefile

@@ -280,6 +280,25 @@ def report_command(
     typer.echo(f"The report: {build_book()}")
 
 
+@app.command("check")
+def check_command(
+    site: Annotated[Path | None, typer.Option(help="A built book; default: _build/html, where there is one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Audit every record, every claim and the built book: a sentence for each finding."""
+    from vitok_lib.check import check
+
+    checked = check(site)
+    if as_json:
+        _print_rows([{"finding": finding} for finding in checked.findings], as_json)
+    else:
+        for finding in checked.findings:
+            typer.echo(finding)
+    typer.echo(f"vitok: {checked.summary}", err=True)
+    if checked.findings:
+        raise typer.Exit(1)
+
+
 def main() -> NoReturn:
     """The entry point: a user's mistake is one sentence and status 2, never a traceback."""
     try:

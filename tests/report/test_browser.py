@@ -1,17 +1,28 @@
-"""The built book in a browser, opened from disk, on a wide and on a narrow screen."""
+"""The built book in a browser, from disk and served, with no way out to the network, on wide and narrow screens."""
 
 from __future__ import annotations
 
+import csv
 import shutil
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
+import yaml
 
-SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
+from vitok_lib.project import ROOT
+
+SITE = ROOT / "_build" / "html"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-PAGES = ("index", "div8k", "coco", "challenge", "methods", "runs")
+CONTENTS = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = (CONTENTS["root"], *(chapter["file"] for chapter in CONTENTS["chapters"] if "file" in chapter))
+SORTED = "div8k"
+"""A page whose first table has numbers, gaps and kinds of values."""
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path"),
@@ -19,39 +30,155 @@ pytestmark = [
 ]
 
 
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: Any) -> None:
+        """A test prints what failed and no requests."""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        # Every name but that of the test's own server leads nowhere.
+        rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", rules])
         yield opened
         opened.close()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_pages_open_from_disk(browser: Any, width: int) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    errors: list[str] = []
-    outside: list[str] = []
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda asked: None if asked.url.startswith(("file:", "data:")) else outside.append(asked.url))
+@pytest.fixture(scope="module")
+def served() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(SITE))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.fixture(params=["disk", "served"])
+def base(request: pytest.FixtureRequest) -> str:
+    return SITE.as_uri() if request.param == "disk" else request.getfixturevalue("served")
+
+
+@pytest.fixture
+def page(browser: Any, base: str) -> Iterator[Any]:
+    """A page that fails its test for an error in the console, and for a request that leaves the site."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    wrong: list[str] = []
+    opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on(
+        "request", lambda asked: None if asked.url.startswith((base, "data:", "blob:")) else wrong.append(asked.url)
+    )
+    yield opened
+    opened.close()
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_every_chapter_opens(page: Any, base: str, width: int, scheme: str) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
     for name in PAGES:
-        page.goto((SITE / f"{name}.html").as_uri())
+        page.goto(f"{base}/{name}.html")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} overflows"
-        assert page.locator(".vk-legend").is_visible(), f"{name} shows no legend"
-        assert page.locator("article h1").is_visible()
-    assert errors == []
-    assert outside == []
+        assert page.locator("article h1").first.is_visible(), f"{name} has no heading"
+        legend = page.locator(".vk-legend")
+        assert legend.count() == 0 or legend.first.is_visible(), f"{name} hides its legend"
+
+
+def test_every_internal_link_resolves(browser: Any) -> None:
+    page = browser.new_page(java_script_enabled=False)
+    found = "els => els.map(e => e.getAttribute('href') || e.getAttribute('src') || e.getAttribute('data'))"
+    targets: dict[str, set[str]] = {}
+    anchors: dict[str, set[str]] = {}
+    files = [file for file in sorted(SITE.rglob("*.html")) if "_static" not in file.parts]
+    for file in files:
+        page.goto(file.as_uri())
+        anchors[file.as_uri()] = set(page.eval_on_selector_all("[id]", "els => els.map(e => e.id)")) | {""}
+        for link in page.eval_on_selector_all("a[href], img[src], script[src], link[href], iframe[src]", found):
+            if link and not link.startswith(("http:", "https:", "mailto:", "data:", "javascript:")):
+                targets.setdefault(urljoin(file.as_uri(), link), set()).add(file.name)
     page.close()
+    missing = []
+    for target, sources in targets.items():
+        address, anchor = urldefrag(target)
+        address = address.partition("?")[0]
+        exists = Path(unquote(address.removeprefix("file://"))).exists()
+        if not exists or (address in anchors and unquote(anchor) not in anchors[address]):
+            missing.append(f"{target} on {', '.join(sorted(sources))}")
+    assert len(targets) > len(files)
+    assert missing == []
 
 
-def test_a_number_leads_to_its_record(browser: Any) -> None:
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.goto((SITE / "index.html").as_uri())
+def test_a_number_leads_to_its_record(page: Any, base: str) -> None:
+    page.goto(f"{base}/index.html")
     page.locator("a.vk-measured").first.click()
-    page.wait_for_url(f"{(SITE / 'runs.html').as_uri()}#record-*")
+    page.wait_for_url(f"{base}/runs.html#record-*")
     row = page.locator(f"#{page.url.partition('#')[2]}")
     row.wait_for(state="visible")
     assert "vitok eval" in row.inner_text()
-    page.close()
+
+
+def _column(table: Any, column: int) -> list[dict[str, Any]]:
+    """The amount and the text of the cells of a column that are in sight."""
+    script = """(rows, column) => rows.filter(row => !row.hidden).map(row => {
+        const cell = row.cells[column], number = cell.querySelector('[data-amount]');
+        return {amount: number ? Number(number.dataset.amount) : null, text: cell.textContent.trim()};
+    })"""
+    found: list[dict[str, Any]] = table.locator("tbody tr").evaluate_all(script, column)
+    return found
+
+
+def test_a_heading_sorts_by_mouse_and_by_key(page: Any, base: str) -> None:
+    page.goto(f"{base}/{SORTED}.html")
+    table = page.locator(".vk-table table").first
+    heads = table.locator("thead tr").last.locator("th")
+    column = 2
+    head, button = heads.nth(column), heads.nth(column).locator("button")
+    before = _column(table, column)
+    amounts = [cell["amount"] for cell in before if cell["amount"] is not None]
+    assert 1 < len(amounts) < len(before), "the test needs a column with numbers and gaps"
+    gaps = [None] * (len(before) - len(amounts))
+
+    button.click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert [cell["amount"] for cell in _column(table, column)] == sorted(amounts) + gaps
+    button.focus()
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert [cell["amount"] for cell in _column(table, column)] == sorted(amounts, reverse=True) + gaps
+    page.keyboard.press("Space")
+    assert head.get_attribute("aria-sort") is None
+    assert _column(table, column) == before
+
+
+def test_rows_are_filtered_by_words_and_by_kind(page: Any, base: str) -> None:
+    page.goto(f"{base}/{SORTED}.html")
+    table, bar = page.locator(".vk-table table").first, page.locator("form.vk-filter").first
+    names = [cell["text"] for cell in _column(table, 0)]
+    bar.locator("input").fill("5b F32")
+    wanted = [name for name in names if "5B-f32" in name]
+    assert [cell["text"] for cell in _column(table, 0)] == wanted
+    assert bar.locator("output").inner_text() == f"{len(wanted)} of {len(names)} rows"
+    bar.locator("input").fill("")
+    bar.locator("select").select_option("estimated")
+    shown = table.locator("tbody tr:not([hidden])")
+    assert 0 < shown.count() < len(names)
+    assert all(shown.nth(index).locator(".vk-estimated").count() for index in range(shown.count()))
+    bar.locator("select").select_option("any kind")
+    assert [cell["text"] for cell in _column(table, 0)] == names
+
+
+def test_a_table_downloads_as_csv_with_its_rows(page: Any, base: str) -> None:
+    page.goto(f"{base}/{SORTED}.html")
+    link = page.locator(".vk-download a").first
+    file = SITE / unquote(urljoin(f"{SORTED}.html", link.get_attribute("href")))
+    rows = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+    assert [row[0] for row in rows[1:]] == [cell["text"] for cell in _column(page.locator(".vk-table table").first, 0)]
+
+
+def test_print_shows_whole_tables_and_no_controls(page: Any, base: str) -> None:
+    page.goto(f"{base}/{SORTED}.html")
+    page.emulate_media(media="print")
+    assert not page.locator("form.vk-filter").first.is_visible()
+    assert page.locator(".vk-table").first.evaluate("box => getComputedStyle(box).overflowX") == "visible"

@@ -20,11 +20,15 @@ from vitok_lib.report.entries import Entry, find, load, of_case
 from vitok_lib.report.parts import Sentence, Table
 from vitok_lib.report.printing import number
 from vitok_lib.report.quality_table import quality_table
+from vitok_lib.report.table_files import write_csv
 
 if TYPE_CHECKING:
     from vitok_lib.report.drawing import Drawing
 
 CACHE = "vitok_entries"
+TABLES = "vitok_tables"
+GENERATED = "_static/generated"
+"""Where a build puts what the directives draw and write, under the folder of the pages."""
 SIGNATURES = "signatures"
 """The one reference that is a list: a signature and its formula are too long for columns."""
 
@@ -75,7 +79,14 @@ class RecordsDirective(SphinxDirective):
         raise NotImplementedError
 
     def table(self, data: Table) -> list[nodes.Node]:
-        return markup.table(data, self.env.docname)
+        """A table on the page, with a file of it to download that is named after the page and the place on it."""
+        if not data.rows:
+            return markup.table(data, self.env.docname)
+        place = self.env.temp_data[TABLES] = self.env.temp_data.get(TABLES, 0) + 1
+        asked = "-".join([self.name, *self.arguments]).replace(" ", "-")
+        name = f"{GENERATED}/{slug(f'{self.env.docname}-{place}-{asked}')}.csv"
+        write_csv(data, Path(self.env.srcdir) / name)
+        return markup.table(data, self.env.docname, csv=name)
 
     @property
     def cases(self) -> list[str]:
@@ -217,7 +228,7 @@ class ReferenceTable(RecordsDirective):
 
 def figure_node(env: BuildEnvironment, title: str, drawing: Drawing) -> nodes.Node:
     """A drawing on a page, as a file of the site named after ``title``."""
-    name = f"_static/generated/{slug(title)}.svg"
+    name = f"{GENERATED}/{slug(title)}.svg"
     file = Path(env.srcdir) / name
     # An unchanged file keeps its time, or else the page would be out of date at once.
     if not file.exists() or file.read_text(encoding="utf-8") != drawing.svg:

@@ -7,12 +7,22 @@ from typing import Any
 from urllib.parse import quote
 
 from docutils import nodes
+from sphinx import addnodes
 
 from vitok_lib.records.schema import Kind
-from vitok_lib.report.parts import CAVEAT_MARK, Code, Link, Note, Number, Part, RecordFile, Sentence, Table
-
-RUNS_PAGE = "runs"
-"""The page with an entry for each record, which every number links to."""
+from vitok_lib.report.parts import (
+    CAVEAT_MARK,
+    NOT_MEASURED,
+    RUNS_PAGE,
+    Code,
+    Link,
+    Note,
+    Number,
+    Part,
+    RecordFile,
+    Sentence,
+    Table,
+)
 
 RECORDS_FOLDER = "records"
 
@@ -31,13 +41,18 @@ MEANINGS = {
 
 
 class record_link(nodes.Inline, nodes.TextElement):  # noqa: N801  docutils names nodes so
-    """A link to an entry on the page of runs, from whatever page it stands on; ``tip`` is its tooltip."""
+    """A link to an entry on the page of runs, from whatever page it stands on.
+
+    ``tip`` is its tooltip, ``amount`` the number that the script of tables sorts by.
+    """
 
 
 def visit_record_link(translator: Any, node: record_link) -> None:
     attributes = {"class": " ".join(node["classes"])}
     if node["tip"]:
         attributes["title"] = node["tip"]
+    if node["amount"] is not None:
+        attributes["data-amount"] = repr(node["amount"])
     if node["anchor"]:
         page = translator.builder.get_relative_uri(translator.builder.current_docname, RUNS_PAGE)
         attributes["href"] = f"{page}#{node['anchor']}"
@@ -64,15 +79,17 @@ def _inline(part: Part, docname: str) -> list[nodes.Node]:
         case str():
             return [nodes.Text(part.replace("n = ", COUNT))]
         case Number():
-            classes = ["vk", f"vk-{part.kind.value}", *(["vk-best"] if part.best else [])]
+            classes = ["vk", f"vk-{part.kind.value}"]
+            classes += [name for name, holds in (("vk-best", part.best), ("vk-ended", part.ended)) if holds]
             marks = MARKS[part.kind] + (CAVEAT_MARK if part.caveat else "")
-            shown: list[nodes.Node] = [_link(part.text + marks, part.anchor, classes, part.tip)]
+            shown: list[nodes.Node] = [_link(part.text + marks, part.anchor, classes, part.tip, part.amount)]
             if part.interval:
                 interval = part.interval.replace(" ", "\N{NO-BREAK SPACE}")
                 shown += [nodes.Text(" "), nodes.inline("", interval, classes=["vk-interval"])]
             return shown
         case Note():
-            return [nodes.inline("", part.text, classes=["vk-note"])]
+            missing = ["vk-missing"] if part.text == NOT_MEASURED else []
+            return [nodes.inline("", part.text, classes=["vk-note", *missing])]
         case Link():
             return [_link(part.text, part.anchor, ["vk-row"], "")]
         case Code():
@@ -83,8 +100,8 @@ def _inline(part: Part, docname: str) -> list[nodes.Node]:
             return [nodes.reference("", part.name.rpartition("/")[2], refuri=uri, internal=True)]
 
 
-def _link(text: str, anchor: str | None, classes: list[str], tip: str) -> record_link:
-    return record_link("", text, anchor=anchor, classes=classes, tip=tip)
+def _link(text: str, anchor: str | None, classes: list[str], tip: str, amount: float | None = None) -> record_link:
+    return record_link("", text, anchor=anchor, classes=classes, tip=tip, amount=amount)
 
 
 def paragraph(sentence: Sentence, docname: str) -> nodes.paragraph:
@@ -99,8 +116,11 @@ def bullets(sentences: Sequence[Sentence], docname: str) -> nodes.Node:
     return nodes.bullet_list("", *items)
 
 
-def table(data: Table, docname: str) -> list[nodes.Node]:
-    """A table within a box of its own, so that a wide one scrolls and the page does not; what stands below it."""
+def table(data: Table, docname: str, csv: str | None = None) -> list[nodes.Node]:
+    """A table within a box of its own, so that a wide one scrolls and the page does not; what stands below it.
+
+    ``csv`` is the table as a file, under the folder of the pages.
+    """
     group = nodes.tgroup("", cols=data.columns)
     group += [nodes.colspec(colwidth=1) for _ in range(data.columns)]
     head = nodes.thead()
@@ -128,6 +148,9 @@ def table(data: Table, docname: str) -> list[nodes.Node]:
             nodes.bullet_list("", *(nodes.list_item("", paragraph(told, docname)) for told in data.metrics)),
             nodes.raw("", "</details>", format="html"),
         ]
+    if csv is not None:
+        link = addnodes.download_reference("", "", nodes.Text("This table as CSV"), reftarget=f"/{csv}", refdoc=docname)
+        below.append(nodes.container("", nodes.paragraph("", "", link), classes=["vk-below", "vk-download"]))
     return [box, *below]
 
 
@@ -141,6 +164,10 @@ def legend() -> nodes.Node:
     box += nodes.paragraph("", "", interval, nodes.Text(" 95 % interval"))
     top = nodes.inline("", "boxed", classes=["vk", "vk-measured", "vk-best"])
     box += nodes.paragraph("", "", top, nodes.Text(" best within one protocol"))
+    ended = nodes.inline("", "OOM", classes=["vk", "vk-measured", "vk-ended"])
+    box += nodes.paragraph("", "", ended, nodes.Text(" was run and ended so"))
+    missing = nodes.inline("", NOT_MEASURED, classes=["vk-note", "vk-missing"])
+    box += nodes.paragraph("", "", missing, nodes.Text(" nobody ran it here"))
     mark = nodes.inline("", CAVEAT_MARK, classes=["vk"])
     box += nodes.paragraph("", "", mark, nodes.Text(" the metric is not independent of the tokenizer; never ranked"))
     return box

@@ -5,6 +5,8 @@ Everything here is plain data, so that tests read tables and sentences without a
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,15 +14,22 @@ from vitok_lib.records.schema import Kind
 
 NOT_MEASURED = "not measured"
 
+RUNS_PAGE = "runs"
+"""The page with an entry for each record, which every number links to."""
+
 CAVEAT_MARK = "†"
 """At a value whose metric is not independent of its tokenizer."""
+
+_AMOUNT = re.compile(r"\+?(-?\d+(?:\.\d+)?)(?:·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?")
+_POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 @dataclass(frozen=True)
 class Number:
     """One value in print: its ``kind`` decides the typography, ``tip`` says more, ``anchor`` is its record's entry.
 
-    ``caveat`` discloses why the value does not judge its tokenizer; it gets a mark and is never best.
+    ``caveat`` discloses why the value does not judge its tokenizer; it gets a mark and is never best. ``ended`` says
+    that this is no value but how a run ended, such as ``OOM``.
     """
 
     text: str
@@ -30,6 +39,16 @@ class Number:
     interval: str | None = None
     best: bool = False
     caveat: str | None = None
+    ended: bool = False
+
+    @property
+    def amount(self) -> float | None:
+        """What the text says as a number, to sort by and to calculate with; None where it says none."""
+        text = self.text.replace(",", "").replace("−", "-")
+        if text in ("∞", "-∞"):
+            return math.copysign(math.inf, -1 if text == "-∞" else 1)
+        found = None if self.ended else _AMOUNT.match(text)
+        return float(f"{found[1]}e{(found[2] or '0').translate(_POWERS)}") if found else None
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def outcome(entry: Entry) -> Number:
         facts += _memory_facts(found.memory)
     if found.detail:
         facts.append(found.detail)
-    return Number(text=text, kind=found.kind, tip=" · ".join(facts), anchor=entry.anchor)
+    return Number(text=text, kind=found.kind, tip=" · ".join(facts), anchor=entry.anchor, ended=True)
 
 
 def _memory_facts(memory: OutOfMemory) -> list[str]:

@@ -15,6 +15,9 @@
 ``{machine-figure} by-tokens``        a figure a machine over ``:benchmarks:``, also ``roofline`` and ``time``
 ``{machine-findings} windows paths``  sentences on speed and memory, none where nothing was measured
 ``{work-table} 5B-f16x64``            operations by formula over ``:resolutions:`` and ``:windows:``
+``{claim-counts}``                    the verdicts; ``{claim-overview}``: a row a claim; ``{claim-list}``: evidence
+``{best-table}``                      the best tokenizer per question: quality on ``:benchmarks:``, speed, memory, size
+``{coverage-table}``                  who measured what; ``{claim-summary}``, ``{outcome-summary}``: a sentence each
 ``{run-list}``                        every record with its provenance
 ``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``training``
 ====================================  ==================================================================
@@ -28,14 +31,18 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
 from sphinx.util.typing import ExtensionMetadata
 
 from vitok_lib.records.store import results_root
 from vitok_lib.report import nodes as markup
-from vitok_lib.report import runs
+from vitok_lib.report import runs, site
+from vitok_lib.report.claim_directives import CLAIM_DIRECTIVES
 from vitok_lib.report.directives import DIRECTIVES, ValueRole
 from vitok_lib.report.entries import load
 from vitok_lib.report.machine_directives import MACHINE_DIRECTIVES
+from vitok_lib.report.summary_directives import SUMMARY_DIRECTIVES
+from vitok_lib.report.typed_numbers import sentence, typed_results
 
 
 def outdated(
@@ -64,6 +71,19 @@ def copy_records(app: Sphinx, exception: Exception | None) -> None:
                 shutil.copyfile(file, folder / file.name)
 
 
+def seal_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Keep what every page is now, so that a check can tell one that was changed since."""
+    if exception is None and app.builder.format == "html":
+        site.seal(Path(app.outdir))
+
+
+def refuse_typed_results(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Fail the build where a page types a result; executed notebooks print what they measured."""
+    if Path(app.env.doc2path(docname)).suffix == ".md":
+        for result in typed_results(source[0]):
+            raise ExtensionError(sentence(f"{docname}.md", result))
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register everything with Sphinx."""
     other = (markup.pass_node, markup.pass_node)
@@ -74,8 +94,10 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         latex=other,
     )
     app.add_role("value", ValueRole())
-    for name, directive in (DIRECTIVES | MACHINE_DIRECTIVES).items():
+    for name, directive in (DIRECTIVES | MACHINE_DIRECTIVES | CLAIM_DIRECTIVES | SUMMARY_DIRECTIVES).items():
         app.add_directive(name, directive)
+    app.connect("source-read", refuse_typed_results)
     app.connect("env-get-outdated", outdated)
     app.connect("build-finished", copy_records)
+    app.connect("build-finished", seal_pages, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,53 @@
+"""The directives of the executive summary: best per question, verdicts in a sentence, and who measured what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+
+from vitok_lib.errors import RequestError
+from vitok_lib.report import nodes as markup
+from vitok_lib.report.claim_directives import ClaimsDirective
+from vitok_lib.report.coverage import coverage_table
+from vitok_lib.report.directives import RecordsDirective, words
+from vitok_lib.report.entries import Entry
+from vitok_lib.report.rulings import Judged
+from vitok_lib.report.summary import best_table, outcomes_sentence, verdict_sentence
+
+
+class BestTable(RecordsDirective):
+    option_spec: ClassVar[dict[str, Any]] = {"benchmarks": directives.unchanged, "quantities": directives.unchanged}
+
+    def make(self, entries: Sequence[Entry]) -> list[nodes.Node]:
+        benchmarks = words(self.options.get("benchmarks"))
+        if not benchmarks:
+            raise RequestError("directive 'best-table' needs ':benchmarks:', such as ':benchmarks: div8k photos'")
+        made = self.table(best_table(entries, benchmarks, words(self.options.get("quantities", "psnr"))))
+        return [nodes.container("", *made, classes=["vk-wrap"])]  # its first column is a question and not a name
+
+
+class CoverageTable(RecordsDirective):
+    def make(self, entries: Sequence[Entry]) -> list[nodes.Node]:
+        return self.table(coverage_table(entries))
+
+
+class ClaimSummary(ClaimsDirective):
+    def show(self, judged: Sequence[Judged]) -> list[nodes.Node]:
+        return [markup.paragraph(verdict_sentence(judged), self.env.docname)]
+
+
+class OutcomeSummary(RecordsDirective):
+    def make(self, entries: Sequence[Entry]) -> list[nodes.Node]:
+        return [markup.paragraph(sentence, self.env.docname) for sentence in outcomes_sentence(entries)]
+
+
+SUMMARY_DIRECTIVES: dict[str, type[RecordsDirective]] = {
+    "best-table": BestTable,
+    "coverage-table": CoverageTable,
+    "claim-summary": ClaimSummary,
+    "outcome-summary": OutcomeSummary,
+}
+"""Each directive by the name that pages use."""
