@@ -118,7 +118,8 @@ def _frame(x: Range1d, y: Range1d, tiles: TileRenderer, name: str) -> Plot:
         tools=[wheel, pan],
         toolbar_location=None,
         min_border=0,
-        outline_line_color=None,
+        hidpi=False,  # or else Bokeh shifts what it draws by half a pixel
+        outline_line_width=0,  # half of it is cut off the pictures, drawn or not
         background_fill_color=None,
         border_fill_color=None,
         sizing_mode="stretch_both",
