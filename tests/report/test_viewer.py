@@ -19,6 +19,7 @@ from tests.report.visuals import SETTINGS, identity, noise, sha256_of, write_vis
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Record
 from vitok_lib.records.store import write_record
+from vitok_lib.report import viewer_site
 from vitok_lib.report.entries import load
 from vitok_lib.report.viewer import ORIGINAL, captions, difference_of, error_of, gather
 from vitok_lib.report.viewer_layers import (
@@ -188,6 +189,18 @@ def test_pages_come_with_pictures_and_go_with_them(site: Callable[..., Site]) ->
     assert made.html("viewer").count("photos-256") == 0
 
 
+def test_a_page_is_made_anew_only_when_something_on_it_changes(results: Path, tmp_path: Path) -> None:
+    write_visual("a", noise(SIDE, SIDE, 0), MADE)
+    page = tmp_path / gather([])[0].page
+    assert page in viewer_site.publish(gather([]), tmp_path)
+    first = page.read_text(encoding="utf-8")
+    viewer_site.publish(gather([]), tmp_path)
+    assert page.read_text(encoding="utf-8") == first
+    write_record_of(results, "a", 27.5)
+    viewer_site.publish(gather(load()), tmp_path)
+    assert "27.50 dB" in page.read_text(encoding="utf-8")
+
+
 def made_build(site: Site) -> None:
     text = (site.folder / "conf.py").read_text()
     if "viewer_sphinx" not in text:
@@ -200,6 +213,6 @@ def made_build(site: Site) -> None:
 
 
 def test_the_viewer_is_made_without_torch() -> None:
-    modules = "vitok_lib.report.viewer_page, vitok_lib.report.viewer_sphinx"
+    modules = "vitok_lib.report.viewer_site, vitok_lib.report.viewer_sphinx"
     script = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

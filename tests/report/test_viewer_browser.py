@@ -18,7 +18,7 @@ from tests.report.visuals import Pixels, noise, write_visual
 from vitok_lib.measure.views import CROP, OVERVIEW
 from vitok_lib.report.viewer import gather
 from vitok_lib.report.viewer_layers import difference_map, error_map
-from vitok_lib.report.viewer_sphinx import publish
+from vitok_lib.report.viewer_site import publish
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")

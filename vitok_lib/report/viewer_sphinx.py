@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -24,8 +23,6 @@ from vitok_lib.records.visuals import MANIFEST
 from vitok_lib.report import viewer
 from vitok_lib.report.entries import load
 from vitok_lib.report.viewer import Shown
-
-SCRIPTS = ("bokeh.min.js", "bokeh-widgets.min.js")
 
 
 class Viewer(SphinxDirective):
@@ -76,50 +73,18 @@ def write_pages(app: Sphinx, exception: Exception | None) -> None:
         return
     folder = Path(app.outdir) / viewer.FOLDER
     try:
-        kept = publish(viewer.gather(load()), folder)
+        pages = viewer.gather(load())
+        kept: set[Path] = set()
+        if pages:
+            # Bokeh takes a second to import, and is not needed where there is nothing to show.
+            from vitok_lib.report.viewer_site import publish
+
+            kept = publish(pages, folder)
     except RequestError as error:
         raise ExtensionError(f"the viewer: {error}") from error
     for path in folder.rglob("*"):
         if path.is_file() and path not in kept:
             path.unlink()
-
-
-def publish(pages: Sequence[Shown], folder: Path) -> set[Path]:
-    """Write every page and what it loads into ``folder``; the files that are needed there."""
-    if not pages:
-        return set()
-    import bokeh
-
-    from vitok_lib.report import viewer_layers
-    from vitok_lib.report.viewer_page import Neighbours, render
-
-    kept: set[Path] = set()
-    for page in pages:
-        layers = viewer_layers.publish(page, folder)
-        target = folder / page.page
-        neighbours = Neighbours(_groups(page, pages), _images(page, pages))
-        target.write_text(render(page, layers, neighbours), encoding="utf-8")
-        kept |= {target, *(folder / name for held in layers for name in held.files.values())}
-    scripts = folder / "bk" / "static" / "js"
-    scripts.mkdir(parents=True, exist_ok=True)
-    for name in SCRIPTS:
-        shutil.copyfile(Path(bokeh.__file__).parent / "server" / "static" / "js" / name, scripts / name)
-        kept.add(scripts / name)
-    return kept
-
-
-def _groups(page: Shown, pages: Sequence[Shown]) -> list[tuple[str, str]]:
-    """One page of each image set at a resolution: the same image where that is there, and else the first."""
-    chosen: dict[str, str] = {}
-    for other in pages:
-        if other.group not in chosen or other.visual.image == page.visual.image:
-            chosen[other.group] = other.page
-    chosen[page.group] = page.page
-    return [(target, group) for group, target in chosen.items()]
-
-
-def _images(page: Shown, pages: Sequence[Shown]) -> list[tuple[str, str]]:
-    return [(other.page, other.visual.image) for other in pages if other.group == page.group]
 
 
 def _manifests() -> list[Path]:
