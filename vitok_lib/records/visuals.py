@@ -1,0 +1,132 @@
+"""What an image looks like through some tokenizers: pictures and how they were made.
+
+``results/<study>/visuals/<case>/<image>-<digest>/`` is a folder with lossless pictures and ``visual.json``.
+Records lie one level higher, so that no reader of records meets a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vitok_lib.errors import RequestError
+from vitok_lib.records.schema import Provenance, Settings, TokenizerIdentity
+from vitok_lib.records.store import STUDIES_IN_ORDER, results_root, slug
+
+SCHEMA_VERSION = 1
+FOLDER = "visuals"
+MANIFEST = "visual.json"
+_DIGEST_IN_NAME = 8  # hex digits, since two names may have one slug
+_LONGEST_NAME = 80
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rule(StrEnum):
+    """Why a view shows what it shows; squared errors are summed over a square's pixels and channels.
+
+    Of an image that is too large to be shown whole there is an overview, fitted to a size, and squares at native
+    size: where the squared errors of all tokenizers together are largest, where those of the best and of the worst
+    tokenizer lie furthest apart, and the middle of the image.
+    """
+
+    WHOLE = "whole image"
+    OVERVIEW = "overview"
+    LARGEST_ERROR = "largest error"
+    LARGEST_GAIN = "largest gain"
+    CENTRE = "centre"
+
+
+class View(_Strict):
+    """A part of the image, in its own pixels; an overview's pictures are smaller than that, all others are equal."""
+
+    rule: Rule
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def native(self) -> bool:
+        """Whether one pixel of a picture is one pixel of the image."""
+        return self.rule is not Rule.OVERVIEW
+
+
+class Picture(_Strict):
+    """A lossless file beside the manifest; ``values`` are metrics of a crop, whose pixels it shows."""
+
+    file: str
+    sha256: str
+    values: dict[str, float] = Field(default_factory=dict)
+
+
+class Reconstruction(_Strict):
+    """One tokenizer's pictures, one for each view; ``values`` are metrics of the whole image."""
+
+    tokenizer: TokenizerIdentity
+    settings: Settings
+    values: dict[str, float]
+    pictures: tuple[Picture, ...]
+
+
+class Visual(_Strict):
+    """One image through several tokenizers.
+
+    ``sha256`` is the image's in the manifest of its set, by which records of single images name it too.
+    ``left_out`` says of each tokenizer without pictures why there are none.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    benchmark: str
+    resolution: int
+    image: str
+    sha256: str
+    width: int
+    height: int
+    views: tuple[View, ...]
+    originals: tuple[Picture, ...]
+    reconstructions: tuple[Reconstruction, ...]
+    left_out: dict[str, str] = Field(default_factory=dict)
+    provenance: Provenance
+
+    @property
+    def case(self) -> str:
+        """Benchmark and resolution, such as ``photos-512``."""
+        return f"{self.benchmark}-{self.resolution}"
+
+
+def visual_folder(study: str, benchmark: str, resolution: int, image: str, sha256: str) -> Path:
+    """Where the pictures of one image go."""
+    name = f"{slug(image)[:_LONGEST_NAME]}-{sha256[:_DIGEST_IN_NAME]}"
+    return results_root() / slug(study) / FOLDER / f"{slug(benchmark)}-{resolution}" / name
+
+
+def iterate_visuals() -> Iterator[tuple[Path, Visual]]:
+    """Every manifest with its path, study by study in the order in which they take precedence, then by path."""
+
+    def precedence(path: Path) -> tuple[int, Path]:
+        study = path.relative_to(results_root()).parts[0]
+        known = study in STUDIES_IN_ORDER
+        return (STUDIES_IN_ORDER.index(study) if known else len(STUDIES_IN_ORDER)), path
+
+    for path in sorted(results_root().glob(f"*/{FOLDER}/*/*/{MANIFEST}"), key=precedence):
+        yield path, read_visual(path)
+
+
+def read_visual(path: Path) -> Visual:
+    """Read one manifest.
+
+    Raises:
+        RequestError: the file is no valid manifest; the message names the file and the field.
+    """
+    try:
+        return Visual.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise RequestError(f"pictures '{path}' are not valid: {where}: {first['msg']}") from error
