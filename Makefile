@@ -37,7 +37,8 @@ book: setup  ## Build the book from the records that are there
 site: book  ## A folder to publish, _build/site, from the records that are there; fails where a page or verdict is stale
 	rm -rf _build/site
 	cp -r _build/html _build/site
-	rm -f _build/site/.buildinfo _build/site/objects.inv
+	@# What pages show of it lies under _images and _downloads; the rest may be of an earlier build.
+	rm -rf _build/site/_static/generated _build/site/.buildinfo _build/site/objects.inv
 	@# Without this file a static host may drop every folder whose name begins with an underscore.
 	touch _build/site/.nojekyll
 	vitok check --site _build/site

@@ -16,7 +16,10 @@ import yaml
 from tests.report.records import write_all
 
 PROJECT = Path(__file__).resolve().parents[2]
-PAGES = ("index", "div8k", "coco", "challenge", "sliding-window", "technical", "memory", "methods", "runs")
+PAGES = (
+    *("index", "div8k", "coco", "challenge", "comparisons", "sliding-window", "technical", "memory"),
+    *("claims", "methods", "runs"),
+)
 NOTEBOOK = """{"cells": [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": ["# A run"]},
  {"cell_type": "code", "execution_count": 1, "id": "b", "metadata": {}, "source": ["print('done')"],
   "outputs": [{"name": "stdout", "output_type": "stream", "text": ["done"]}]}],
@@ -41,6 +44,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(PROJECT / name, root / name)
     ignored = shutil.ignore_patterns("runs", "generated", "_build")
     shutil.copytree(PROJECT / "book", root / "book", symlinks=True, ignore=ignored)
+    shutil.copytree(PROJECT / "docs" / "examples", root / "docs" / "examples")
     shutil.copytree(PROJECT / "results" / "published", root / "results" / "published")
     write_all(root / "results")
     build = build_book(root)
@@ -60,6 +64,12 @@ def build_book(root: Path) -> subprocess.CompletedProcess[str]:
         timeout=120,
         check=False,
     )
+
+
+def test_methods_show_the_example_that_a_test_runs(book: Path) -> None:
+    shown = parse_text(book / "_build" / "html" / "methods.html")
+    for line in filter(str.strip, (PROJECT / "docs" / "examples" / "block_dct.py").read_text().splitlines()):
+        assert line in shown
 
 
 def test_configuration_has_no_key_twice() -> None:
@@ -91,6 +101,23 @@ def test_every_page_has_the_legend(book: Path) -> None:
         assert html.count('class="vk-legend') == 1
         for kind in ("measured", "derived", "published", "estimated"):
             assert f"vk-{kind}" in html
+
+
+class Text(HTMLParser):
+    """What a page says, without markup."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+
+def parse_text(page: Path) -> str:
+    text = Text()
+    text.feed(page.read_text(encoding="utf-8"))
+    return "".join(text.parts)
 
 
 class Links(HTMLParser):

@@ -14,7 +14,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.schema import Value
 from vitok_lib.report import comparison
-from vitok_lib.report.drawing import STYLE, Drawing, finished, interval_bar, legend_of, look, panels, width
+from vitok_lib.report.drawing import STYLE, Drawing, Look, finished, interval_bar, legend_of, looks, panels, width
 from vitok_lib.report.entries import Entry, natural
 from vitok_lib.report.quantities import digits, label, name_of
 
@@ -39,18 +39,18 @@ def distance_by_n(entries: Sequence[Entry], cases: Sequence[str], quantity: str)
     at_infinity = _at_infinity(quantity)
     lines = {case: _lines(entries, case, quantity, at_infinity) for case in cases}
     names = sorted({line.entry.title for held in lines.values() for line in held}, key=natural)
-    words = []
+    words, styles = [], looks(names)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width(len(cases)), 4.6))
         for axes, case in zip(panels(figure, len(cases), share=False), cases, strict=True):
             edge = max(line.points[-1].n or 0 for line in lines[case]) * _EDGE
             for line in lines[case]:
-                _draw(axes, line, edge, names.index(line.entry.title))
+                _draw(axes, line, edge, styles[line.entry.title])
             _finish(axes, lines[case], edge)
             axes.set_ylabel(label(quantity))
             axes.set_title(f"{case} (study {lines[case][0].entry.origin})", fontsize=10)
             words.append(f"{case}: " + "; ".join(_said(line) for line in lines[case]))
-        legend_of(figure, names, 2 + len(cases))
+        legend_of(figure, styles, 2 + len(cases))
         limit_words = (
             f"; hollow at the right edge: {name_of(at_infinity)} with its interval (bar)" if at_infinity else ""
         )
@@ -101,12 +101,12 @@ def _finish(axes: Axes, lines: Sequence[Line], edge: float) -> None:
     axes.set_xlabel("n, images")
 
 
-def _draw(axes: Axes, line: Line, edge: float, index: int) -> None:
+def _draw(axes: Axes, line: Line, edge: float, look: Look) -> None:
     counts, distances = [value.n or 0 for value in line.points], [value.value for value in line.points]
-    axes.plot(counts, distances, "-", **look(index), markersize=5, linewidth=1.2)
+    axes.plot(counts, distances, **look, markersize=5, linewidth=1.2)
     if line.limit is not None:
-        interval_bar(axes, edge, line.limit, look(index)["color"])
-        axes.plot(edge, line.limit.value, **look(index), markersize=6, markerfacecolor="white")
+        interval_bar(axes, edge, line.limit, look["color"])
+        axes.plot(edge, line.limit.value, **look, markersize=6, markerfacecolor="white")
 
 
 def _said(line: Line) -> str:

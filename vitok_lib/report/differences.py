@@ -69,12 +69,22 @@ def paired(entry: Entry, other: Entry, quantity: str) -> Difference:
     """
     if protocol(entry, entry.value(quantity)) != protocol(other, other.value(quantity)):
         raise RequestError(f"records '{entry.name}' and '{other.name}' follow different protocols for '{quantity}'")
-    values = _by_image([entry, other], quantity)
-    differences = values[:, 0] - values[:, 1]
+    differences = by_image(entry, other, quantity)
     low, high = bootstrap_mean(differences, level=LEVEL, resamples=RESAMPLES, seed=0)
     method = f"percentile bootstrap over paired differences, {RESAMPLES} resamples"
     interval = Interval(low=low, high=high, level=LEVEL, method=method)
     return Difference(entry, other, quantity, float(differences.mean()), interval, len(differences))
+
+
+def by_image(entry: Entry, other: Entry, quantity: str) -> NDArray[np.float64]:
+    """``entry`` minus ``other`` on each image that has a value of both, ``[images]``, in the order of the set.
+
+    Raises:
+        RequestError: one keeps no values of single images, or the two were not measured on the same images.
+    """
+    values = _by_image([entry, other], quantity)
+    differences: NDArray[np.float64] = values[:, 0] - values[:, 1]
+    return differences
 
 
 def _by_image(entries: Sequence[Entry], quantity: str) -> NDArray[np.float64]:

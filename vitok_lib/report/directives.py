@@ -29,6 +29,8 @@ CACHE = "vitok_entries"
 TABLES = "vitok_tables"
 GENERATED = "_static/generated"
 """Where a build puts what the directives draw and write, under the folder of the pages."""
+PAIRED = "paired"
+"""The one figure of two tokenizers that a page names."""
 SIGNATURES = "signatures"
 """The one reference that is a list: a signature and its formula are too long for columns."""
 
@@ -170,10 +172,11 @@ class ResultFigure(RecordsDirective):
         "cases": directives.unchanged,
         "benchmark": directives.unchanged,
         "quantity": directives.unchanged,
+        "tokenizers": directives.unchanged,
     }
 
     def make(self, entries: Sequence[Entry]) -> list[nodes.Node]:
-        from vitok_lib.report import figures
+        from vitok_lib.report import figures, image_figures
 
         kind, quantity = self.arguments[0], self.options.get("quantity", "psnr")
         if kind == "by-resolution":
@@ -181,11 +184,15 @@ class ResultFigure(RecordsDirective):
             if len(about) != 1:
                 raise RequestError("figure 'by-resolution' needs one ':benchmark:', such as ':benchmark: div8k'")
             drawing = figures.by_resolution(entries, about[0], quantity)
+        elif kind == PAIRED:
+            about, tokenizers = self.cases, words(self.options.get("tokenizers"))
+            drawing = image_figures.paired_images(entries, about, quantity, tokenizers)
+            about += tokenizers
         elif kind in figures.FIGURES:
             about = self.cases
             drawing = figures.FIGURES[kind](entries, about, quantity)
         else:
-            raise unknown("figure", kind, [*figures.FIGURES, "by-resolution"])
+            raise unknown("figure", kind, [*figures.FIGURES, "by-resolution", PAIRED])
         return [figure_node(self.env, "-".join([kind, *about, quantity]), drawing)]
 
 

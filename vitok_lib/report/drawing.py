@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+import re
+import zlib
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +16,12 @@ from matplotlib.lines import Line2D
 from vitok_lib.records.schema import Value
 from vitok_lib.report.comparison import Standing
 from vitok_lib.report.quantities import digits
+from vitok_lib.tokenizers.registry import REGISTRY
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31", "#7F7F7F")
 """Okabe and Ito's palette, which the colour-blind can tell apart; markers and labels repeat what colour says."""
 MARKERS = "osD^vPX<>*p"
+LINES = ("-", "--", "-.", ":")
 FLOOR_COLOUR = "#555555"
 STYLE: Any = {
     "font.size": 10,
@@ -40,9 +44,45 @@ class Drawing:
     caption: str
 
 
-def look(index: int) -> dict[str, Any]:
-    """Colour and marker of a tokenizer; more tokenizers than colours still differ in the pair."""
-    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
+Look = dict[str, Any]
+"""Colour, marker and line of a tokenizer, as keywords of matplotlib."""
+
+_PLACES = {
+    # Those that a clone can measure come first, so that no two of them share a colour that they need not share.
+    entry.name: place
+    for place, entry in enumerate(sorted(REGISTRY.values(), key=lambda e: (e.sha256 is None, e.family != "codec")))
+}
+_VARIANT = re.compile(r" \(|, |:(?=q=|bpp=)")
+
+
+def tokenizer_of(name: str) -> str:
+    """The tokenizer that the name of a line begins with, without its settings."""
+    return _VARIANT.split(name, maxsplit=1)[0]
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """The look of each line or mark of a figure: a tokenizer has one colour in every chapter.
+
+    It follows from the tokenizer's name and not from what else is drawn; settings of one tokenizer differ in marker and
+    line. More tokenizers than colours still differ in the pair of colour and marker.
+    """
+    found: dict[str, Look] = {}
+    seen: dict[str, int] = {}
+    for name in names:
+        tokenizer = tokenizer_of(name)
+        place = _PLACES.get(tokenizer, len(_PLACES) + zlib.crc32(tokenizer.encode()) % (len(COLOURS) * len(MARKERS)))
+        variant = seen[tokenizer] = seen.get(tokenizer, -1) + 1
+        found[name] = {
+            "color": COLOURS[place % len(COLOURS)],
+            "marker": MARKERS[(place + variant) % len(MARKERS)],
+            "linestyle": LINES[variant % len(LINES)],
+        }
+    return found
+
+
+def mark(look: Look) -> Look:
+    """``look`` without its line."""
+    return {**look, "linestyle": "none"}
 
 
 def interval_bar(axes: Axes, x: float, value: Value, colour: str) -> None:
@@ -67,15 +107,15 @@ def panels(figure: Figure, count: int, *, share: bool = True) -> list[Axes]:
     return list(figure.subplots(1, count, squeeze=False, sharey=share)[0])
 
 
-def legend_of(figure: Figure, names: list[str], columns: int, *, hollow: Collection[str] = ()) -> None:
-    """A legend below the panels: each of ``names`` with its look, and a line unless its mark is ``hollow``."""
+def legend_of(figure: Figure, styles: Mapping[str, Look], columns: int, *, hollow: Collection[str] = ()) -> None:
+    """A legend below the panels: each name with its look, and a line unless its mark is ``hollow``."""
     handles = [
-        Line2D([], [], **look(index), linestyle="", markerfacecolor="none", label=name)
+        Line2D([], [], **mark(look), markerfacecolor="none", label=name)
         if name in hollow
-        else Line2D([], [], **look(index), linestyle="-", label=name)
-        for index, name in enumerate(names)
+        else Line2D([], [], **look, label=name)
+        for name, look in styles.items()
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(names), columns), fontsize=8)
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(styles), columns), fontsize=8)
 
 
 def finished(figure: Figure, alternative: str, caption: str) -> Drawing:

@@ -15,18 +15,20 @@ from vitok_lib.records.schema import Kind
 from vitok_lib.report import comparison, differences
 from vitok_lib.report.bias_figure import distance_by_n
 from vitok_lib.report.drawing import (
-    COLOURS,
     FLOOR_COLOUR,
     STYLE,
     Drawing,
+    Look,
     finished,
     legend_of,
-    look,
+    looks,
+    mark,
     panels,
     said,
     width,
 )
 from vitok_lib.report.entries import Entry, natural
+from vitok_lib.report.image_figures import by_image
 from vitok_lib.report.quantities import digits, label
 from vitok_lib.report.rate_figures import bits_and_quality, rate_and_quality
 
@@ -39,17 +41,19 @@ def by_tokenizer(entries: Sequence[Entry], cases: Sequence[str], quantity: str) 
     """
     groups = {case: comparison.common(entries, case, quantity) for case in cases}
     names = sorted({held.entry.title for _, group in groups.values() for held in group}, key=natural, reverse=True)
-    words = []
+    words, styles = [], looks(names)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width(len(cases)), 1.1 + 0.36 * len(names)))
         for axes, (case, (shared, group)) in zip(panels(figure, len(cases)), groups.items(), strict=True):
             for held in group:
                 interval = held.value.interval
                 row, floor = names.index(held.entry.title), held.entry.record.tokenizer.name == differences.FLOOR
-                colour = FLOOR_COLOUR if floor else COLOURS[0]
+                style = styles[held.entry.title]
                 if interval:
-                    axes.plot([interval.low, interval.high], [row, row], color=colour, linewidth=2.2, alpha=0.55)
-                axes.plot(held.value.value, row, "s" if floor else "o", color=colour, markersize=6)
+                    axes.plot(
+                        [interval.low, interval.high], [row, row], color=style["color"], linewidth=2.2, alpha=0.55
+                    )
+                axes.plot(held.value.value, row, **mark(style), markersize=6)
                 if floor:
                     axes.axvline(held.value.value, color=FLOOR_COLOUR, linestyle="--", linewidth=1)
             axes.set_title(f"{case} (study {shared.origin}, {shared.count})", fontsize=10)
@@ -85,14 +89,14 @@ def by_resolution(entries: Sequence[Entry], benchmark: str, quantity: str) -> Dr
     )
     lines = {key: held for key, held in lines.items() if key[0] in origins}
     names = sorted({name for _, name in lines}, key=natural)
-    words = []
+    words, styles = [], looks(names)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width(len(origins)), 4.4))
         for axes, origin in zip(panels(figure, len(origins)), origins, strict=True):
             panel = {name: lines[origin, name] for name in names if (origin, name) in lines}
             for name, held in panel.items():
                 held.sort(key=lambda entry: entry.record.resolution)
-                _line(axes, held, quantity, names.index(name))
+                _line(axes, held, quantity, styles[name])
                 words.append(f"{origin}, {name}: " + ", ".join(_at(entry, quantity) for entry in held))
             sizes = sorted({entry.record.resolution for held in panel.values() for entry in held})
             axes.set_xscale("log", base=2)
@@ -101,7 +105,7 @@ def by_resolution(entries: Sequence[Entry], benchmark: str, quantity: str) -> Dr
             axes.set_xlabel("resolution, px")
             axes.set_ylabel(label(quantity, next(iter(panel.values()))[0].value(quantity).unit))
             axes.set_title(f"{benchmark}: {origin}", fontsize=10)
-        legend_of(figure, names, 2 + len(origins))
+        legend_of(figure, styles, 2 + len(origins))
         guesses = any(entry.value(quantity).kind == Kind.ESTIMATED for held in lines.values() for entry in held)
         return finished(
             figure,
@@ -112,16 +116,15 @@ def by_resolution(entries: Sequence[Entry], benchmark: str, quantity: str) -> Dr
         )
 
 
-def _line(axes: Axes, held: Sequence[Entry], quantity: str, index: int) -> None:
+def _line(axes: Axes, held: Sequence[Entry], quantity: str, look: Look) -> None:
     """One tokenizer's values in the order of the resolution."""
-    style = look(index)
     points = [(entry.record.resolution, entry.value(quantity)) for entry in held]
     for (x, value), (next_x, following) in pairwise(points):
         guess = Kind.ESTIMATED in (value.kind, following.kind)
-        axes.plot([x, next_x], [value.value, following.value], ":" if guess else "-", color=style["color"])
+        axes.plot([x, next_x], [value.value, following.value], ":" if guess else "-", color=look["color"])
     for x, value in points:
-        fill = "white" if value.kind == Kind.ESTIMATED else style["color"]
-        axes.plot(x, value.value, **style, markerfacecolor=fill, markersize=6)
+        fill = "white" if value.kind == Kind.ESTIMATED else look["color"]
+        axes.plot(x, value.value, **look, markerfacecolor=fill, markersize=6)
 
 
 def _at(entry: Entry, quantity: str) -> str:
@@ -135,5 +138,6 @@ FIGURES = {
     "rate-and-quality": rate_and_quality,
     "bits-and-quality": bits_and_quality,
     "distance-by-n": distance_by_n,
+    "by-image": by_image,
 }
 """The figures over several cases, by the name that a page uses; ``by_resolution`` takes a benchmark instead."""

@@ -13,7 +13,7 @@ from vitok_lib.report import bounds, memory_table, speed_claims, speed_table, wi
 from vitok_lib.report import nodes as markup
 from vitok_lib.report.directives import RecordsDirective, figure_node, words
 from vitok_lib.report.entries import Entry
-from vitok_lib.report.machines import CAPACITY, COMPILE, MEMORY, PROFILE, ROOFLINE, TILING, WINDOWS
+from vitok_lib.report.machines import CAPACITY, COMPILE, MEMORY, PROFILE, ROOFLINE, SPEED, TILING, WINDOWS
 from vitok_lib.report.parts import Code, Part, Sentence, Table
 
 PUBLISHED_WINDOWS = "published-windows"
@@ -133,14 +133,17 @@ class MachineFigure(MachinesDirective):
         "benchmarks": directives.unchanged,
         "quantity": directives.unchanged,
         "where": directives.unchanged,
+        "cases": directives.unchanged,
     }
 
     def make(self, entries: Sequence[Entry]) -> list[nodes.Node]:
-        from vitok_lib.report import speed_figures
+        from vitok_lib.report import frontier_figures, speed_figures
 
         kind, quantity = self.arguments[0], self.options.get("quantity", "latency")
         about: list[str] = []
-        benchmarks = {"roofline": [ROOFLINE], "time": [PROFILE]}.get(kind, words(self.options.get("benchmarks")))
+        benchmarks = {"roofline": [ROOFLINE], "time": [PROFILE], "memory-frontier": [MEMORY], "quality": [SPEED]}.get(
+            kind, words(self.options.get("benchmarks"))
+        )
         if kind == "by-tokens":
             if not benchmarks:
                 raise RequestError("figure 'by-tokens' needs ':benchmarks:', such as ':benchmarks: speed'")
@@ -150,12 +153,21 @@ class MachineFigure(MachinesDirective):
             found = speed_figures.rates_under_ceilings(entries)
         elif kind == "time":
             found = speed_figures.time_by_operation(entries)
+        elif kind == "memory-frontier":
+            found = frontier_figures.memory_frontier(entries)
+        elif kind == "quality":
+            about = self.cases
+            quantity = self.options.get("quantity", "psnr")
+            found = [pair for case in about for pair in frontier_figures.quality_and_speed(entries, case, quantity)]
         else:
-            raise unknown("figure of machines", kind, ["by-tokens", "roofline", "time"])
+            raise unknown("figure of machines", kind, ["by-tokens", "roofline", "time", "memory-frontier", "quality"])
         if not found:
             return self.not_measured(benchmarks)
         title = "-".join([kind, *about])
-        return [figure_node(self.env, f"{title}-{machine.slug}", drawing) for machine, drawing in found]
+        return [
+            figure_node(self.env, f"{title}-{index}-{machine.slug}", drawing)
+            for index, (machine, drawing) in enumerate(found)
+        ]
 
 
 class MachineFindings(MachinesDirective):

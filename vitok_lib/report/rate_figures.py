@@ -16,10 +16,12 @@ from vitok_lib.report.drawing import (
     FLOOR_COLOUR,
     STYLE,
     Drawing,
+    Look,
     finished,
     interval_bar,
     legend_of,
-    look,
+    looks,
+    mark,
     panels,
     said,
     width,
@@ -112,28 +114,28 @@ def _against_rate(
     every = [point for _, points in panels_of.values() for point in points]
     names = sorted({point.standing.entry.title for point in every}, key=natural)
     hollow = {point.standing.entry.title for point in every if not point.codec}
-    words = []
+    words, styles = [], looks(names)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width(len(panels_of)), 4.4))
         for axes, (case, (shared, points)) in zip(panels(figure, len(panels_of)), panels_of.items(), strict=True):
-            _draw_points(axes, points, names)
+            _draw_points(axes, points, styles)
             _scale(axes, [point.rate for point in points], ticks)
             axes.set_xlabel(axis)
             axes.set_ylabel(label(quantity, points[0].standing.value.unit))
             axes.set_title(f"{case} (study {shared.origin}, {shared.count})", fontsize=10)
             words.append(f"{case}: " + ", ".join(f"{said(p.standing)} at {digits('rate', p.rate)}" for p in points))
-        legend_of(figure, names, 2 + len(panels_of), hollow=hollow)
+        legend_of(figure, styles, 2 + len(panels_of), hollow=hollow)
         alternative = f"{title} against mean {label(quantity)}. " + ". ".join(words) + "."
         return finished(figure, alternative, caption)
 
 
-def _draw_points(axes: Axes, points: Sequence[Point], names: Sequence[str]) -> None:
+def _draw_points(axes: Axes, points: Sequence[Point], styles: Mapping[str, Look]) -> None:
     """A mark for each tokenizer: hollow, so that it does not hide another at its rate, or filled for a codec."""
     for point in points:
-        style, value = look(names.index(point.standing.entry.title)), point.standing.value
+        style, value = styles[point.standing.entry.title], point.standing.value
         interval_bar(axes, point.rate, value, style["color"])
         fill = style["color"] if point.codec else "none"
-        axes.plot(point.rate, value.value, **style, markersize=8, markerfacecolor=fill, linestyle="none")
+        axes.plot(point.rate, value.value, **mark(style), markersize=8, markerfacecolor=fill)
     for curve in _curves(points).values():
         axes.plot(*zip(*curve, strict=True), color=FLOOR_COLOUR, linewidth=1, alpha=0.6, zorder=1)
 

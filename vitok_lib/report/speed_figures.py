@@ -12,7 +12,17 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from vitok_lib.report import machines
 from vitok_lib.report.bounds import Limits, limits
-from vitok_lib.report.drawing import COLOURS, FLOOR_COLOUR, STYLE, Drawing, finished, interval_bar, legend_of, look
+from vitok_lib.report.drawing import (
+    COLOURS,
+    FLOOR_COLOUR,
+    STYLE,
+    Drawing,
+    finished,
+    interval_bar,
+    legend_of,
+    looks,
+    mark,
+)
 from vitok_lib.report.entries import Entry
 from vitok_lib.report.machines import PROFILE, SETTINGS, Machine
 from vitok_lib.report.quantities import TIMES, digits, label, name_of
@@ -48,7 +58,7 @@ def _lines(held: Sequence[Entry], benchmarks: Sequence[str]) -> Lines:
     for entry in sorted(held, key=lambda entry: list(benchmarks).index(entry.record.benchmark)):
         count = machines.tokens(entry)
         if count:
-            points = lines.setdefault(_line_name(entry, differing), {})
+            points = lines.setdefault(line_name(entry, differing), {})
             points.setdefault(count, entry)
     lines = {name: dict(sorted(points.items())) for name, points in lines.items() if len(points) > 1}
     for points in lines.values():
@@ -66,7 +76,8 @@ def _lines(held: Sequence[Entry], benchmarks: Sequence[str]) -> Lines:
     }
 
 
-def _line_name(entry: Entry, differing: Sequence[str]) -> str:
+def line_name(entry: Entry, differing: Sequence[str]) -> str:
+    """The tokenizer with those of its settings in which a figure's lines differ."""
     words = [entry.record.tokenizer.name]
     for name in differing:
         text = machines.asked(entry, name)
@@ -81,13 +92,13 @@ def _by_tokens(machine: Machine, lines: Lines, quantity: str) -> Drawing:
     names = sorted(lines)
     counts = sorted({count for points in lines.values() for count in points})
     unit = next(iter(lines[names[0]].values())).value(quantity).unit
-    words = []
+    words, styles = [], looks(names)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.4, 3.6 + 0.2 * len(names)))
         axes = figure.subplots()
-        for index, name in enumerate(names):
-            style, values = look(index), [entry.value(quantity) for entry in lines[name].values()]
-            axes.plot(list(lines[name]), [value.value for value in values], "-", **style, markersize=5)
+        for name, style in styles.items():
+            values = [entry.value(quantity) for entry in lines[name].values()]
+            axes.plot(list(lines[name]), [value.value for value in values], **style, markersize=5)
             for count, value in zip(lines[name], values, strict=True):
                 interval_bar(axes, count, value, style["color"])
             told = (f"{digits(quantity, v.value)} at {count:,}" for count, v in zip(lines[name], values, strict=True))
@@ -100,7 +111,7 @@ def _by_tokens(machine: Machine, lines: Lines, quantity: str) -> Drawing:
         axes.set_xlabel("tokens of an image")
         axes.set_ylabel(label(quantity, unit))
         axes.set_title(str(machine), fontsize=10)
-        legend_of(figure, names, 2)
+        legend_of(figure, styles, 2)
         return finished(
             figure,
             f"{label(quantity, unit)} over the tokens of an image on {machine}. {'; '.join(words)}.",
@@ -133,7 +144,7 @@ def _roofline(machine: Machine, held: Sequence[Limits]) -> Drawing:
     differing = [name for name in machines.varying([limit.entry for limit in held]) if name in ("path", "dtype")]
     groups: dict[str, list[Limits]] = {}
     for limit in held:
-        groups.setdefault(_line_name(limit.entry, differing), []).append(limit)
+        groups.setdefault(line_name(limit.entry, differing), []).append(limit)
     names = sorted(groups)
     ridges = [1e3 * limit.matmul / limit.copy for limit in held]
     spread = np.geomspace(
@@ -141,16 +152,16 @@ def _roofline(machine: Machine, held: Sequence[Limits]) -> Drawing:
         max([*ridges, *(limit.intensity for limit in held)]) * 4,
         200,
     )
-    words = []
+    words, styles = [], looks(names)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.4, 3.8 + 0.2 * len(names)))
         axes = figure.subplots()
         for matmul, copy in sorted({(limit.matmul, limit.copy) for limit in held}):
             axes.plot(spread, np.minimum(matmul, spread * copy / 1e3), color=FLOOR_COLOUR, linewidth=1, alpha=0.6)
-        for index, name in enumerate(names):
+        for name, style in styles.items():
             points = groups[name]
             at, rates = [limit.intensity for limit in points], [limit.rate for limit in points]
-            axes.plot(at, rates, **look(index), markersize=6, linestyle="none", markerfacecolor="none")
+            axes.plot(at, rates, **mark(style), markersize=6, markerfacecolor="none")
             told = (
                 f"{digits('rate', limit.rate)} of {digits('rate', limit.matmul)} TFLOP/s at {_place(limit)}"
                 for limit in points
@@ -161,7 +172,7 @@ def _roofline(machine: Machine, held: Sequence[Limits]) -> Drawing:
         axes.set_xlabel("operations for each byte of the least traffic")
         axes.set_ylabel("rate, TFLOP/s")
         axes.set_title(str(machine), fontsize=10)
-        legend_of(figure, names, 2, hollow=names)
+        legend_of(figure, styles, 2, hollow=names)
         return finished(
             figure,
             f"Rates that were reached under the ceilings of {machine}. {'; '.join(words)}.",
@@ -186,7 +197,7 @@ def time_by_operation(entries: Sequence[Entry]) -> Drawings:
 
 def _bars(machine: Machine, held: Sequence[Entry]) -> Drawing:
     differing = machines.varying(held)
-    titles = [f"{_line_name(entry, differing)}, {machines.size_text(entry)}" for entry in held]
+    titles = [f"{line_name(entry, differing)}, {machines.size_text(entry)}" for entry in held]
     shares = np.array([[_time(entry, name) for name in TIMES] for entry in held])  # [records, types]
     shares = 100 * shares / shares.sum(axis=1, keepdims=True)
     words = []

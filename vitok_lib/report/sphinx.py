@@ -9,15 +9,18 @@
 ``{floor-table}``                     distances to the floor over ``:cases:``
 ``{pairs-table} photos-512``          the differences of all pairs of tokenizers, with simultaneous intervals
 ``{result-figure} by-tokenizer``      a figure over ``:cases:``, also ``rate-and-quality``, ``bits-and-quality`` and
-                                      ``distance-by-n``; ``by-resolution`` over ``:benchmark:``
+                                      ``distance-by-n``, ``by-image``; ``by-resolution`` over ``:benchmark:``;
+                                      ``paired`` of two ``:tokenizers:``
 ``{machine-table} speed``             ``:quantities:`` of machines, a table each, as ``:where:`` has it;
                                       without these ``sliding-window``, ``roofline``, ``profile`` or ``capacity``
-``{machine-figure} by-tokens``        a figure a machine over ``:benchmarks:``, also ``roofline`` and ``time``
+``{machine-figure} by-tokens``        a figure a machine over ``:benchmarks:``, also ``roofline``, ``time``,
+                                      ``memory-frontier``, and ``quality`` (against speed) over ``:cases:``
 ``{machine-findings} windows paths``  sentences on speed and memory, none where nothing was measured
 ``{work-table} 5B-f16x64``            operations by formula over ``:resolutions:`` and ``:windows:``
 ``{claim-counts}``                    the verdicts; ``{claim-overview}``: a row a claim; ``{claim-list}``: evidence
 ``{best-table}``                      the best tokenizer per question: quality on ``:benchmarks:``, speed, memory, size
 ``{coverage-table}``                  who measured what; ``{claim-summary}``, ``{outcome-summary}``: a sentence each
+``{versus-table} A B``                two tokenizers wherever they share a protocol
 ``{run-list}``                        every record with its provenance
 ``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``training``
 ====================================  ==================================================================

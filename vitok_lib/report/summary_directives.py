@@ -1,4 +1,4 @@
-"""The directives of the executive summary: best per question, verdicts in a sentence, and who measured what."""
+"""The directives of the summary and of the key comparisons: best per question, who measured what, two side by side."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from vitok_lib.report.directives import RecordsDirective, words
 from vitok_lib.report.entries import Entry
 from vitok_lib.report.rulings import Judged
 from vitok_lib.report.summary import best_table, outcomes_sentence, verdict_sentence
+from vitok_lib.report.versus import versus_table
 
 
 class BestTable(RecordsDirective):
@@ -44,10 +45,26 @@ class OutcomeSummary(RecordsDirective):
         return [markup.paragraph(sentence, self.env.docname) for sentence in outcomes_sentence(entries)]
 
 
+class VersusTable(RecordsDirective):
+    """Two tokenizers; what stands below the table stays where there is no row for it."""
+
+    required_arguments = 2
+
+    def make(self, entries: Sequence[Entry]) -> list[nodes.Node]:
+        first, second = self.arguments
+        data = versus_table(entries, first, second)
+        if data.rows:
+            return [nodes.container("", *self.table(data), classes=["vk-wrap"])]
+        nothing = f"{first} and {second} share no protocol yet, so that nothing is compared."
+        told = [markup.paragraph(note, self.env.docname) for note in data.notes]
+        return [nodes.paragraph("", nothing), *told]
+
+
 SUMMARY_DIRECTIVES: dict[str, type[RecordsDirective]] = {
     "best-table": BestTable,
     "coverage-table": CoverageTable,
     "claim-summary": ClaimSummary,
     "outcome-summary": OutcomeSummary,
+    "versus-table": VersusTable,
 }
 """Each directive by the name that pages use."""

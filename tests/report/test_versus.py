@@ -1,0 +1,51 @@
+"""Two tokenizers side by side: only within one protocol, with the kind that a difference has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.report.reading import numbers
+from tests.report.records import write_measured
+from vitok_lib.records import published
+from vitok_lib.records.schema import Kind
+from vitok_lib.report.entries import load
+from vitok_lib.report.parts import Table, plain
+from vitok_lib.report.versus import versus_table
+
+CASE, FIRST, SECOND = "photos-512", "nano-f16x64", "pca-f16x64"
+
+
+def _rows(table: Table) -> list[list[str]]:
+    return [[plain(cell).replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in table.rows]
+
+
+def test_a_measured_difference_is_paired_and_names_the_better(results: Path) -> None:
+    write_measured(results, "cpu", FIRST, CASE, {"psnr": [30.0, 31.0], "lpips": [0.4, 0.4]})
+    write_measured(results, "cpu", SECOND, CASE, {"psnr": [29.0, 30.0], "lpips": [0.2, 0.2]})
+    table = versus_table(load(), FIRST, SECOND)
+    rows = {row[2]: row for row in _rows(table)}
+    assert rows["PSNR"][5] == "+1.00 [1.00, 1.00]"
+    assert rows["PSNR"][6] == FIRST
+    assert rows["LPIPS"][6] == SECOND, "a lower LPIPS is better"
+    assert {number.kind for number in numbers(table)} == {Kind.MEASURED, Kind.DERIVED}
+
+
+def test_two_on_other_images_are_not_compared_and_it_says_so(results: Path) -> None:
+    write_measured(results, "cpu", FIRST, CASE, {"psnr": [30.0, 31.0]})
+    write_measured(results, "cpu", SECOND, CASE, {"psnr": [29.0, 30.0]}, manifest="1" * 64)
+    table = versus_table(load(), FIRST, SECOND)
+    assert table.rows == []
+    (note,) = map(plain, table.notes)
+    assert note.startswith(f"On {CASE} nothing is compared by PSNR, for the two share no protocol: ")
+
+
+def test_a_difference_of_published_figures_is_published(results: Path) -> None:
+    published.write()
+    table = versus_table(load(), "5B-f16x64", "flux")
+    assert table.rows
+    assert {row[1] for row in _rows(table)} == {"evaluation-summary"}, "each source is a protocol of its own"
+    assert {number.kind for number in numbers(table)} <= {Kind.PUBLISHED, Kind.ESTIMATED}
+    (psnr,) = [row for row in _rows(table) if row[0].startswith("div8k-1024") and row[2] == "PSNR"]
+    assert (psnr[3], psnr[4], psnr[5]) == ("33.99 dB", "31.45 dB", "+2.54")
+    assert psnr[6] == "5B-f16x64 as published"
+    assert any("flux by evaluation-summary: OOM" in plain(note) for note in table.notes)
