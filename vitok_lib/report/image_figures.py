@@ -14,7 +14,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.report import comparison, differences
 from vitok_lib.report.comparison import Standing
 from vitok_lib.report.differences import Difference
-from vitok_lib.report.drawing import FLOOR_COLOUR, STYLE, Drawing, Look, finished, looks, mark, panels, width
+from vitok_lib.report.drawing import FLOOR_COLOUR, STYLE, Drawing, Look, finished, legend_of, looks, mark, panels, width
 from vitok_lib.report.entries import Entry, natural
 from vitok_lib.report.quantities import HIGHER_IS_BETTER, bracket, digits, label, name_of, signed
 
@@ -93,6 +93,7 @@ def paired_images(entries: Sequence[Entry], cases: Sequence[str], quantity: str,
             axes.set_xlabel("images, by the difference")
             axes.set_ylabel(f"Δ {label(quantity, difference.entry.value(quantity).unit)}")
             words.append(_told(case, difference, values))
+        legend_of(figure, {f"{name} is better": look for name, look in looks(names).items()}, 2)
         title = f"{name_of(quantity)} of {names[0]} minus that of {names[1]}"
         return finished(
             figure,
@@ -114,14 +115,14 @@ def _pair(
 
 
 def _bars(axes: Axes, difference: Difference, values: NDArray[np.float64]) -> None:
-    styles = looks([difference.entry.title, difference.other.title])
-    first, second = (look["color"] for look in styles.values())
+    first, second = (look["color"] for look in looks([difference.entry.title, difference.other.title]).values())
     better = (values > 0) == HIGHER_IS_BETTER.get(difference.quantity, True)
     axes.bar(range(len(values)), values, color=np.where(better, first, second), width=0.85)
     axes.axhspan(difference.interval.low, difference.interval.high, color=FLOOR_COLOUR, alpha=0.18, linewidth=0)
     axes.axhline(difference.mean, color=FLOOR_COLOUR, linestyle="--", linewidth=1.2)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_xticks([])
+    axes.set_axisbelow(True)
 
 
 def _told(case: str, difference: Difference, values: NDArray[np.float64]) -> str:
