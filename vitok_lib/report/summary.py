@@ -22,10 +22,11 @@ from vitok_lib.report.rulings import Judged
 from vitok_lib.report.verdicts import counts
 
 MACHINE_QUESTIONS = (
-    ("Shortest latency", SPEED, "latency", min),
-    ("Least memory of the model", MEMORY, "model_peak", min),
-    ("Largest square that fits", CAPACITY, "largest_resolution", max),
+    ("Shortest latency", SPEED, "latency", False),
+    ("Least memory of the model", MEMORY, "model_peak", False),
+    ("Largest square that fits", CAPACITY, "largest_resolution", True),
 )
+"""What is asked, of which benchmark and quantity, and whether the highest is best."""
 HEADS = ("Question", "Best", "Its value", "Runner-up", "Its value", "Difference", "Protocol")
 NOT_TOLD_APART = "not told apart"
 _SHOWN_SIGNATURE = 2
@@ -34,9 +35,10 @@ _SHOWN_SIGNATURE = 2
 def best_table(entries: Sequence[Entry], benchmarks: Sequence[str], quantities: Sequence[str]) -> Table:
     """A row a question: quality at each ratio that two tokenizers share, then speed, memory and the largest size.
 
-    A question that nothing measured answers has a row that says so.
+    A question that nothing measured answers has a row at the end that says so.
     """
     rows: list[list[Sentence]] = []
+    unanswered: list[str] = []
     for benchmark in benchmarks:
         resolutions = sorted(
             {entry.record.resolution for entry in entries if entry.record.benchmark == benchmark and entry.measured}
@@ -48,9 +50,12 @@ def best_table(entries: Sequence[Entry], benchmarks: Sequence[str], quantities: 
             for row in _quality_rows(entries, f"{benchmark}-{resolution}", quantity)
         ]
         if not resolutions:
-            rows.append(_unanswered(f"Quality on {benchmark}"))
-    for question, benchmark, quantity, pick in MACHINE_QUESTIONS:
-        rows += _machine_rows(entries, question, benchmark, quantity, pick is max) or [_unanswered(question)]
+            unanswered.append(f"Quality on {benchmark}")
+    for question, benchmark, quantity, highest in MACHINE_QUESTIONS:
+        found = _machine_rows(entries, question, benchmark, quantity, highest)
+        rows += found
+        unanswered += [] if found else [question]
+    rows += [_unanswered(question) for question in unanswered]
     return Table(heads=[[Head(text) for text in HEADS]], rows=rows)
 
 
