@@ -161,7 +161,8 @@ def measured(name: str = "5B-f16x64", benchmark: str = "speed", **values: float)
         ({"peak_memory": 10.4}, None),
         ({"peak_memory": 8.0}, "'peak_memory' = 8 GiB, and its weights alone take 9.3 GiB"),
         ({"weights": 9.4, "model_peak": 9.3}, "'model_peak' = 9.3 GiB below its 'weights' = 9.4 GiB"),
-        ({"model_peak": 20.0, "evaluation_peak": 12.0}, "'evaluation_peak' = 12 GiB below its 'model_peak'"),
+        ({"weights": 9.4, "evaluation_peak": 9.3}, "'evaluation_peak' = 9.3 GiB below its 'weights' = 9.4 GiB"),
+        ({"model_peak": 20.0, "evaluation_peak": 12.0}, None),
         ({"largest_resolution": 2048.0}, "a largest resolution of 2048 px, above the 1024 px"),
     ],
 )
