@@ -22,6 +22,8 @@ $(VENV)/.test: $(VENV)/.report
 	@# Apart from the environment: where torch-fidelity can be imported, torchmetrics wants torchvision.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps --upgrade \
 		--target $(VENV)/fidelity torch-fidelity
+	@# The checker of accessibility comes from npm; where that is not, its test is skipped.
+	if command -v npm >/dev/null; then npm install --silent --no-save --no-package-lock axe-core@4.10.3; fi
 	touch $@
 
 report: notebooks book  ## Measure here what a machine without a GPU can, build the book, say where it is
