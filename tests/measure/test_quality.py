@@ -161,7 +161,7 @@ def test_the_work_is_keyed_by_the_content_of_the_images(folder: Path) -> None:
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), OutcomeStatus.OOM),
         (RuntimeError("a kernel failed"), OutcomeStatus.ERROR),
     ],
-    ids=["python-memory", "torch-memory", "cpu-allocator", "other-error"],
+    ids=["python-memory", "torch-memory", "cpu-allocator", "cpu-allocator-on-linux", "other-error"],
 )
 def test_a_failure_is_an_outcome_that_is_kept_until_a_retry(
     error: Exception, status: OutcomeStatus, folder: Path
