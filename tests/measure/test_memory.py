@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from vitok_lib.errors import RequestError
 from vitok_lib.measure import memory_child, trials
@@ -85,6 +86,14 @@ def _gib(record: Record, quantity: str) -> float:
     assert value is not None
     assert value.unit == "GiB"
     return value.value
+
+
+def test_a_stand_in_of_the_compiler_counts_nothing() -> None:
+    before = tensor_bytes("cpu")
+    with FakeTensorMode():
+        stand_in = torch.empty(2**20)
+    assert stand_in.device.type == "cpu"
+    assert tensor_bytes("cpu") == before
 
 
 def test_a_tensor_counts_once_with_all_of_its_storage() -> None:

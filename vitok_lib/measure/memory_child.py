@@ -112,7 +112,9 @@ def tensor_bytes(device: str) -> int:
     # By type and not isinstance, which asks objects for their class and wakes lazy ones.
     tensors = [held for held in gc.get_objects() if issubclass(type(held), torch.Tensor) and held.device.type == kind]
     storages = [tensor.untyped_storage() for tensor in tensors]
-    return sum({storage.data_ptr(): storage.nbytes() for storage in storages if storage.data_ptr()}.values())
+    # A compiler's stand-in for a tensor names the device that it stands for, and holds nothing there.
+    real = [storage for storage in storages if storage.device.type == kind and storage.data_ptr()]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in real}.values())
 
 
 @torch.no_grad()
