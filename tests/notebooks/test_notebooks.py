@@ -68,8 +68,14 @@ def test_a_notebook_of_machines_runs_and_keeps_its_records(
     assert all(record.provenance is not None and record.provenance.notebook == name for record in made)
 
 
+def test_the_notebook_of_the_viewer_makes_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITOK_RESULTS", str(tmp_path / "results"))
+    run_notebook("viewer", {"cases": "photos-48", "count": 1, "tokenizers": "pca-f16x64"}, tmp_path / "out.ipynb")
+    assert len(list((tmp_path / "results" / "local" / "visuals" / "photos-48").glob("*/visual.json"))) == 1
+
+
 def test_every_notebook_is_run_by_a_test() -> None:
-    assert {source.stem for source in notebook_sources()} == {"div8k", "challenge", *MACHINE}
+    assert {source.stem for source in notebook_sources()} == {"div8k", "challenge", "viewer", *MACHINE}
 
 
 @pytest.mark.parametrize("source", notebook_sources(), ids=lambda source: source.stem)

@@ -145,7 +145,7 @@ def test_an_option_that_a_factory_does_not_take_is_refused(module: str) -> None:
 
 
 def test_what_only_a_vitok_has_is_refused(module: str) -> None:
-    with pytest.raises(RequestError, match="is no ViTok: window and part do not apply"):
+    with pytest.raises(RequestError, match="is no ViTok: the setting window does not apply"):
         load_tokenizer(f"{module}:make", window=3)
 
 
