@@ -82,8 +82,8 @@ def test_tiles_are_told_by_memory_and_by_what_they_change(results: Path) -> None
     ]
     assert told(memory_table.tiling_changes(load())) == [
         HERE
-        + "flux at 2048 px: tiling changes the PSNR by −0.75 dB, and the squared error of steps between neighbours "
-        "is at the seams 1.50 times that elsewhere."
+        + "flux at 2048 px: tiling changes the PSNR by −0.75 dB, and the squared error of steps between "
+        "neighbours is at the seams 1.50 times that elsewhere."
     ]
 
 
