@@ -81,8 +81,7 @@ def test_tiles_are_told_by_memory_and_by_what_they_change(results: Path) -> None
         HERE + "flux at 4096 px: tiled 6 GiB, untiled 24 GiB, that is 0.25×."
     ]
     assert told(memory_table.tiling_changes(load())) == [
-        HERE
-        + "flux at 2048 px: tiling changes the PSNR by −0.75 dB, and the squared error of steps between "
+        HERE + "flux at 2048 px: tiling changes the PSNR by −0.75 dB, and the squared error of steps between "
         "neighbours is at the seams 1.50 times that elsewhere."
     ]
 
