@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
+import os
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,72 +15,94 @@ from diffusers import AutoencoderKL
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from vitok_lib.errors import RequestError
-from vitok_lib.measure import memory_child, trials
+from vitok_lib.measure import trials
 from vitok_lib.measure.memory import measure_memory
-from vitok_lib.measure.memory_child import ProcessMeter, in_use, probe, tensor_bytes, warm
+from vitok_lib.measure.memory_child import tensor_bytes
 from vitok_lib.measure.plan import predict
-from vitok_lib.measure.trials import Bench, Work, capped
+from vitok_lib.measure.trials import GIVE_BACK, Bench, Work, capped
 from vitok_lib.records.schema import OutcomeStatus, Record, Settings, Weights
 from vitok_lib.records.store import results_root
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
-from vitok_lib.tokenizers.load import load_tokenizer
 
 GIB, MIB = 2**30, 2**20
 NOISE = 8 * MIB  # what a process takes beside its tensors, or gives back of what it had
 TINY = "w32_d2_h2/8x6"
-ALLOCATING = '''
-"""A tokenizer that holds 256 MiB for a moment while it encodes images of 100 pixels or more."""
+HOLDING = '''
+"""A tokenizer of {weights} bytes that holds {encoding} more to encode large images and {decoding} to decode them."""
 import torch
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 
-class Allocating:
-    spec = TokenizerSpec("allocating", "test", 1, 3, "a test")
-    weights = Weights(source="none")
-    settings = Settings(device="cpu", dtype="float32")
-    def encode(self, images):
-        torch.ones(2**26 if images.shape[2] >= 100 else 1)
-        return Latent(images.movedim(1, -1), images.shape[2], images.shape[3])
-    def decode(self, latent):
-        return latent.values.movedim(-1, 1)
-    def reconstruct(self, images):
-        return self.decode(self.encode(images))
-'''
-
-
 class Holding:
-    """A tokenizer that holds ``encoding`` and ``decoding`` bytes for a moment."""
-
     spec = TokenizerSpec("holding", "test", 1, 3, "a test")
     weights = Weights(source="none")
     settings = Settings(device="cpu", dtype="float32")
+    def __init__(self):
+        self.kept = torch.ones({weights} // 4)
+    def encode(self, images):
+        torch.ones({encoding} // 4 if images.shape[2] >= 100 else 1)
+        return Latent(images.movedim(1, -1).half(), *images.shape[2:])
+    def decode(self, latent):
+        torch.ones({decoding} // 4 if latent.height >= 100 else 1)
+        return latent.values.movedim(-1, 1).float()
+    def reconstruct(self, images):
+        return self.decode(self.encode(images))
+'''
+A_PEAK_FORGOTTEN = """
+import torch
+from vitok_lib.measure.memory_child import ProcessMeter, in_use
 
-    def __init__(self, encoding: int, decoding: int) -> None:
-        self.encoding, self.decoding = encoding, decoding
+MIB = 2**20
+meter = ProcessMeter()
+torch.ones(200 * MIB // 4)
+meter.start(held=7 * MIB)
+before = meter.peak()
+torch.ones(100 * MIB // 4)
+print(before, meter.peak(), in_use("VmRSS"), in_use("VmHWM"))
+"""
+PEAKS_OF_ATTENTION = """
+import sys
+import torch
+from vitok_lib.measure.memory_child import ProcessMeter
+from vitok_lib.tokenizers.load import load_tokenizer
+
+images = torch.zeros(1, 3, 512, 512)
+for kernel in ("flash", "math"):
+    tokenizer = load_tokenizer("nano-kl-f8x4", weights=sys.argv[1], attention=kernel)
+    tokenizer.encode(images[:, :, :64, :64])
+    meter = ProcessMeter()
+    meter.start(held=0)
+    tokenizer.encode(images)
+    print(meter.peak())
+"""
+
+
+class OnACard:
+    """A tokenizer that stands for one on a card, of which the card's counters tell what it takes."""
+
+    spec = TokenizerSpec("on-a-card", "test", 1, 3, "a test")
+    weights = Weights(source="none")
+    settings = Settings(device="cpu", dtype="float32")
 
     def encode(self, images: torch.Tensor) -> Latent:
-        torch.ones(self.encoding // 4)
-        return Latent(images.movedim(1, -1).half(), *images.shape[2:])
+        return Latent(images.movedim(1, -1), *images.shape[2:])
 
     def decode(self, latent: Latent) -> torch.Tensor:
-        torch.ones(self.decoding // 4)
-        return latent.values.movedim(-1, 1).float()
+        return latent.values.movedim(-1, 1)
 
 
 @pytest.fixture
-def freed_memory_goes_back() -> None:
-    """As in the processes that measure: glibc else keeps what this one freed, and gives it back when it likes."""
-    m_mmap_threshold = -3
-    libc = ctypes.CDLL("libc.so.6")
-    assert libc.mallopt(m_mmap_threshold, 2**17) == 1
-    libc.malloc_trim(0)
-
-
-@pytest.fixture
-def allocating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    (tmp_path / "allocating.py").write_text(ALLOCATING, encoding="utf-8")
+def holding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int, int], str]:
+    """Writes a tokenizer that holds so many bytes for weights, to encode and to decode, and gives its name."""
     monkeypatch.syspath_prepend(tmp_path)
-    return "allocating:Allocating"
+
+    def write(weights: int, encoding: int, decoding: int) -> str:
+        module = f"holding_{weights}_{encoding}_{decoding}"
+        text = HOLDING.format(weights=weights, encoding=encoding, decoding=decoding)
+        (tmp_path / f"{module}.py").write_text(text, encoding="utf-8")
+        return f"{module}:Holding"
+
+    return write
 
 
 def _gib(record: Record, quantity: str) -> float:
@@ -106,38 +130,37 @@ def test_a_tensor_counts_once_with_all_of_its_storage() -> None:
     assert tensor_bytes("cpu") == before
 
 
-@pytest.mark.usefixtures("freed_memory_goes_back")
+def in_a_process(script: str, *words: str) -> list[int]:
+    """The numbers that a script prints, in a process of its own: this one's heap grows and shrinks as it likes."""
+    command = [sys.executable, "-c", script, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **GIVE_BACK})
+    return [int(word) for word in done.stdout.split()]
+
+
 def test_the_peak_of_a_process_is_that_since_the_start() -> None:
-    meter = ProcessMeter()
-    torch.ones(200 * MIB // 4)
-    meter.start(held=7 * MIB)
-    assert meter.peak() == pytest.approx(7 * MIB, abs=NOISE)  # the 200 MiB are forgotten
-    torch.ones(100 * MIB // 4)
-    assert meter.peak() == pytest.approx(107 * MIB, abs=NOISE)
-    assert in_use("VmRSS") < in_use("VmHWM")
+    before, after, resident, highest = in_a_process(A_PEAK_FORGOTTEN)
+    assert before == pytest.approx(7 * MIB, abs=NOISE)  # the 200 MiB are forgotten
+    assert after == pytest.approx(107 * MIB, abs=NOISE)
+    assert resident < highest
 
 
-@pytest.mark.usefixtures("freed_memory_goes_back")
 @pytest.mark.parametrize(("encoding", "decoding"), [(200 * MIB, 40 * MIB), (40 * MIB, 200 * MIB)])
 def test_the_model_holds_its_images_while_it_encodes_and_not_while_it_decodes(
-    encoding: int, decoding: int, monkeypatch: pytest.MonkeyPatch
+    encoding: int, decoding: int, holding: Callable[[int, int, int], str]
 ) -> None:
-    monkeypatch.setattr(memory_child, "METRICS", ("psnr",))  # for haste: both work in strips
     side, weights = 1024, 10 * MIB
-    tokenizer = Holding(encoding, decoding)
-    warm(tokenizer, side, 1)
-    trial = probe(tokenizer, side, 1, ProcessMeter(), weights)
-    assert trial.status is OutcomeStatus.OK
+    record = measure_memory(holding(weights, encoding, decoding), resolution=side)
+    assert record.outcome.status is OutcomeStatus.OK, record.outcome
     image = 3 * side**2 * 4
     latent = image // 2
     expected = weights + max(encoding + image, decoding + latent)
-    assert trial.model_peak == pytest.approx(expected, abs=NOISE)
+    assert _gib(record, "weights") == pytest.approx(weights / GIB)
+    assert _gib(record, "model_peak") == pytest.approx(expected / GIB, abs=NOISE / GIB)
     # Beside: the 8-bit image and its batch, and while decoding nothing more.
     beside = 2 * 3 * side**2
-    assert trial.evaluation_peak == pytest.approx(expected + beside, abs=NOISE)
+    assert _gib(record, "evaluation_peak") == pytest.approx((expected + beside) / GIB, abs=NOISE / GIB)
 
 
-@pytest.mark.usefixtures("freed_memory_goes_back")
 def test_plain_attention_holds_the_scores_of_all_pairs(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = AutoencoderKL(
@@ -148,19 +171,11 @@ def test_plain_attention_holds_the_scores_of_all_pairs(tmp_path: Path) -> None:
         norm_num_groups=4,
     )
     model.save_pretrained(tmp_path)
-    images = torch.zeros(1, 3, 512, 512)
+    flash, math = in_a_process(PEAKS_OF_ATTENTION, str(tmp_path))
     scores = (512 // 8) ** 4 * 4
-    peaks = {}
-    for kernel in ("flash", "math"):
-        tokenizer = load_tokenizer("nano-kl-f8x4", weights=tmp_path, attention=kernel)
-        tokenizer.encode(images[:, :, :64, :64])
-        meter = ProcessMeter()
-        meter.start(held=0)
-        tokenizer.encode(images)
-        peaks[kernel] = meter.peak()
     # The convolutions' peak, at full resolution, is another moment than that of the scores and their softmax.
-    assert scores <= peaks["math"] <= 3 * scores + NOISE
-    assert peaks["flash"] < scores
+    assert scores <= math <= 3 * scores + NOISE
+    assert flash < scores
 
 
 def test_a_record_tells_model_and_evaluation_apart_and_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,8 +203,9 @@ def test_a_record_tells_model_and_evaluation_apart_and_is_kept(monkeypatch: pyte
         measure_memory(TINY, resolution=256, weights="random", options={"chunk": 0}, again=True)
 
 
-def test_a_cap_fails_the_allocation_that_goes_beyond_it(allocating: str) -> None:
-    capped, free = (measure_memory(allocating, resolution=100, limit_gib=gib) for gib in (0.125, 0.5))
+def test_a_cap_fails_the_allocation_that_goes_beyond_it(holding: Callable[[int, int, int], str]) -> None:
+    name = holding(0, 256 * MIB, 0)
+    capped, free = (measure_memory(name, resolution=100, limit_gib=gib) for gib in (0.125, 0.5))
     assert capped.outcome.status is OutcomeStatus.OOM
     memory = capped.outcome.memory
     assert memory is not None
@@ -269,7 +285,7 @@ def test_a_cap_on_a_card_leaves_the_others_their_memory_and_goes_afterwards(monk
 
 def test_on_a_card_the_allocator_counts_less_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
     card = FakeCard(monkeypatch, [11 * GIB, 12 * GIB])
-    monkeypatch.setattr(trials, "load_tokenizer", lambda name, **named: Holding(4, 4))
+    monkeypatch.setattr(trials, "load_tokenizer", lambda name, **named: OnACard())
     bench = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24))
     trial = bench.attempt(32)
     assert (trial.weights, trial.model_peak, trial.evaluation_peak) == (2 * GIB, 10 * GIB, 11 * GIB)
@@ -279,18 +295,18 @@ def test_on_a_card_the_allocator_counts_less_what_was_there(monkeypatch: pytest.
 def test_what_runs_out_of_memory_on_a_card_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeCard(monkeypatch, [])
 
-    class Large(Holding):
+    class Large(OnACard):
         def encode(self, images: torch.Tensor) -> Latent:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 33.00 GiB. GPU 0 has …")
 
-    monkeypatch.setattr(trials, "load_tokenizer", lambda name, **named: Large(4, 4))
+    monkeypatch.setattr(trials, "load_tokenizer", lambda name, **named: Large())
     trial = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24)).attempt(32)
     assert (trial.status, trial.requested_bytes, trial.weights) == (OutcomeStatus.OOM, 33 * GIB, 2 * GIB)
 
 
 def test_a_cap_beyond_the_card_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     FakeCard(monkeypatch, [])
-    monkeypatch.setattr(trials, "load_tokenizer", lambda name, **named: Holding(4, 4))
+    monkeypatch.setattr(trials, "load_tokenizer", lambda name, **named: OnACard())
     with pytest.raises(RequestError, match=r"memory limit \(=96 GiB\) is more than the 80 GiB that 'cuda' has"):
         Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=96))
 

@@ -32,7 +32,7 @@ from vitok_lib.tokenizers.registry import describe
 
 GIB = 2**30
 _CHILD = "vitok_lib.measure.memory_child"
-_GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(2**17)}
+GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(2**17)}
 """Else glibc learns to keep what is freed, and a peak depends on the order of all that was done before it."""
 _APART = ("dtype", "weights")
 _PREDICTED_FROM = ("window", "tiling", "precision", "attention", "folded", "chunk")
@@ -204,7 +204,7 @@ def _in_a_child(work: Work, resolution: int, model_alone: bool) -> Trial:
         "limit_bytes": work.limit_bytes,
         "model_alone": model_alone,
     }
-    environment = {**os.environ, **_GIVE_BACK, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {**os.environ, **GIVE_BACK, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-m", _CHILD]
     try:
         done = subprocess.run(
