@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from vitok_lib.cli import main
+
 VITOK = [sys.executable, "-c", "from vitok_lib.cli import main; main()"]
 
 
@@ -52,12 +54,17 @@ def _vitok(*words: str) -> subprocess.CompletedProcess[str]:
     ],
     ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
 )
-def test_a_wrong_request_is_one_sentence_and_status_2(words: list[str], sentence: str) -> None:
-    done = _vitok(*words)
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert done.stdout == ""
+def test_a_wrong_request_is_one_sentence_and_status_2(
+    words: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["vitok", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert sentence in said.err
+    assert len(said.err.strip().splitlines()) == 1
+    assert said.out == ""
 
 
 def test_eval_prints_json_and_ends_with_status_0() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -55,17 +57,25 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
     return nbformat.read(folder / "div8k.ipynb", as_version=4)
 
 
+@pytest.fixture(scope="module")
+def machine_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Future[Path]]:
+    """All notebooks of machines, two at a time: most of their time goes to starting a kernel and its imports."""
+    folder = tmp_path_factory.mktemp("machine")
+    # In processes: in a thread an event loop would stay open.
+    with pytest.MonkeyPatch.context() as patch, ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        patch.setenv("VITOK_RESULTS", str(folder / "results"))
+        return {name: pool.submit(run_notebook, name, MACHINE[name], folder / f"{name}.ipynb") for name in MACHINE}
+
+
 @pytest.mark.parametrize("name", MACHINE)
-def test_a_notebook_of_machines_runs_and_keeps_its_records(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VITOK_RESULTS", str(tmp_path / "results"))
-    run_notebook(name, MACHINE[name], tmp_path / "out.ipynb")
-    assert (tmp_path / "out.ipynb").stat().st_size < LARGEST_NOTEBOOK
-    made = [read_record(path) for path in (tmp_path / "results" / "local").glob("*/*.json")]
+def test_a_notebook_of_machines_runs_and_keeps_its_records(name: str, machine_runs: dict[str, Future[Path]]) -> None:
+    written = machine_runs[name].result()
+    assert written.stat().st_size < LARGEST_NOTEBOOK
+    study = written.parent / "results" / "local"
+    all_made = [read_record(path) for path in study.glob("*/*.json")]
+    made = [record for record in all_made if record.provenance is not None and record.provenance.notebook == name]
     assert Counter(f"{record.benchmark}-{record.resolution}" for record in made) == RECORDS[name]
     assert {(record.outcome.status, record.outcome.detail) for record in made} == {("ok", None)}
-    assert all(record.provenance is not None and record.provenance.notebook == name for record in made)
 
 
 def test_the_notebook_of_the_viewer_makes_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

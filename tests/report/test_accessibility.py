@@ -16,6 +16,8 @@ RULES = {"light": "resultTypes: ['violations']", "dark": "resultTypes: ['violati
 """What is dark differs in its colours alone."""
 CHAPTERS = {"light": [page for page in PAGES if page != "runs"], "dark": ["index", "claims", "memory"]}
 """Axe takes minutes over the thousands of links of the page of runs, whose tables are made as all others are."""
+LATER_ROWS = "tbody > tr:nth-child(n + 6)"
+"""Rows that are made as those before them are, and would take most of the time."""
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -28,7 +30,7 @@ def test_no_chapter_shuts_anyone_out(browser: Any, scheme: str) -> None:  # noqa
     for name in CHAPTERS[scheme]:
         page.goto(f"{SITE.as_uri()}/{name}.html")
         page.evaluate(script)
-        result = page.evaluate(f"axe.run({{{RULES[scheme]}}})")
+        result = page.evaluate(f"axe.run({{exclude: ['{LATER_ROWS}']}}, {{{RULES[scheme]}}})")
         found += [
             f"{name}: {violation['id']} at {violation['nodes'][0]['html']}"
             for violation in result["violations"]
