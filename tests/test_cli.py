@@ -7,10 +7,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from vitok_lib import notebooks
 from vitok_lib.cli import main
+from vitok_lib.errors import RequestError
+from vitok_lib.project import ROOT
+from vitok_lib.report import build
 
 VITOK = [sys.executable, "-c", "from vitok_lib.cli import main; main()"]
 
@@ -134,3 +140,26 @@ def test_import_and_help_load_no_torch_and_answer_within_a_second(code: str) -> 
         subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
         seconds.append(time.monotonic() - start)
     assert min(seconds) < 1
+
+
+def test_a_run_that_fails_keeps_neither_the_others_nor_the_book_from_being_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+
+    def run(name: str, parameters: dict[str, Any], output: Path) -> None:
+        ran.append(output.stem)
+        if len(ran) == 1:
+            raise RequestError("its process died")
+        assert parameters["study"] == "mine"
+
+    monkeypatch.setattr(notebooks, "run_notebook", run)
+    monkeypatch.setattr(build, "build_book", lambda: "index.html")
+    monkeypatch.setattr(sys, "argv", ["vitok", "report", "--profile", "cpu", "--study", "mine"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == 1
+    assert said.out == "The report: index.html\n"
+    assert said.err.splitlines()[-1] == f"vitok: run '{ran[0]}' of profile 'cpu' failed: its process died"
+    assert len(ran) == len(yaml.safe_load((ROOT / "profiles" / "cpu.yml").read_text(encoding="utf-8")))

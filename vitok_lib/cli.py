@@ -261,7 +261,7 @@ def run_command(
     if (notebook is None) == (profile is None):
         raise RequestError("give either a notebook or --profile; vitok list notebooks shows the notebooks")
     if profile is not None:
-        run_profile(profile, study, lambda line: typer.echo(line, err=True))
+        _end_of_profile(run_profile(profile, study, lambda line: typer.echo(line, err=True)))
         return
     assert notebook is not None
     typer.echo(run_notebook(notebook, _pairs(parameter or []), output))
@@ -276,8 +276,9 @@ def report_command(
     from vitok_lib.notebooks import run_profile
     from vitok_lib.report.build import build_book
 
-    run_profile(profile, study, lambda line: typer.echo(line, err=True))
+    failures = run_profile(profile, study, lambda line: typer.echo(line, err=True))
     typer.echo(f"The report: {build_book()}")
+    _end_of_profile(failures)
 
 
 @app.command("check")
@@ -359,6 +360,13 @@ def _end(records: list[Record]) -> None:
         if record.outcome.detail:
             typer.echo(f"{record.tokenizer.name}: {record.outcome.status}: {record.outcome.detail}", err=True)
     if any(record.outcome.status is not OutcomeStatus.OK for record in records):
+        raise typer.Exit(1)
+
+
+def _end_of_profile(failures: list[str]) -> None:
+    for failure in failures:
+        typer.echo(f"vitok: {failure}", err=True)
+    if failures:
         raise typer.Exit(1)
 
 

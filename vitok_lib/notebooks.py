@@ -49,6 +49,7 @@ def run_notebook(name: str, parameters: Mapping[str, Any], output: Path | None =
         RequestError: the name, a parameter, or what the notebook asks for is wrong; or it failed.
     """
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     source = find_source(name)
@@ -70,6 +71,11 @@ def run_notebook(name: str, parameters: Mapping[str, Any], output: Path | None =
         raise RequestError(
             f"notebook '{source.stem}' failed in cell {error.exec_count}: {error.ename}: {error.evalue}"
         ) from error
+    except DeadKernelError as error:
+        raise RequestError(
+            f"notebook '{source.stem}' failed: its process died, as it does when the system runs out of memory; "
+            "what it had recorded by then is kept"
+        ) from error
     defaults = {parameter.name: parameter.default for parameter in read_parameters(source)}
     _finish(notebook, defaults | given)
     with atomic(target) as temporary:
@@ -89,28 +95,27 @@ def _finish(notebook: NotebookNode, parameters: dict[str, Any]) -> None:
         cell.metadata.pop("execution", None)
 
 
-def run_profile(profile: str, study: str, report: Callable[[str], None]) -> list[Path]:
+def run_profile(profile: str, study: str, report: Callable[[str], None]) -> list[str]:
     """Execute every notebook of ``profiles/<profile>.yml`` in its order, with records into ``study``.
 
-    An entry that cannot run keeps the others from nothing: they run, and the failures are told together at the end.
+    Returns:
+        A sentence for each entry that could not run; it keeps none of the others from running.
 
     Raises:
-        RequestError: the profile is not known, or one of its entries could not run.
+        RequestError: the profile is not known.
     """
     files = {file.stem: file for file in in_clone("profiles").glob("*.yml")}
     if profile not in files:
         raise unknown("profile", profile, files)
-    written, failures = [], []
+    failures = []
     for entry in yaml.safe_load(files[profile].read_text(encoding="utf-8")):
         output = RUNS / f"{entry['output']}.ipynb"
         report(f"running {entry['notebook']} -> {os.path.relpath(output)}")
         try:
-            written.append(run_notebook(entry["notebook"], entry["parameters"] | {"study": study}, output))
+            run_notebook(entry["notebook"], entry["parameters"] | {"study": study}, output)
         except RequestError as error:
-            failures.append(f"{entry['output']}: {error}")
-    if failures:
-        raise RequestError(f"{len(failures)} runs of profile '{profile}' failed: {'; '.join(failures)}")
-    return written
+            failures.append(f"run '{entry['output']}' of profile '{profile}' failed: {error}")
+    return failures
 
 
 if __name__ == "__main__":

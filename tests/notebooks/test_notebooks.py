@@ -20,6 +20,14 @@ from vitok_lib.records.store import read_record
 
 SMALL = {"image_set": "photos", "resolution": "32", "samples": "1", "tokenizers": "pca-f16x64,nano-f32x64"}
 LARGEST_NOTEBOOK = 500_000  # bytes
+DYING = """# %% tags=["parameters"]
+count: int = 1  # of nothing
+
+# %%
+import os
+
+os.abort()
+"""
 TINY = {"weights": "random", "seconds": 0.01, "iterations": 2}
 MACHINE = {
     "speed": {**TINY, "tokenizers": "w32_d1_h2/8x6", "resolution": 24, "paths": "reference,folded", "aspect": 0.5},
@@ -158,6 +166,14 @@ def test_a_failed_run_leaves_the_last_good_notebook(tmp_path: Path) -> None:
         run_notebook("div8k", SMALL | {"tokenizers": "nano-f16x65"}, good)
     assert good.read_text(encoding="utf-8") == "the last good one"
     assert list(tmp_path.iterdir()) == [good]
+
+
+def test_a_notebook_whose_process_dies_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dying.py").write_text(DYING, encoding="utf-8")
+    monkeypatch.setattr("vitok_lib.notebooks.find_source", lambda name: tmp_path / "dying.py")
+    with pytest.raises(RequestError, match="notebook 'dying' failed: its process died"):
+        run_notebook("dying", {}, tmp_path / "out.ipynb")
+    assert not (tmp_path / "out.ipynb").exists()
 
 
 def test_the_bare_papermill_command_works_and_rejects_a_misspelt_parameter(tmp_path: Path) -> None:
