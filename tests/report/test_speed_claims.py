@@ -109,9 +109,41 @@ def test_the_fastest_path_is_named_with_its_error_and_never_across_machines(resu
         first = first or written
     write_machine(results, "speed", 1024, VITOK, {"latency": 1.0}, path="fast", dtype="bfloat16", study="local")
     assert told(speed_claims.fastest_paths(load())) == [
-        HERE + "5B-f16x64 at 1024 px, bfloat16: of 3 paths fp8 is the fastest, 2.00× [1.98, 2.02] as fast as "
+        HERE + "5B-f16x64 at 1024 px, bfloat16: of 3 paths fp8 gains most, 2.00× [1.98, 2.02] as fast as "
         "reference, with a relative error of 0.03 against 0.004 of reference."
     ]
+
+
+def write_paths(root: Path, speedups: dict[str, float], margin: float) -> None:
+    first = None
+    for path, speedup in speedups.items():
+        values = {"latency": 100.0 / speedup, "speedup": speedup}
+        written = write_machine(root, "speed", 1024, VITOK, values, path=path, margin=margin, first=first)
+        first = first or written
+
+
+@pytest.mark.parametrize(
+    ("speedups", "margin", "said"),
+    [
+        ({"reference": 1.0, "fast": 1.02}, 0.05, "none is told apart from reference: fast gains most, 1.02×"),
+        ({"reference": 1.0, "fast": 0.98, "fp8": 0.9}, 0.001, "of 3 paths none is faster than reference."),
+        ({"reference": 1.0, "fast": 2.0, "fp8": 2.01}, 0.01, "its latency is not told apart from that of fast."),
+        ({"reference": 1.0, "fast": 2.0, "fp8": 2.5}, 0.01, "fp8 gains most, 2.50× [2.48, 2.52] as fast as reference."),
+    ],
+)
+def test_a_path_is_the_fastest_only_where_its_rounds_tell_it_apart(
+    speedups: dict[str, float], margin: float, said: str, results: Path
+) -> None:
+    write_paths(results, speedups, margin)
+    (sentence,) = told(speed_claims.fastest_paths(load()))
+    assert said in sentence
+
+
+def test_the_gain_is_that_of_the_rounds_and_not_of_the_medians(results: Path) -> None:
+    first = write_machine(results, "speed", 1024, VITOK, {"latency": 529.0, "speedup": 1.0}, path="reference")
+    values = {"latency": 502.0, "speedup": 0.977}
+    write_machine(results, "speed", 1024, VITOK, values, path="folded", first=first)
+    assert told(speed_claims.fastest_paths(load()))[0].endswith("of 2 paths none is faster than reference.")
 
 
 def test_a_coarser_patch_is_held_against_its_operations(results: Path) -> None:
@@ -172,4 +204,4 @@ def test_a_latency_without_an_interval_is_said_to_have_none(results: Path) -> No
         record = read_record(file)
         bare = record.values[0].model_copy(update={"interval": None})
         write_record(record.model_copy(update={"values": (bare,)}), file)
-    assert told(speed_claims.fastest_paths(load()))[0].endswith("; too few repetitions for an interval.")
+    assert told(speed_claims.fastest_paths(load()))[0].endswith("; the ratio has no interval.")

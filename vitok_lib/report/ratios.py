@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from vitok_lib.measure.work import Work, vitok_work
-from vitok_lib.records.schema import Kind
+from vitok_lib.records.schema import Kind, Value
 from vitok_lib.report import machines
 from vitok_lib.report.entries import Entry
 from vitok_lib.report.parts import Number
@@ -34,11 +34,28 @@ def speedup(entry: Entry, base: Entry) -> Number | None:
     value, of_base = machines.held(entry, "latency"), machines.held(base, "latency")
     if value is None or of_base is None or not value.value:
         return None
-    recorded = machines.held(entry, "speedup")
-    if recorded and f"to:{base.stem}" in (recorded.signature or "").split("|"):
+    recorded = _paired(entry, base)
+    if recorded:
         shown = number(entry, recorded)
         return Number(f"{shown.text}×", shown.kind, shown.tip, shown.anchor, shown.interval)
     return times(of_base.value / value.value, f"latency of {base.name} over that of {entry.name}", entry)
+
+
+def gain_over(entry: Entry, base: Entry) -> float:
+    """How many times as fast ``entry`` is as ``base``, both with a latency: round by round where the run has it so."""
+    recorded = _paired(entry, base)
+    return recorded.value if recorded else base.value("latency").value / entry.value("latency").value
+
+
+def beyond_one(entry: Entry, base: Entry) -> bool:
+    """Whether all of the interval of the ratio that the run took against ``base``, round by round, lies above 1."""
+    recorded = _paired(entry, base)
+    return recorded is not None and recorded.interval is not None and recorded.interval.low > 1
+
+
+def _paired(entry: Entry, base: Entry) -> Value | None:
+    recorded = machines.held(entry, "speedup")
+    return recorded if recorded and f"to:{base.stem}" in (recorded.signature or "").split("|") else None
 
 
 def overlap(entry: Entry, other: Entry) -> bool:

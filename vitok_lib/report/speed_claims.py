@@ -10,32 +10,46 @@ from vitok_lib.report.entries import Entry
 from vitok_lib.report.machines import COMPILE, PRECISION, SPEED, described
 from vitok_lib.report.parts import Part, Sentence
 from vitok_lib.report.printing import number
-from vitok_lib.report.ratios import REFERENCE, derived, overlap, predicted_speedup, speedup, times
+from vitok_lib.report.ratios import (
+    REFERENCE,
+    beyond_one,
+    derived,
+    gain_over,
+    overlap,
+    predicted_speedup,
+    speedup,
+    times,
+)
 
 STAGE = "stage_"
 
 
 def fastest_paths(entries: Sequence[Entry]) -> list[Sentence]:
-    """The path with the shortest latency of each run, with its gain over the reference and its error beside it."""
+    """The path that gains most over the reference in each run, with its error beside it, where rounds tell it apart."""
     sentences: list[Sentence] = []
     for run in runs(entries, [SPEED], "path"):
         timed = [entry for entry in run if machines.held(entry, "latency")]
         base = next((entry for entry in timed if entry.record.settings.path == REFERENCE), None)
         if base is None or len(timed) < 2:
             continue
-        first = min(timed, key=lambda entry: entry.value("latency").value)
-        if first is base:
-            sentences.append((*where(first, "path"), f": of {len(timed)} paths none is faster than {REFERENCE}."))
-            continue
-        gain = speedup(first, base)
-        assert gain is not None
-        parts: list[Part] = [
-            *where(first, "path"),
-            f": of {len(timed)} paths {first.record.settings.path} is the fastest, ",
-        ]
-        parts += [gain, f" as fast as {REFERENCE}", *_errors(first, base)]
-        sentences.append((*parts, unless_told_apart(first, base)))
+        ranked = sorted((entry for entry in timed if entry is not base), key=lambda entry: -gain_over(entry, base))
+        sentences.append((*where(base, "path"), f": of {len(timed)} paths ", *_fastest(ranked, base)))
     return sentences
+
+
+def _fastest(ranked: Sequence[Entry], base: Entry) -> list[Part]:
+    first, *others = ranked
+    name, gain = str(first.record.settings.path), speedup(first, base)
+    assert gain is not None
+    if gain_over(first, base) <= 1:
+        return [f"none is faster than {REFERENCE}."]
+    parts: list[Part] = [f"{name} gains most, ", gain, f" as fast as {REFERENCE}", *_errors(first, base)]
+    if gain.interval is None:
+        return [*parts, "; the ratio has no interval."]
+    if not beyond_one(first, base):
+        return [f"none is told apart from {REFERENCE}: ", *parts, "."]
+    near = next((entry for entry in others if overlap(first, entry)), None)
+    return [*parts, f"; its latency is not told apart from that of {near.record.settings.path}." if near else "."]
 
 
 def _errors(entry: Entry, base: Entry) -> list[Part]:
