@@ -68,7 +68,8 @@ def test_there_are_some_ninety_claims_with_a_number_in_the_unit_it_is_stated_in(
     claims = read_claims()
     assert len(claims) > 60
     for claim in claims:
-        assert (claim.published is None) == (claim.tolerance is None), claim.id
+        unheld = claim.published is None or claim.rule == "machine-value"  # which holds no other number to it
+        assert unheld == (claim.tolerance is None), claim.id
         assert claim.statement.endswith(".")
 
 
@@ -107,7 +108,6 @@ def test_only_architecture_confirms_anything_while_only_published_figures_are_th
         "side-share",
         "facts",
         "parameters",
-        "attention-is-minor",
     }
 
 

@@ -10,7 +10,6 @@ import pytest
 from safetensors import safe_open
 
 from tests.report.machines import machine_record, write_machine, write_released
-from tests.report.records import write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.records import published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
@@ -76,13 +75,6 @@ def test_what_another_source_printed_later_is_shown_and_decides_nothing() -> Non
     assert judged("psnr-f16x32-1024").verdict == NOT_MEASURED
 
 
-def test_a_distance_is_judged_at_the_printed_n_alone(results: Path) -> None:
-    write_released(results, "5B-f16x64", "div8k-1024", {}, distances={"fid": {50: 0.35, 500: 0.2}})
-    assert judged("fid-f16x64-1024").verdict == NOT_MEASURED
-    write_released(results, "5B-f16x64", "div8k-1024", {}, distances={"fid": {50: 9.0, 1500: 0.36}})
-    assert judged("fid-f16x64-1024").verdict == CONFIRMED
-
-
 @pytest.mark.parametrize(("lead", "verdict"), [(2.5, CONFIRMED), (1.0, REFUTED), (-1.0, REFUTED)])
 def test_a_lead_is_that_of_our_two_measurements(results: Path, lead: float, verdict: Verdict) -> None:
     assert judged("psnr-lead").verdict == NOT_MEASURED
@@ -97,12 +89,6 @@ def test_a_lead_over_other_images_is_not_comparable(results: Path) -> None:
     write_released(results, "flux", "div8k-1024", {"psnr": [31.45] * 1500}, manifest="1" * 64)
     write_released(results, "5B-f16x64", "div8k-1024", {"psnr": [33.99] * 1500}, manifest="2" * 64)
     assert judged("psnr-lead").verdict == NOT_COMPARABLE
-
-
-def test_a_lead_by_a_metric_that_one_side_was_trained_with_is_not_comparable() -> None:
-    found = judged("fdd-flux-1024")
-    assert found.verdict == NOT_COMPARABLE
-    assert "trained with" in told("fdd-flux-1024")
 
 
 def test_a_lead_that_the_tables_contradict_is_refuted_without_a_measurement() -> None:
@@ -133,19 +119,6 @@ def test_wider_windows_are_judged_on_the_same_images(
         samples = {"psnr": [level - 3, level, level + 3]}
         write_released(results, "5B-f16x64", "div8k-8192", samples, window=window)
     assert judged("wider-is-better").verdict == verdict
-
-
-def test_the_drop_at_8192_is_settled_by_pairs_where_there_are_some(results: Path) -> None:
-    assert judged("drop-by-few-images").verdict == NOT_MEASURED
-    write_measured(results, "cpu", "nano-f16x64", "photos-512", {"psnr": [28.0, 32.0]})
-    assert judged("drop-by-few-images").verdict == REFUTED, "2.8 dB of scatter do not give 2.29 dB over 50 images"
-    write_measured(results, "cpu", "nano-f16x32", "photos-512", {"psnr": [10.0, 50.0]})
-    assert judged("drop-by-few-images").verdict == NOT_MEASURED
-    write_released(results, "5B-f16x64", "div8k-4096", {"psnr": [30.0, 36.0, 42.0]})
-    write_released(results, "5B-f16x64", "div8k-8192", {"psnr": [28.0, 34.0, 40.1]}, window=1024)
-    assert judged("drop-by-few-images").verdict == REFUTED
-    write_released(results, "5B-f16x64", "div8k-8192", {"psnr": [30.1, 36.1, 42.1]}, window=1024)
-    assert judged("drop-by-few-images").verdict == CONFIRMED
 
 
 @pytest.mark.parametrize(("narrow", "verdict"), [(5500.0, CONFIRMED), (3000.0, REFUTED), (6000.0, REFUTED)])
@@ -191,13 +164,6 @@ def test_f16_against_f32(results: Path, f32: float, verdict: Verdict) -> None:
     for name, latency in (("5B-f16x64", 6100.0), ("5B-f32x64", f32)):
         write_machine(results, machine_record(name, "speed", 8192, {"latency": latency}, settings={"window": 1024}))
     assert judged("f16-slower").verdict == verdict
-
-
-def test_an_absolute_time_of_an_unnamed_machine_is_not_comparable(results: Path) -> None:
-    assert judged("latency-w1024").verdict == NOT_MEASURED
-    record = machine_record("5B-f16x64", "speed", 8192, {"latency": 7887.0}, settings={"window": 1024})
-    write_machine(results, record)
-    assert judged("latency-w1024").verdict == NOT_COMPARABLE
 
 
 @pytest.mark.parametrize(("peak", "verdict"), [(33.0, CONFIRMED), (20.0, REFUTED)])
@@ -247,18 +213,6 @@ def test_vitok_at_8192(results: Path) -> None:
     assert judged("vitok-at-8192").verdict == CONFIRMED
 
 
-def test_time_by_kind_of_layer_goes_before_work(results: Path) -> None:
-    assert (judged("bottleneck-not-attention").verdict, judged("bottleneck-not-attention").basis) == (
-        CONFIRMED,
-        "arithmetic",
-    )
-    times = {"time_linear": 400.0, "time_attention": 700.0, "time_convolution": 0.0, "time_other": 100.0}
-    write_machine(results, machine_record("5B-f16x64", "profile", 8192, times, settings={"window": 1024}))
-    assert judged("bottleneck-not-attention").verdict == REFUTED
-    assert "attention take 58.33 % of the time" in told("bottleneck-not-attention")
-    assert "convolutions take 0 % of the time" in told("bottleneck-convolutions")
-
-
 def test_the_work_of_the_decoder_is_that_of_its_linear_layers() -> None:
     # The shapes of the published architecture: qkv_proj, out_proj, fc1, fc2 of 40 blocks, then both ends.
     block = 3072 * 9216 + 3072 * 3072 + 3072 * 16416 + 8208 * 3072
@@ -297,7 +251,6 @@ def test_a_convolution_in_the_file_would_be_seen() -> None:
 @pytest.mark.parametrize(
     ("name", "verdict", "words"),
     [
-        ("state-of-the-art", REFUTED, "the FDD of flux on div8k-1024 as 0.44"),
         ("psnr-4096-against-flux-1024", NOT_COMPARABLE, "4,096 px against 1,024 px"),
         ("fid-8192-against-4096", NOT_COMPARABLE, "a rank of at most 49"),
         ("fid-f16-against-f32-8192", NOT_COMPARABLE, "n = 50 against n = 1,500"),
@@ -322,15 +275,13 @@ def test_a_document_that_did_not_contradict_itself_would_confirm_nothing(
     with (Path(published.__file__).with_name("published.csv")).open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        if (row["source"], row["tokenizer"], row["quantity"]) == ("evaluation-summary", "flux", "fdd"):
-            row["value"] = "9.0"
         if row["resolution"] == "8192" and row["samples"]:
             row["samples"] = "1500"
         if row["tokenizer"] == "5B-f32x128" and row["resolution"] == "8192":
             row["kind"] = "measured"
     monkeypatch.setattr(published, "read_csv", lambda: rows)
     published.write()
-    for name in ("state-of-the-art", "every-n-1500", "f32-completed", "fid-f16-against-f32-8192"):
+    for name in ("every-n-1500", "f32-completed", "fid-f16-against-f32-8192"):
         assert judged(name).verdict == NOT_MEASURED
 
 

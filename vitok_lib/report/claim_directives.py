@@ -20,7 +20,9 @@ CACHE = "vitok_judged"
 MEANINGS = {
     Verdict.CONFIRMED: "a measurement, or arithmetic on the architecture, agrees within the tolerance",
     Verdict.REFUTED: "a measurement, arithmetic on the architecture, or the document's own figures rule it out",
-    Verdict.NOT_COMPARABLE: "the numbers that it rests on differ in protocol, so that nothing follows from them",
+    Verdict.NOT_COMPARABLE: (
+        "the numbers that it rests on differ in protocol or are not independent (†), so that nothing follows from them"
+    ),
     Verdict.NOT_MEASURED: "nothing that was measured here decides it yet; what others printed later does not",
 }
 
@@ -114,11 +116,9 @@ def _rule(item: Judged) -> Sentence:
     claim = item.claim
     parts: list[Part] = ["Decided by the rule ", Code(claim.rule), f"; the verdict rests on {item.basis}."]
     if claim.published is not None:
-        parts += [
-            " Published: ",
-            stated(item),
-            f"; another number agrees within {claim.tolerance:g} {claim.unit}".rstrip(),
-        ]
+        parts += [" Published: ", stated(item)]
+        if claim.tolerance is not None and item.verdict != Verdict.NOT_COMPARABLE:
+            parts.append(f"; another number agrees within {claim.tolerance:g} {claim.unit}".rstrip())
         parts.append(".")
     return (*parts, f" In the document: {claim.where}.")
 

@@ -20,6 +20,18 @@ from vitok_lib.report.rulings import Claim, Entries
 DOCUMENT = "evaluation-summary"
 LATER = "project-page"
 RELEASED = "released"
+UNLIKE = {
+    "fid": (
+        "ViTok's public evaluation code (vitok/metrics.py) feeds the Inception network pixels from 0 to 1 where its "
+        "weights expect −1 to 1: what it prints is no FID, and none that is measured here compares with it."
+    ),
+    "ssim": (
+        "ViTok's public evaluation code (vitok/metrics.py) takes the SSIM of ViTok's outputs unclamped and of the "
+        "baselines' clamped, and rounds neither to 8 bits: one compares neither with the other nor with any that is "
+        "measured here."
+    ),
+}
+"""Why the document's figures of a quantity compare with none of ours."""
 FIRST_PATH = "reference"
 """The published maths, run as they are: what a claim about the published model is judged by where it was measured."""
 
@@ -44,7 +56,9 @@ def arithmetic(text: str, formula: str, *figures: Figure) -> Number:
     """The result of arithmetic, as strong as the weakest of ``figures``; without any it is on the architecture."""
     kinds = {figure.value.kind for figure in figures}
     weakest = next((kind for kind in (Kind.ESTIMATED, Kind.PUBLISHED) if kind in kinds), Kind.DERIVED)
-    return Number(text, weakest, f"{weakest.value}: {formula}", figures[0].entry.anchor if figures else None)
+    anchor = figures[0].entry.anchor if figures else None
+    caveat = next((figure.shown.caveat for figure in figures if figure.shown.caveat), None)
+    return Number(text, weakest, f"{weakest.value}: {formula}", anchor, caveat=caveat)
 
 
 def amount(value: float, unit: str = "", quantity: str = "") -> str:
@@ -113,6 +127,11 @@ def later(entries: Entries, tokenizer: str, case: str, quantity: str) -> list[Se
     """What the other source prints for the same case, which decides nothing."""
     figure = printed(entries, tokenizer, case, quantity, source=LATER)
     return [says(figure)] if figure else []
+
+
+def unlike(*quantities: str) -> list[Sentence]:
+    """Why the document's figures of ``quantities`` compare with none of ours, where something is known."""
+    return [(UNLIKE[quantity],) for quantity in quantities if quantity in UNLIKE]
 
 
 def released(

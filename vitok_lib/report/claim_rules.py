@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vitok_lib.report import (
     rules_architecture,
+    rules_best,
     rules_bottleneck,
     rules_document,
     rules_fits,
@@ -37,11 +38,11 @@ RULES: dict[str, Rule] = {
         rules_architecture.side_share,
         rules_bottleneck.no_convolutions,
         rules_bottleneck.attention_is_minor,
+        rules_best.best_everywhere,
         rules_document.one_protocol,
         rules_document.one_resolution,
         rules_document.every_n,
         rules_document.completed,
-        rules_document.best_everywhere,
         rules_document.throughput_of_models,
         rules_document.memory_over_resolution,
         rules_document.float8_memory,

@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from vitok_lib.measure.work import vitok_work
 from vitok_lib.records.schema import Kind
-from vitok_lib.report.claim_evidence import DOCUMENT, Figure, amount, arithmetic, document, printed, says
+from vitok_lib.report.claim_evidence import (
+    DOCUMENT,
+    Figure,
+    amount,
+    arithmetic,
+    document,
+    printed,
+    says,
+    unlike,
+)
 from vitok_lib.report.entries import Entry
 from vitok_lib.report.parts import Number, Sentence
-from vitok_lib.report.quantities import HIGHER_IS_BETTER, count_words, name_of
+from vitok_lib.report.quantities import count_words
 from vitok_lib.report.rulings import Claim, Entries, Ruling, Verdict, ruling
 from vitok_lib.tokenizers.registry import find
 from vitok_lib.tokenizers.vitok.variant import parse_variant
@@ -44,6 +53,7 @@ def one_protocol(
         differ.append(f"{count_words(quantity, first.value.n)} against {count_words(quantity, second.value.n)}")
     if quantity == "fid" and first.value.n is not None and first.value.n <= FEATURE_DIMENSIONS:
         evidence.append(_rank(first.value.n))
+    evidence += unlike(quantity)
     if not differ:
         return ruling(Verdict.NOT_MEASURED, evidence)
     evidence.append((f"The two differ in protocol: {', '.join(differ)}.",))
@@ -101,32 +111,6 @@ def completed(claim: Claim, entries: Entries, *, tokenizers: list[str], case: st
     if guessed or fewer:
         return ruling(Verdict.REFUTED, evidence, contradiction=True)
     return ruling(Verdict.NOT_MEASURED, evidence)
-
-
-def best_everywhere(
-    claim: Claim, entries: Entries, *, tokenizer: str, cases: list[str], quantities: list[str]
-) -> Ruling:
-    """Whether the document's own tables have ``tokenizer`` first in each column, among equal n and no estimates."""
-    evidence: list[Sentence] = []
-    for case in cases:
-        for quantity in quantities:
-            own = document(entries, tokenizer, case, quantity)
-            sign = 1 if HIGHER_IS_BETTER[quantity] else -1
-            rivals = [
-                Figure(entry, value)
-                for entry in entries
-                if entry.origin == DOCUMENT and entry.case == case and (value := entry.record.value(quantity))
-            ]
-            fair = [rival for rival in rivals if rival.value.kind == own.value.kind and rival.value.n == own.value.n]
-            best = max(fair, key=lambda figure: sign * figure.amount)
-            if sign * best.amount > sign * own.amount:
-                evidence += [says(own), says(best)]
-    if evidence:
-        return ruling(Verdict.REFUTED, evidence, contradiction=True)
-    named = ", ".join(map(name_of, quantities))
-    return ruling(
-        Verdict.NOT_MEASURED, [(f"The document's own tables have it first by {named}; that is no measurement.",)]
-    )
 
 
 def throughput_of_models(claim: Claim, entries: Entries, *, tokenizer: str, other: str, case: str) -> Ruling:

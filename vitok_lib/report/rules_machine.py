@@ -51,11 +51,11 @@ def machine_value(
     if images is not None:
         hours = arithmetic(amount(images / figure.amount / 3600, "h"), f"{images:,} / {figure.amount:g} img/s", figure)
         evidence.append((f"At that rate {images:,} images take ", hours, "."))
+    evidence.append(("The document names neither its machine nor its batch, so that no other number is held to it.",))
     ours = _figures(entries, tokenizer, resolution, quantity, window)
     if not ours:
         return ruling(Verdict.NOT_MEASURED, evidence)
-    evidence += [measures(ours[0]), ("The document names neither its machine nor its batch.",)]
-    return ruling(Verdict.NOT_COMPARABLE, evidence)
+    return ruling(Verdict.NOT_COMPARABLE, [*evidence, measures(ours[0])])
 
 
 def memory(claim: Claim, entries: Entries, *, tokenizer: str, resolution: int, window: int | None = None) -> Ruling:
@@ -87,6 +87,10 @@ def window_speedup(
     works = [vitok_work(variant, resolution, resolution, window).total / 1e15 for window in (wide, narrow)]
     ideal = arithmetic(f"{works[0] / works[1]:.3f}×", f"{amount(works[0])} / {amount(works[1])} PFLOP of both sides")
     evidence.append(("At one rate of work the architecture alone would give ", ideal, "."))
+    whole = vitok_work(variant, resolution, resolution).total / 1e15
+    most = arithmetic(amount(whole, "PFLOP"), "both sides, each token attending to all")
+    saving = arithmetic(f"{amount(whole / works[0])}×", f"{amount(whole)} / {amount(works[0])} PFLOP of both sides")
+    evidence.append(("Full attention would take ", most, ", ", saving, f" the work of window {wide:,}."))
     if not claim.near(stated):
         return ruling(Verdict.REFUTED, evidence, contradiction=True)
     slow = _figures(entries, tokenizer, resolution, "latency", wide)

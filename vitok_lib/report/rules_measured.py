@@ -9,6 +9,7 @@ import itertools
 
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.claim_evidence import (
+    UNLIKE,
     Figure,
     amount,
     arithmetic,
@@ -20,10 +21,11 @@ from vitok_lib.report.claim_evidence import (
     quoted,
     released,
     says,
+    unlike,
 )
 from vitok_lib.report.comparison import protocol
 from vitok_lib.report.parts import Number, Sentence
-from vitok_lib.report.quantities import HIGHER_IS_BETTER, bracket, is_distance, not_independent, signed
+from vitok_lib.report.quantities import HIGHER_IS_BETTER, bracket, is_distance, signed
 from vitok_lib.report.rulings import Claim, Entries, Ruling, Verdict, by_tolerance, ruling
 from vitok_lib.tokenizers.registry import describe
 
@@ -35,9 +37,12 @@ def measured_value(
     figure = quoted(claim, document(entries, tokenizer, case, quantity, window))
     evidence = [says(figure), *(later(entries, tokenizer, case, quantity) if window is None else [])]
     ours = released(entries, tokenizer, case, quantity, window, figure.value.n)
+    if ours is not None:
+        evidence.append(measures(ours))
+    if quantity in UNLIKE:
+        return ruling(Verdict.NOT_COMPARABLE, [*evidence, *unlike(quantity)])
     if ours is None:
         return ruling(Verdict.NOT_MEASURED, evidence)
-    evidence.append(measures(ours))
     complete = figure.value.n is None or (ours.value.n or 0) >= figure.value.n
     return ruling(by_tolerance(claim, ours.amount, ours.value.interval, complete=complete), evidence)
 
@@ -54,20 +59,20 @@ def lead(
 ) -> Ruling:
     """By how much one tokenizer differs from another, or in percent of it if ``relative``.
 
-    The claim must follow from the document's own figures; our measurement of both then decides.
+    The claim must follow from the document's own figures; our measurement of both then decides, of a quantity that the
+    document takes as we do.
     """
     first, second = (document(entries, name, case, quantity) for name in (tokenizer, over))
     stated = _difference(first, second, quantity, relative)
     evidence = [says(first), says(second), ("From these follows ", stated[1], ".")]
-    leak = next(filter(None, (not_independent(quantity, name) for name in (tokenizer, over))), None)
-    if leak is not None:
-        return ruling(Verdict.NOT_COMPARABLE, [*evidence, (leak,)])
     if not claim.near(stated[0]):
         return ruling(Verdict.REFUTED, evidence, contradiction=True)
     own, other = (released(entries, name, case, quantity, n=first.value.n) for name in (tokenizer, over))
+    evidence += [measures(figure) for figure in (own, other) if figure is not None]
+    if quantity in UNLIKE:
+        return ruling(Verdict.NOT_COMPARABLE, [*evidence, *unlike(quantity)])
     if own is None or other is None:
         return ruling(Verdict.NOT_MEASURED, evidence)
-    evidence += [measures(own), measures(other)]
     if protocol(own.entry, own.value) != protocol(other.entry, other.value):
         return ruling(Verdict.NOT_COMPARABLE, [*evidence, ("These two were measured under different protocols.",)])
     complete = first.value.n is None or (own.value.n or 0) >= first.value.n

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from operator import itemgetter
 
 import numpy as np
 
@@ -73,18 +74,18 @@ def few_images_lower_it(
     case: str,
     window: int,
     over: str,
-    spread_of: list[str],
 ) -> Ruling:
     """Whether the mean in ``case`` lies below that of ``over`` because its images are few.
 
-    On the same images that would vanish. Until the released weights are measured in both cases, the spread from image
-    to image that was measured on the photographs of the benchmarks ``spread_of`` stands in for their own.
+    On the same images that would vanish. Until the released weights are measured in both cases, what they scatter from
+    image to image in one of them says whether chance suffices; what others scatter, or on other images, does not.
     """
     few, many = document(entries, tokenizer, case, quantity, window), document(entries, tokenizer, over, quantity)
     drop = few.amount - many.amount
     shown = arithmetic(signed(quantity, drop), f"{few.amount:g} − {many.amount:g}", few, many)
     evidence: list[Sentence] = [says(few), says(many), ("The difference is ", shown, f" {few.value.unit}.")]
     ours = [released(entries, tokenizer, *place) for place in ((case, quantity, window), (over, quantity))]
+    count = few.value.n or 1
     if ours[0] is not None and ours[1] is not None:
         pairs = paired_means(ours[0].entry, ours[1].entry, quantity)
         if pairs is not None:
@@ -94,30 +95,37 @@ def few_images_lower_it(
             if interval.low < 0 <= interval.high:
                 return ruling(Verdict.NOT_MEASURED, evidence)
             return ruling(Verdict.REFUTED if interval.high < 0 else Verdict.CONFIRMED, evidence)
-    needed = abs(drop) / TWO_SIDED * math.sqrt(few.value.n or 1)
-    formula = f"{abs(drop):.3g} / {TWO_SIDED} · √{few.value.n}"
+    needed = abs(drop) / TWO_SIDED * math.sqrt(count)
+    formula = f"{abs(drop):.3g} / {TWO_SIDED} · √{count}"
     bound = arithmetic(amount(needed, few.value.unit, quantity), formula, few, many)
-    start = "A mean has no bias by its n, it scatters. To be off by that much by chance, single images would have to "
-    evidence.append((f"{start}scatter by ", bound, "."))
-    spread = _largest_spread(entries, quantity, spread_of)
-    if spread is None:
-        return ruling(Verdict.NOT_MEASURED, evidence)
-    deviation, n, figure = spread
-    scatter = arithmetic(
-        amount(deviation, figure.value.unit, quantity), f"standard deviation over n = {n:,} images", figure
-    )
-    named = f"{figure.entry.title} on {figure.entry.case}"
-    evidence.append((f"The largest scatter of photographs that was measured here is that of {named}: ", scatter, "."))
-    return ruling(Verdict.REFUTED if deviation < needed else Verdict.NOT_MEASURED, evidence)
+    evidence += [
+        (
+            "A mean has no bias by its n, it scatters: over images drawn at random it is off by more than "
+            f"{TWO_SIDED} standard errors in one of twenty cases. For that to be the difference, single images would "
+            "have to have a standard deviation of ",
+            bound,
+            ".",
+        ),
+        (
+            f"Nothing says that the n = {count:,} were drawn at random; were they chosen, the choice would lower the "
+            "mean and not the number.",
+        ),
+    ]
+    spread = max(filter(None, (_spread(figure, quantity, count) for figure in ours)), key=itemgetter(0), default=None)
+    if spread is not None:
+        deviation, n, figure = spread
+        text = amount(deviation, figure.value.unit, quantity)
+        scatter = arithmetic(text, f"standard deviation over n = {n:,} images", figure)
+        evidence += [measures(figure), (f"Over its n = {n:,} images the standard deviation is ", scatter, ".")]
+        if deviation < needed:
+            return ruling(Verdict.REFUTED, evidence)
+    evidence.append((f"A run of {tokenizer} on the same images of {over} and {case} would settle it.",))
+    return ruling(Verdict.NOT_MEASURED, evidence)
 
 
-def _largest_spread(entries: Entries, quantity: str, benchmarks: list[str]) -> tuple[float, int, Figure] | None:
-    """The largest standard deviation from image to image in ``benchmarks``, its n, and where it was measured."""
-    found = []
-    for entry in entries:
-        value = entry.record.value(quantity)
-        if entry.record.benchmark in benchmarks and value is not None and holds_single_images(entry, quantity):
-            column = entry.per_image[quantity].dropna().to_numpy(np.float64)
-            if column.size > 1:
-                found.append((float(column.std(ddof=1)), column.size, Figure(entry, value)))
-    return max(found, key=lambda spread: spread[0], default=None)
+def _spread(figure: Figure | None, quantity: str, least: int) -> tuple[float, int, Figure] | None:
+    """The standard deviation from image to image over at least so many, its n, and where it was measured."""
+    if figure is None or not holds_single_images(figure.entry, quantity):
+        return None
+    column = figure.entry.per_image[quantity].dropna().to_numpy(np.float64)
+    return (float(column.std(ddof=1)), column.size, figure) if column.size >= max(least, 2) else None

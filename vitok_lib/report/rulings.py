@@ -28,7 +28,8 @@ class Claim(BaseModel):
     """One statement of the published document.
 
     ``where`` is its heading there; ``published`` the number it states, in ``unit``, and ``tolerance`` how far from it
-    another may be and still agree. ``rule`` names what decides it, with ``arguments``. There is no field for a verdict.
+    another may be and still agree; none where its rule holds no other number against it. ``rule`` names what decides
+    it, with ``arguments``. There is no field for a verdict.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -81,7 +82,15 @@ class Ruling:
     @property
     def kinds(self) -> set[Kind]:
         """The kinds of the numbers in the evidence."""
-        return {part.kind for sentence in self.evidence for part in sentence if isinstance(part, Number)}
+        return {number.kind for number in numbers(self.evidence)}
+
+    @property
+    def measured(self) -> bool:
+        """Whether the evidence holds a measurement, or arithmetic on one: that leads to the record of a run."""
+        return any(
+            number.kind == Kind.MEASURED or (number.kind == Kind.DERIVED and number.anchor is not None)
+            for number in numbers(self.evidence)
+        )
 
 
 Rule = Callable[..., Ruling]
@@ -105,10 +114,10 @@ class Judged:
         if self.verdict == Verdict.NOT_MEASURED:
             return "nothing measured yet"
         if self.verdict == Verdict.NOT_COMPARABLE:
-            return "the protocols"
+            return "figures that are not independent" if caveats(self.ruling.evidence) else "the protocols"
         if self.ruling.contradiction:
             return "the document itself"
-        return "measurement" if Kind.MEASURED in self.ruling.kinds else "arithmetic"
+        return "measurement" if self.ruling.measured else "arithmetic"
 
 
 def by_tolerance(claim: Claim, value: float, interval: Interval | None = None, *, complete: bool = True) -> Verdict:
@@ -126,7 +135,23 @@ def by_tolerance(claim: Claim, value: float, interval: Interval | None = None, *
 
 
 def ruling(verdict: Verdict, evidence: Sequence[Sentence], *, contradiction: bool = False) -> Ruling:
+    """The ruling of a rule: ``verdict``, unless a number in the evidence is not independent of its tokenizer.
+
+    Such a number is shown and decides nothing, so that whatever rests on it is not comparable.
+    """
+    disclosed = caveats(evidence)
+    if disclosed:
+        return Ruling(Verdict.NOT_COMPARABLE, (*evidence, *((caveat,) for caveat in disclosed)))
     return Ruling(verdict, tuple(evidence), contradiction)
+
+
+def numbers(evidence: Sequence[Sentence]) -> list[Number]:
+    return [part for sentence in evidence for part in sentence if isinstance(part, Number)]
+
+
+def caveats(evidence: Sequence[Sentence]) -> list[str]:
+    """Why numbers of ``evidence`` are not independent of their tokenizers, each reason once."""
+    return list(dict.fromkeys(number.caveat for number in numbers(evidence) if number.caveat))
 
 
 Entries = Sequence[Entry]
