@@ -22,7 +22,7 @@ from vitok_lib.records.schema import (
     Value,
     Weights,
 )
-from vitok_lib.records.store import record_path, write_record
+from vitok_lib.records.store import read_record, record_path, write_record
 from vitok_lib.report import quantities
 from vitok_lib.tokenizers.registry import describe
 
@@ -186,3 +186,11 @@ def _write_memories(root: Path, study: str, gpu: str | None) -> None:
         write_machine(root, "capacity", 16384, "flux", values, study=study, gpu=gpu, memory_limit_gib=float(limit))
     values = {"untiled_psnr": 30.0, "tiled_psnr": 29.5, "tiled_agreement": 35.0, "seam_error": 1.7}
     write_machine(root, "tiling", 2048, "flux", values, study=study, gpu=gpu)
+
+
+def at_commit(path: Path, commit: str) -> None:
+    """Say of the record at ``path`` that it was measured at another commit."""
+    record = read_record(path)
+    assert record.provenance is not None
+    provenance = record.provenance.model_copy(update={"commit": commit})
+    write_record(record.model_copy(update={"provenance": provenance}), path)

@@ -73,6 +73,19 @@ def test_memory_is_drawn_under_the_cards_that_were_tried(results: Path) -> None:
     assert "Cards: 24 GiB." in drawing.alternative
 
 
+def test_lines_in_chunks_and_whole_have_names_and_values_of_their_own(results: Path) -> None:
+    for resolution, chunked, whole in ((1024, 0.07, 0.07), (4096, 0.5, 0.9)):
+        write_machine(results, "memory", resolution, "nano-f16x64", {"model_peak": chunked}, gpu=None, window=1024)
+        values = {"model_peak": whole}
+        write_machine(results, "memory", resolution, "nano-f16x64", values, gpu=None, window=1024, chunk=0)
+    write_machine(results, "memory", 1024, "nano-kl-f8x16", {"model_peak": 0.7}, gpu=None)
+    ((_, drawing),) = memory_frontier(load())
+    assert "nano-f16x64, radius 1,024, 16,384 tokens at a time: 0.07 GiB at 1024 px, 0.5 GiB" in drawing.alternative
+    assert "nano-f16x64, radius 1,024, all tokens at a time: 0.07 GiB at 1024 px, 0.9 GiB" in drawing.alternative
+    assert "nano-kl-f8x16: 0.7 GiB at 1024 px" in drawing.alternative, "it has neither a window nor tokens"
+    assert "a model above one does not fit on it" in drawing.caption
+
+
 def test_nothing_is_drawn_where_nothing_was_measured(results: Path) -> None:
     write_machine(results, "memory", 4096, "flux", {}, outcome=Outcome(status=OutcomeStatus.OOM))
     assert memory_frontier(load()) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.report.machine_records import GPU, write_machine
+from tests.report.machine_records import GPU, at_commit, write_machine
 from tests.report.reading import heads, row
 from vitok_lib.records import published
 from vitok_lib.records.schema import Outcome, OutcomeStatus
@@ -35,6 +35,7 @@ def test_each_card_has_its_largest_square_and_what_was_predicted(results: Path) 
     assert heads(table) == ["Tokenizer", "16 GiB|px", "16 GiB|predicted", "80 GiB|px", "80 GiB|predicted"]
     assert list(row(table, "flux").values()) == ["flux", "1,024", "512", "4,096 or more", "2,048"]
     assert list(row(table, VITOK).values()) == [VITOK, "OOM", "–", "not measured", "–"]
+    assert "an evaluation, encode and decode with PSNR and SSIM, stayed within a cap" in plain(table.notes[0])
 
 
 def test_published_ooms_are_answered_by_what_was_measured_by_batch_and_kernel(results: Path) -> None:
@@ -59,15 +60,49 @@ def test_activations_grow_by_the_exponent_of_what_the_weights_leave(results: Pat
     ]
 
 
+def test_growth_is_told_of_chunks_and_of_the_whole_where_there_was_more_than_a_chunk(results: Path) -> None:
+    chunked = {1024: 12.0, 4096: 18.0, 8192: 26.0}  # 65,536 tokens are one chunk on a GPU, and 8192 px have four
+    for resolution, peak in chunked.items():
+        write_machine(results, "memory", resolution, VITOK, {"model_peak": peak, "weights": 10.0})
+        whole = {8192: 42.0}.get(resolution, peak)
+        write_machine(results, "memory", resolution, VITOK, {"model_peak": whole, "weights": 10.0}, chunk=0)
+    grows = ": from 65,536 to 262,144 tokens the memory of its activations grows with an exponent of "
+    assert told(memory_table.memory_growth(load())) == [
+        HERE + f"5B-f16x64, 65,536 tokens at a time{grows}0.50.",
+        HERE + f"5B-f16x64, all tokens at a time{grows}1.00.",
+    ]
+
+
+def test_growth_within_a_chunk_is_told_once_and_says_where_commits_differ(results: Path) -> None:
+    for resolution, peak in ((1024, 12.0), (2048, 18.0)):
+        write_machine(results, "memory", resolution, VITOK, {"model_peak": peak, "weights": 10.0}, chunk=0)
+        last = write_machine(results, "memory", resolution, VITOK, {"model_peak": peak + 0.1, "weights": 10.0})
+    (sentence,) = told(memory_table.memory_growth(load()))
+    assert sentence.startswith(HERE + "5B-f16x64: from 4,096 to 16,384 tokens")
+    at_commit(last, "fedcba9876543210")
+    (sentence,) = told(memory_table.memory_growth(load()))
+    assert sentence.endswith("; the two sizes were measured at two commits.")
+
+
 def test_chunks_are_held_against_the_whole_or_against_its_failure(results: Path) -> None:
-    for resolution, whole in ((2048, 20.0), (8192, None)):
+    for resolution, whole in ((8192, 20.0), (16384, None)):
         write_machine(results, "memory", resolution, VITOK, {"model_peak": 15.0})
         values = {"model_peak": whole} if whole else {}
         ended = Outcome(status=OutcomeStatus.OK if whole else OutcomeStatus.OOM)
         write_machine(results, "memory", resolution, VITOK, values, chunk=0, outcome=ended)
     assert told(memory_table.chunking_saves(load())) == [
-        HERE + "5B-f16x64 at 2048 px: in chunks 15 GiB, with all tokens at a time 20 GiB, that is 0.75×.",
-        HERE + "5B-f16x64 at 8192 px: in chunks 15 GiB, with all tokens at a time OOM.",
+        HERE + "5B-f16x64 at 8192 px: in chunks 15 GiB, with all tokens at a time 20 GiB, that is 0.75×.",
+        HERE + "5B-f16x64 at 16384 px: in chunks 15 GiB, with all tokens at a time OOM.",
+    ]
+
+
+def test_of_an_image_that_is_no_more_than_a_chunk_nothing_is_said(results: Path) -> None:
+    for chunk in ({}, {"chunk": 0}):
+        write_machine(results, "memory", 4096, VITOK, {"model_peak": 15.0}, **chunk)
+    assert memory_table.chunking_saves(load()) == []
+    write_machine(results, "memory", 4096, VITOK, {"model_peak": 12.0}, chunk=4096)
+    assert told(memory_table.chunking_saves(load())) == [
+        HERE + "5B-f16x64 at 4096 px: in chunks 12 GiB, with all tokens at a time 15 GiB, that is 0.80×."
     ]
 
 

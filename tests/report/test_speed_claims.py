@@ -91,16 +91,6 @@ def test_the_mask_of_all_pairs_is_told_by_its_time_or_by_its_end(results: Path) 
     assert large.endswith("the windowed kernel takes 150 ms [148.5, 151.5], the dense mask ended as OOM.")
 
 
-def test_growth_is_the_exponent_between_the_two_largest_sizes(results: Path) -> None:
-    for resolution, latency in ((512, 77.0), (1024, 100.0), (2048, 1600.0)):
-        write_machine(results, "speed", resolution, VITOK, {"latency": latency}, path="dense", window=64)
-    (sentence,) = told(window_claims.growth_with_tokens(load()))
-    assert sentence == HERE + (
-        "5B-f16x64, radius 64, path dense: from 4,096 to 16,384 tokens, 4 times as many, the latency grows by 16.00×, "
-        "an exponent of 2.00."
-    )
-
-
 def test_the_fastest_path_is_named_with_its_error_and_never_across_machines(results: Path) -> None:
     first = None
     for path, latency, error in (("reference", 100.0, 0.004), ("fast", 80.0, 0.004), ("fp8", 50.0, 0.03)):

@@ -38,6 +38,16 @@ def test_growth_is_drawn_of_each_path_at_one_window(results: Path) -> None:
     assert "radius 1,024" not in drawing.alternative, "one point is no line"
 
 
+def test_squares_are_drawn_and_tokens_at_a_time_tell_lines_apart(results: Path) -> None:
+    for resolution, peak in ((1024, 1.0), (2048, 4.0)):
+        write_machine(results, "memory", resolution, VITOK, {"model_peak": peak})
+        write_machine(results, "memory", resolution, VITOK, {"model_peak": 2 * peak}, chunk=0)
+    write_machine(results, "memory", 1536, VITOK, {"model_peak": 2.5}, size=(1024, 1536))
+    ((_, drawing),) = speed_figures.by_tokens(load(), ["memory"], "model_peak")
+    assert "5B-f16x64, 65,536 tokens at a time: 1 at 4,096, 4 at 16,384" in drawing.alternative
+    assert "5B-f16x64, all tokens at a time: 2 at 4,096, 8 at 16,384" in drawing.alternative
+
+
 def test_one_size_draws_nothing_and_neither_does_what_has_no_ceilings(results: Path) -> None:
     write_machine(results, "speed", 1024, VITOK, {"latency": 60.0})
     assert speed_figures.by_tokens(load(), ["speed"], "latency") == []

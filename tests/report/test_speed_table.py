@@ -180,6 +180,13 @@ def test_published_work_is_told_to_leave_attention_out(results: Path) -> None:
     assert plain(sentence).endswith("so what is printed leaves attention out.")
 
 
+def test_a_case_of_the_same_images_is_listed_once_with_its_studies(results: Path) -> None:
+    for study in ("cpu", "local"):
+        write_measured(results, study, "nano-f16x64", "photos-512", {"psnr": [30.0, 32.0]})
+    (row,) = runs.image_set_table(load()).rows
+    assert sorted(plain(row[-1]).split(", ")) == ["cpu", "local"]
+
+
 def test_runs_and_quality_tables_hold_with_measurements_of_machines_beside_them(results: Path) -> None:
     write_measured(results, "cpu", "nano-f16x64", "photos-512", {"psnr": [30.0, 32.0]})
     before = quality_table(load(), "photos-512", ["all"])

@@ -42,3 +42,13 @@ def test_a_codec_stands_in_the_table_of_floors_with_its_ratio_of_bits(results: P
         "not measured",
     ]
     assert row(table, "nano-f16x64")["photos-512"] == "−1.00 [−1.00, −1.00]"
+
+
+def test_a_codec_has_no_one_ratio_over_sets_on_which_it_differs(results: Path) -> None:
+    for case, rate in (("photos-256", 1.5), ("photos-512", 1.0)):
+        for name in ("pca-f16x64", "nano-f16x64"):
+            write_measured(results, "cpu", name, case, {"psnr": [25.0, 26.0]})
+        write_measured(results, "cpu", "jpeg:q=75", case, {"psnr": [28.0, 30.0], "bpp": [rate, rate]})
+    table = tables.floor_table(load(), ["photos-256", "photos-512"], "psnr")
+    assert row(table, "jpeg:q=75")["Ratio"] == "differs by set"
+    assert row(table, "nano-f16x64")["Ratio"] == "12 : 1"

@@ -73,7 +73,10 @@ def coverage_table(entries: Sequence[Entry]) -> Table:
         rows.append([(question.about,), (question.benchmark,), *cells])
         if not answering:
             nobody.append(f"{question.about} ({question.benchmark})")
-    note = "A cell counts the tokenizers at each resolution. A run that ended out of memory counts as measured."
+    note = (
+        "A cell counts the tokenizers at each resolution. A run that ended out of memory counts where its origin has a "
+        "value for the question of some other run."
+    )
     notes: list[Sentence] = [(note,)]
     if nobody:
         notes.append((f"Neither measured here nor published by anyone: {', '.join(nobody)}.",))
@@ -88,16 +91,19 @@ def _questions(entries: Iterable[Entry]) -> list[Question]:
     questions = []
     for benchmark in sorted({entry.record.benchmark for entry in of_images}, key=lambda name: (-printed[name], name)):
         asked = {**QUALITIES, **COSTS} if printed[benchmark] else QUALITIES
-        questions += [Question(about, benchmark, _holds(quantities)) for about, quantities in asked.items()]
+        of_it = [entry for entry in of_images if entry.record.benchmark == benchmark]
+        questions += [Question(about, benchmark, _holds(quantities, of_it)) for about, quantities in asked.items()]
     return [*questions, *(Question(about, benchmark, lambda entry: True) for benchmark, about in MACHINES.items())]
 
 
-def _holds(quantities: frozenset[str]) -> Callable[[Entry], bool]:
-    def answers(entry: Entry) -> bool:
-        known = any(value.quantity in quantities for value in entry.record.values)
-        return known or (_oom(entry) and not entry.record.values)
+def _holds(quantities: frozenset[str], entries: Iterable[Entry]) -> Callable[[Entry], bool]:
+    """Whether an entry has one of ``quantities``, or ran out of memory where its origin has them of another entry."""
 
-    return answers
+    def has(entry: Entry) -> bool:
+        return any(value.quantity in quantities for value in entry.record.values)
+
+    origins = {entry.origin for entry in entries if has(entry)}
+    return lambda entry: has(entry) or (_oom(entry) and not entry.record.values and entry.origin in origins)
 
 
 def _oom(entry: Entry) -> bool:

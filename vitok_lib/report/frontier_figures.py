@@ -122,7 +122,7 @@ def _oom(entry: Entry) -> bool:
 
 
 def _memory(machine: Machine, held: Sequence[Entry], cards: Sequence[float]) -> Drawing:
-    differing = machines.varying(held, left_out=["chunk"])
+    differing = machines.varying(held)
     lines: dict[str, dict[int, Entry]] = {}
     for entry in held:
         lines.setdefault(line_name(entry, differing), {})[entry.record.resolution] = entry
@@ -156,6 +156,7 @@ def _memory(machine: Machine, held: Sequence[Entry], cards: Sequence[float]) -> 
         return finished(
             figure,
             f"Peak memory of the model over the resolution on {machine}. {'; '.join(words)}.{caps}",
-            "Peak memory of the model alone over the longest side, both axes logarithmic. Dashed lines are cards; what "
-            "lies below one fits on it. A cross at the top ended out of memory.",
+            "Peak memory of the model alone over the longest side, both axes logarithmic. Dashed lines are cards: a "
+            "model above one does not fit on it, one below leaves the rest of it for images and metrics. A cross at "
+            "the top ended out of memory.",
         )

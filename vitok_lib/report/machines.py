@@ -6,7 +6,7 @@ A latency or a peak says nothing without its machine, so nothing here ever puts 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vitok_lib.errors import RequestError, unknown
@@ -41,9 +41,12 @@ WORDS = {
     "path": "path {}",
     "batch": "batch {}",
     "attention": "attention {}",
+    "chunk": "{} tokens at a time",
     "memory_limit_gib": "within {} GiB",
 }
 """The settings that a sentence has to name."""
+WAYS = ("window", "attention", "chunk", "tiling")
+"""Settings that not every family has: how a tokenizer does its work, where a question does not ask for one way."""
 SPACE = "\N{NO-BREAK SPACE}"
 IMPLIED = ("precision", "compile", "attention", "chunk")
 _SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
@@ -205,24 +208,27 @@ RACES = (SPEED, WINDOWS, COMPILE, PRECISION, ROOFLINE)
 """Benchmarks whose contenders of one run take turns; what compares, compares within such a run."""
 
 
-def runs_of(entries: Iterable[Entry], *, apart_from: str) -> list[list[Entry]]:
-    """Entries that differ in ``apart_from`` alone, a setting, ``resolution`` or ``tokenizer``, where at least two do.
+def runs_of(entries: Iterable[Entry], *, apart_from: str | Collection[str]) -> list[list[Entry]]:
+    """Entries that differ in ``apart_from`` alone, settings, ``resolution`` or ``tokenizer``, where at least two do.
 
-    Beyond a resolution they are of one run, which is told by its start, or of one commit where each record has a run of
-    its own.
+    What is timed is of one run, which is told by its start, and what has a run for each record of one commit. Over the
+    resolution, where each size has a run, images are of one shape, and what is timed is of one commit; a peak of memory
+    is no matter of the hour, and may be of several.
     """
+    free = {apart_from} if isinstance(apart_from, str) else set(apart_from)
     groups: dict[object, list[Entry]] = {}
     for entry in entries:
         record = entry.record
         assert record.provenance is not None
-        start = record.provenance.started if record.benchmark in RACES else record.provenance.commit
-        tokenizer = (record.tokenizer.name, record.tokenizer.weights.source)
+        commit, timed, (height, width) = record.provenance.commit, record.benchmark in RACES, size(entry)
+        whole = (record.provenance.started if timed else commit, height, width)
+        over_sizes = (commit if timed else None, round(height / width, 2))
         key = (
             machine_of(entry),
             record.benchmark,
-            tuple(asked(entry, name) for name in ASKED if name != apart_from),
-            None if apart_from == "resolution" else (start, size(entry)),
-            None if apart_from == "tokenizer" else tokenizer,
+            tuple(asked(entry, name) for name in ASKED if name not in free),
+            over_sizes if "resolution" in free else whole,
+            None if "tokenizer" in free else (record.tokenizer.name, record.tokenizer.weights.source),
         )
         groups.setdefault(key, []).append(entry)
     return [group for group in groups.values() if len(group) > 1]

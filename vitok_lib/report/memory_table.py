@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from vitok_lib.records.schema import OutcomeStatus
-from vitok_lib.report import machines
+from vitok_lib.report import chunking, machines
 from vitok_lib.report.entries import Entry
 from vitok_lib.report.machines import CAPACITY, MEMORY, SPEED, TILING, Machine
 from vitok_lib.report.parts import NOT_MEASURED, Head, Note, Number, Part, Sentence, Table
@@ -16,7 +16,7 @@ from vitok_lib.report.speed_claims import runs, where
 from vitok_lib.report.speed_table import lead, same_for_all, setting_cell
 
 LIMIT = "memory_limit_gib"
-KERNEL = ("dtype", "attention", LIMIT)
+KERNEL = ("dtype", "window", "attention", "chunk", LIMIT)
 PEAKS = ("model_peak", "peak_memory")
 """The peak of a model alone, as memory and speed records hold it."""
 
@@ -40,7 +40,10 @@ def capacity_tables(entries: Sequence[Entry]) -> list[tuple[Machine, Table]]:
         top += [Head("All of the card" if cap is None else f"{cap:g} GiB", span=2) for cap in limits]
         below = [Head("Tokenizer"), *(Head(machines.SETTINGS[name]) for name in settings)]
         below += [Head(text) for _ in limits for text in ("px", "predicted")]
-        note = "The side of the largest square image that was encoded and decoded within a cap on the memory in use."
+        note = (
+            "The side of the largest square image of which an evaluation, encode and decode with PSNR and SSIM, stayed "
+            "within a cap on the memory in use."
+        )
         notes: list[Sentence] = [(note,), *same_for_all(held, [*settings, LIMIT])]
         found.append((machine, Table([top, below], printed, notes=notes)))
     return found
@@ -95,26 +98,36 @@ def _peak(entry: Entry) -> Number | None:
 
 
 def memory_growth(entries: Sequence[Entry]) -> list[Sentence]:
-    """How a ViTok's activations grow between its two largest sizes; linear in the tokens is an exponent of one."""
-    sentences: list[Sentence] = []
+    """How a ViTok's activations grow between its two largest sizes; linear in the tokens is an exponent of one.
+
+    In chunks and whole are two lines where there was more than a chunk, and else one, for they are one execution.
+    """
+    sentences: dict[Sentence, Sentence] = {}
     for line in runs(entries, [MEMORY], "resolution"):
         peaks = [entry for entry in line if machines.held(entry, "model_peak")]
-        sized = sorted((count, entry) for entry in peaks if (count := machines.tokens(entry)))[-2:]
-        exponent = growth(sized[0][1], sized[1][1], "model_peak", apart_from="weights") if len(sized) == 2 else None
+        sized = sorted((count, entry.name, entry) for entry in peaks if (count := machines.tokens(entry)))[-2:]
+        exponent = growth(sized[0][-1], sized[1][-1], "model_peak", apart_from="weights") if len(sized) == 2 else None
         if exponent is None:
             continue
-        (count, _), (more, entry) = sized
+        (count, _, smaller), (more, _, entry) = sized
         shown = derived(digits("exponent", exponent), "exponent of the model's peak without its weights", entry)
+        about = [*where(entry, "resolution", "chunk")]
+        about += [f", {chunking.chunk_words(entry)}"] if chunking.fills_a_chunk(entry) else []
         growing = f": from {count:,} to {more:,} tokens the memory of its activations grows with an exponent of "
-        sentences.append((*where(entry, "resolution"), growing, shown, "."))
-    return sentences
+        commits = {held.record.provenance.commit for held in (smaller, entry) if held.record.provenance}
+        apart = "; the two sizes were measured at two commits." if len(commits) > 1 else "."
+        sentences.setdefault(tuple(about), (*about, growing, shown, apart))
+    return list(sentences.values())
 
 
 def chunking_saves(entries: Sequence[Entry]) -> list[Sentence]:
-    """The peak where tokens go through a block in chunks, over that where all go at a time."""
-    return _against(
-        entries, "chunk", lambda entry: entry.record.settings.chunk == 0, "with all tokens at a time", "in chunks"
-    )
+    """The peak where tokens go through a block in chunks, over that where all go at a time, of more than a chunk."""
+
+    def whole(entry: Entry) -> bool:
+        return chunking.chunk_of(entry) == 0
+
+    told = [entry for entry in entries if whole(entry) or chunking.fills_a_chunk(entry)]
+    return _against(told, "chunk", whole, "with all tokens at a time", "in chunks")
 
 
 def tiling_saves(entries: Sequence[Entry]) -> list[Sentence]:

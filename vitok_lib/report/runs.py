@@ -116,6 +116,7 @@ def source_table(entries: Sequence[Entry]) -> Table:
 def image_set_table(entries: Sequence[Entry]) -> Table:
     """The image sets that were measured on, with count, rule and the hash of the manifest."""
     rows: dict[str, list[Sentence]] = {}
+    studies: dict[str, list[str]] = {}
     for entry in sorted(entries, key=lambda entry: natural(entry.case)):
         images = entry.record.images
         if entry.measured and entry.record.benchmark not in BENCHMARKS:  # speed and memory are measured on noise
@@ -124,15 +125,17 @@ def image_set_table(entries: Sequence[Entry]) -> Table:
             shown: Part = Code(digest[:SHORT_HASH]) if digest else Note("none")
             row: list[Sentence] = [
                 (entry.case,),
-                (entry.study,),
                 (images.description,),
                 (count,),
                 (images.rule,),
                 (shown,),
             ]
-            rows.setdefault(repr(row), row)
-    heads = ("Case", "Study", "Images", "Count", "Size rule", "Manifest, SHA-256")
-    return Table([[Head(text) for text in heads]], list(rows.values()))
+            key = repr(row)
+            rows.setdefault(key, row)
+            if entry.study not in studies.setdefault(key, []):
+                studies[key].append(entry.study)
+    heads = ("Case", "Images", "Count", "Size rule", "Manifest, SHA-256", "Studies")
+    return Table([[Head(text) for text in heads]], [[*row, (", ".join(studies[key]),)] for key, row in rows.items()])
 
 
 def signature_list(entries: Sequence[Entry]) -> list[Sentence]:

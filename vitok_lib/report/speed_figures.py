@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from vitok_lib.report import machines
+from vitok_lib.report import chunking, machines
 from vitok_lib.report.bounds import Limits, limits
 from vitok_lib.report.drawing import (
     COLOURS,
@@ -51,8 +51,9 @@ Lines = dict[str, dict[int, Entry]]
 
 
 def _lines(held: Sequence[Entry], benchmarks: Sequence[str]) -> Lines:
-    """Entries by tokens, a line a tokenizer with its settings; of two at a point that of the benchmark named first."""
-    differing = machines.varying(held, left_out=["chunk"])
+    """Squares by tokens, a line a tokenizer with its settings; of two at a point that of the benchmark named first."""
+    held = [entry for entry in held if len(set(machines.size(entry))) == 1]
+    differing = machines.varying(held)
     lines: Lines = {}
     windows: dict[str, dict[int | None, int]] = {}
     for entry in sorted(held, key=lambda entry: list(benchmarks).index(entry.record.benchmark)):
@@ -77,12 +78,17 @@ def _lines(held: Sequence[Entry], benchmarks: Sequence[str]) -> Lines:
 
 
 def line_name(entry: Entry, differing: Sequence[str]) -> str:
-    """The tokenizer with those of its settings in which a figure's lines differ."""
-    words = [entry.record.tokenizer.name]
+    """The tokenizer with those of its settings in which a figure's lines differ.
+
+    A window and tokens at a time are a ViTok's, whose line names them, also where they are the default.
+    """
+    words, of_a_vitok = [entry.record.tokenizer.name], machines.variant_of(entry) is not None
     for name in differing:
         text = machines.asked(entry, name)
         if name == "window":
-            words.append(f"radius {text}" if text else "full attention")
+            words += [f"radius {text}" if text else "full attention"] if of_a_vitok else []
+        elif name == "chunk":
+            words += [chunking.chunk_words(entry)] if of_a_vitok else []
         elif text:
             words.append(text if name in ("path", "dtype") else f"{SETTINGS[name].lower()} {text}")
     return ", ".join(words)

@@ -1,7 +1,7 @@
 """The best tokenizer per question, each with its interval, its protocol and the runner-up.
 
 A best is named only among at least two tokenizers that share a protocol; speed and memory only within one run on one
-machine, at one size and with one setting of everything but the tokenizer.
+machine, at one size and with one setting of everything but the tokenizer and the ways that it has of doing its work.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from vitok_lib.records.schema import Kind, Value
-from vitok_lib.report import comparison, differences, machines
+from vitok_lib.report import chunking, comparison, differences, machines
 from vitok_lib.report.comparison import Standing
 from vitok_lib.report.entries import Entry, natural
 from vitok_lib.report.machines import CAPACITY, MEMORY, SPEED
@@ -29,38 +29,47 @@ MACHINE_QUESTIONS = (
 """What is asked, of which benchmark and quantity, and whether the highest is best."""
 HEADS = ("Question", "Best", "Its value", "Runner-up", "Its value", "Difference", "Protocol")
 NOT_TOLD_APART = "not told apart"
+NO_RATIO = "no two tokenizers of one ratio have a value in one protocol"
+NO_PROTOCOL = "no two tokenizers have a value in one protocol"
+LEAST_NOISE = 0.05
+"""The share by which two values without an interval must differ; more, where two of one execution differ by more."""
 _SHOWN_SIGNATURE = 2
 
 
 def best_table(entries: Sequence[Entry], benchmarks: Sequence[str], quantities: Sequence[str]) -> Table:
     """A row a question: quality at each ratio that two tokenizers share, then speed, memory and the largest size.
 
-    A question that nothing measured answers has a row at the end that says so.
+    A question that nothing measured answers has a row at the end that says why.
     """
     rows: list[list[Sentence]] = []
-    unanswered: list[str] = []
+    unanswered: list[list[Sentence]] = []
+    measured = {entry.record.benchmark for entry in entries if entry.measured}
     for benchmark in benchmarks:
         resolutions = sorted(
             {entry.record.resolution for entry in entries if entry.record.benchmark == benchmark and entry.measured}
         )
-        rows += [
+        found = [
             row
             for resolution in resolutions
             for quantity in quantities
             for row in _quality_rows(entries, f"{benchmark}-{resolution}", quantity)
         ]
-        if not resolutions:
-            unanswered.append(f"Quality on {benchmark}")
-    for question, benchmark, quantity, highest in MACHINE_QUESTIONS:
-        found = _machine_rows(entries, question, benchmark, quantity, highest)
         rows += found
-        unanswered += [] if found else [question]
-    rows += [_unanswered(question) for question in unanswered]
-    return Table(heads=[[Head(text) for text in HEADS]], rows=rows)
+        if not found:
+            why = NO_RATIO if benchmark in measured else NOT_MEASURED
+            unanswered.append(_unanswered(f"Quality on {benchmark}", why))
+    noise = _noise(entries)
+    for question, benchmark, quantity, highest in MACHINE_QUESTIONS:
+        found = _machine_rows(entries, question, benchmark, quantity, highest, max([LEAST_NOISE, *noise]))
+        rows += found
+        if not found:
+            unanswered.append(_unanswered(question, NO_PROTOCOL if benchmark in measured else NOT_MEASURED))
+    heads = [[Head(text) for text in HEADS]]
+    return Table(heads=heads, rows=[*rows, *unanswered], notes=[_noise_sentence(noise)])
 
 
-def _unanswered(question: str) -> list[Sentence]:
-    return [(question,), (Note(NOT_MEASURED),), *[()] * (len(HEADS) - 2)]
+def _unanswered(question: str, why: str) -> list[Sentence]:
+    return [(question,), (Note(why),), *[()] * (len(HEADS) - 2)]
 
 
 def _quality_rows(entries: Sequence[Entry], case: str, quantity: str) -> list[list[Sentence]]:
@@ -101,51 +110,111 @@ def _paired(first: Standing, second: Standing) -> Sentence:
     return (shown,) if found.clear else (shown, " ", Note(NOT_TOLD_APART))
 
 
+def _noise(entries: Sequence[Entry]) -> list[float]:
+    """The shares by which peaks of one execution differ: of images within a chunk, in chunks and whole."""
+    shares: list[float] = []
+    for found in machines.by_machine(entries, [MEMORY]).values():
+        for run in machines.runs_of(found, apart_from="chunk"):
+            same = [entry for entry in run if machines.tokens(entry) and not chunking.fills_a_chunk(entry)]
+            peaks = [value.value for entry in same if (value := machines.held(entry, "model_peak"))]
+            if len(peaks) > 1 and min(peaks) > 0:
+                shares.append(max(peaks) / min(peaks) - 1)
+    return shares
+
+
+def _noise_sentence(noise: Sequence[float]) -> Sentence:
+    told = f"Values of single runs, without an interval, are told apart from a difference of {100 * LEAST_NOISE:g} % on"
+    if not noise:
+        return (f"{told}.",)
+    most = Number(f"{digits('share', 100 * max(noise))} %", Kind.DERIVED, "derived: the larger peak over the smaller")
+    counted = f"{len(noise):,} {'execution' if len(noise) == 1 else 'executions'}"
+    return (
+        f"{told}, or from what measurements of one execution were seen to differ by if that is more: over {counted} "
+        "with two records of memory, at most ",
+        most,
+        ".",
+    )
+
+
 def _machine_rows(
-    entries: Sequence[Entry], question: str, benchmark: str, quantity: str, highest: bool
+    entries: Sequence[Entry], question: str, benchmark: str, quantity: str, highest: bool, noise: float
 ) -> list[list[Sentence]]:
-    """A row for each run in which two tokenizers differ in nothing else and both have the quantity."""
+    """A row for each run in which two tokenizers have the quantity, each in the best of its ways."""
     rows: list[list[Sentence]] = []
     for machine, found in machines.by_machine(entries, [benchmark]).items():
-        for run in machines.runs_of(found, apart_from="tokenizer"):
-            standings = [Standing(entry, value) for entry in run if (value := machines.held(entry, quantity))]
-            if len(standings) < comparison.MINIMUM_TO_RANK:
+        for run in machines.runs_of(found, apart_from=("tokenizer", *machines.WAYS)):
+            standings = [
+                Standing(entry, value) for entry in _executions(run) if (value := machines.held(entry, quantity))
+            ]
+            standings.sort(key=lambda held: held.value.value * (-1 if highest else 1))
+            best: dict[str, Standing] = {}
+            for standing in standings:
+                best.setdefault(standing.entry.record.tokenizer.name, standing)
+            if len(best) < comparison.MINIMUM_TO_RANK:
                 continue
-            first, second, *_ = sorted(standings, key=lambda held: held.value.value * (-1 if highest else 1))
-            settings = ", ".join(_settings(first.entry))
-            asked = question if benchmark == CAPACITY else f"{question} at {machines.size_text(first.entry)}"
-            protocol = f"{machine}" + (f", {settings}" if settings else "")
-            rows.append([(asked,), *_podium(first, second, _ratio(first, second)), (protocol,)])
+            first, second, *_ = best.values()
+            limit = first.entry.record.settings.memory_limit_gib
+            at = f" at {machines.size_text(first.entry)}" if benchmark != CAPACITY else ""
+            asked = f"{question}{at}" + (f" within {limit:g} GiB" if limit else "")
+            protocol = ", ".join([str(machine), *_settings(first.entry)])
+            rows.append([(asked,), *_podium(first, second, _ratio(first, second, noise)), (protocol,)])
     return sorted(rows, key=lambda row: natural(str(row[0][0])))
 
 
+def _executions(run: Sequence[Entry]) -> list[Entry]:
+    """The entries of a run, one for each way of each tokenizer: what is no more than a chunk is not measured twice."""
+    first: dict[tuple[str, ...], Entry] = {}
+    for entry in run:
+        first.setdefault((entry.record.tokenizer.name, *_way(entry)), entry)
+    return list(first.values())
+
+
+def _way(entry: Entry) -> list[str]:
+    """In which of the ways that its family has an entry did its work; nothing where none was asked for."""
+    names = ("window", "attention", *(["chunk"] if chunking.fills_a_chunk(entry) else []))
+    said = [machines.WORDS[name].format(text) for name in names if (text := machines.asked(entry, name))]
+    return [*said, *(["tiled"] if entry.record.settings.tiling else [])]
+
+
 def _settings(entry: Entry) -> list[str]:
-    said = [(name, machines.asked(entry, name)) for name in machines.SETTINGS]
-    return [f"{machines.SETTINGS[name].lower()} {text}" for name, text in said if text]
+    """The settings that all of a run share."""
+    apart = (*machines.WAYS, "memory_limit_gib")
+    said = {name: machines.asked(entry, name) for name in machines.SETTINGS if name not in apart}
+    return [f"{machines.SETTINGS[name].lower()} {text}" for name, text in said.items() if text]
 
 
-def _ratio(first: Standing, second: Standing) -> Sentence:
+def _ratio(first: Standing, second: Standing, noise: float) -> Sentence:
     small, large = sorted((first.value.value, second.value.value))
     if not small:
         return ()
     shown = times(large / small, f"{first.entry.name} and {second.entry.name}, the larger over the smaller")
-    return (shown, " ", Note(NOT_TOLD_APART)) if _overlap(first.value, second.value) else (shown,)
+    if not _told_apart(first.value, second.value, noise):
+        return (shown, " ", Note(NOT_TOLD_APART))
+    return (shown, *_or_more(first))
 
 
-def _overlap(one: Value, other: Value) -> bool:
-    if one.value == other.value:
-        return True
+def _told_apart(one: Value, other: Value, noise: float) -> bool:
+    """Whether two intervals share no point or, where one has none, two values differ by more than noise."""
     if one.interval is None or other.interval is None:
-        return False
-    return one.interval.low <= other.interval.high and other.interval.low <= one.interval.high
+        small, large = sorted((one.value, other.value))
+        return large > small * (1 + noise)
+    return one.interval.high < other.interval.low or other.interval.high < one.interval.low
+
+
+def _or_more(standing: Standing) -> Sentence:
+    """A search for the largest size that ended at the largest it tried says no more."""
+    record = standing.entry.record
+    open_ended = record.benchmark == CAPACITY and standing.value.value >= record.resolution
+    return (" ", Note("or more")) if open_ended else ()
 
 
 def _podium(first: Standing, second: Standing, between: Sentence) -> list[Sentence]:
     cells: list[Sentence] = []
     for standing, best in ((first, True), (second, False)):
         entry = standing.entry
-        cells.append((Link(entry.record.tokenizer.name, entry.anchor),))
-        cells.append((number(entry, standing.value, unit=True, best=best),))
+        way = [Note(f" ({', '.join(words)})")] if (words := _way(entry)) else []
+        cells.append((Link(entry.record.tokenizer.name, entry.anchor), *way))
+        cells.append((number(entry, standing.value, unit=True, best=best), *_or_more(standing)))
     return [*cells, between]
 
 

@@ -55,7 +55,7 @@ class VersusTable(RecordsDirective):
         data = versus_table(entries, first, second)
         if data.rows:
             return [nodes.container("", *self.table(data), classes=["vk-wrap"])]
-        nothing = f"{first} and {second} share no protocol yet, so that nothing is compared."
+        nothing = f"Of {first} and {second} nothing is compared yet."
         told = [markup.paragraph(note, self.env.docname) for note in data.notes]
         return [nodes.paragraph("", nothing), *told]
 

@@ -10,7 +10,7 @@ from vitok_lib.records.schema import Kind
 from vitok_lib.report import comparison, differences
 from vitok_lib.report.differences import AllPairs, Difference
 from vitok_lib.report.entries import Entry, natural
-from vitok_lib.report.parts import NOT_MEASURED, Head, Link, Note, Number, Sentence, Table
+from vitok_lib.report.parts import NOT_MEASURED, Head, Link, Note, Number, Sentence, Table, plain
 from vitok_lib.report.printing import caveats, difference_number, number
 from vitok_lib.report.quality_table import ratio
 from vitok_lib.report.quantities import digits, label
@@ -65,10 +65,16 @@ def floor_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -
         by_case = rows[title]
         held = [difference.entry for difference in by_case.values()]
         cells = [(difference_number(by_case[case]) if case in by_case else Note(NOT_MEASURED),) for case in cases]
-        printed.append([(Link(title, held[0].anchor),), ratio(held), *cells])
+        printed.append([(Link(title, held[0].anchor),), _one_ratio(held), *cells])
     if not printed:
         raise RequestError(f"no record of {', '.join(cases)} shares a protocol with the floor '{differences.FLOOR}'")
     return Table(heads=[[Head("Tokenizer"), Head("Ratio"), *(Head(case) for case in cases)]], rows=printed)
+
+
+def _one_ratio(held: Sequence[Entry]) -> Sentence:
+    """The ratio of a tokenizer that has one in all of ``held``; a codec's stream has another on each set of images."""
+    found = {plain(shown): shown for entry in held if (shown := ratio([entry]))}
+    return (Note("differs by set"),) if len(found) > 1 else next(iter(found.values()), ())
 
 
 def pairs_table(pairs: AllPairs) -> Table:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report import comparison, differences
 from vitok_lib.report.comparison import Protocol, Standing
-from vitok_lib.report.entries import Entry, natural
-from vitok_lib.report.parts import Head, Note, Number, Part, Sentence, Table
+from vitok_lib.report.entries import Entry, natural, preferred
+from vitok_lib.report.parts import Head, Note, Number, Part, Sentence, Table, plain
 from vitok_lib.report.printing import caveats, difference_number, number, outcome
+from vitok_lib.report.quality_table import ratio
 from vitok_lib.report.quantities import HIGHER_IS_BETTER, in_order, name_of, signed
 
 UNDECIDED, NO_JUDGE = "not told apart", "not independent"
@@ -21,7 +22,8 @@ def versus_table(entries: Sequence[Entry], first: str, second: str) -> Table:
     """A row for each case, origin and quantity in which the two share a protocol: both values and the difference.
 
     A measured difference is paired by image; that of two published figures is published as well. Below the table stands
-    where both have a value and yet share no protocol, and where one of the two ended without a value.
+    at which ratios the two compress, where both have a value and yet are not compared and why, and where one of the two
+    ended without a value.
     """
     rows: list[list[Sentence]] = []
     apart: list[Sentence] = []
@@ -35,22 +37,40 @@ def versus_table(entries: Sequence[Entry], first: str, second: str) -> Table:
             rows += [_row(shared, one, other) for shared, one, other in found]
             shown += [(quantity, standing.entry.record.tokenizer.name) for _, *both in found for standing in both]
             if not found and _both_have(held, quantity, first, second):
-                apart.append(_apart(held, quantity, case))
-        apart += _ended(held, case)
+                apart.append(_apart(held, quantity, case, first, second))
+        apart += _ended(preferred(held), case)
     heads = ("Case", "Origin", "Quantity", first, second, f"{first} minus {second}", "Better")
-    return Table(heads=[[Head(text) for text in heads]], rows=rows, notes=[*caveats(shown), *apart])
+    notes = [*_ratios(pair, first, second), *caveats(shown), *apart]
+    return Table(heads=[[Head(text) for text in heads]], rows=rows, notes=notes)
+
+
+def _ratios(pair: Sequence[Entry], first: str, second: str) -> list[Sentence]:
+    """At which ratios the two compress, where the architectures say that they are not the same."""
+    known = {entry.record.tokenizer.name: entry for entry in pair if entry.record.tokenizer.compression_ratio}
+    if {first, second} != set(known):
+        return []
+    one, other = ratio([known[first]]), ratio([known[second]])
+    if plain(one) == plain(other):
+        return []
+    return [(f"Not at one ratio of compression: {first} ", *one, f", {second} ", *other, ".")]
 
 
 def _shared(
     held: Sequence[Entry], quantity: str, first: str, second: str
 ) -> Sequence[tuple[Protocol, Standing, Standing]]:
-    """Each two of the named tokenizers in one protocol, at the same settings of what a row is named by."""
+    """Each two of the named tokenizers in one protocol; of the same two in several studies, those that precede."""
+    by_files: dict[tuple[str, str], list[tuple[Protocol, Standing, Standing]]] = {}
+    for shared, group in comparison.by_protocol(held, quantity).items():
+        for one in group:
+            for other in group:
+                if (one.entry.record.tokenizer.name, other.entry.record.tokenizer.name) == (first, second):
+                    by_files.setdefault((one.entry.stem, other.entry.stem), []).append((shared, one, other))
     return [
-        (shared, one, other)
-        for shared, group in comparison.by_protocol(held, quantity).items()
-        for one in group
-        for other in group
-        if one.entry.record.tokenizer.name == first and other.entry.record.tokenizer.name == second
+        found
+        for alike in by_files.values()
+        for chosen in preferred(one.entry for _, one, _ in alike)
+        for found in alike
+        if found[1].entry is chosen
     ]
 
 
@@ -87,15 +107,29 @@ def _better(quantity: str, difference: float, one: Standing, other: Standing) ->
     return (one if first_wins else other).entry.record.tokenizer.name
 
 
-def _apart(held: Sequence[Entry], quantity: str, case: str) -> Sentence:
-    parts: list[Part] = [f"On {case} nothing is compared by {name_of(quantity)}, for the two share no protocol: "]
+def _apart(held: Sequence[Entry], quantity: str, case: str, first: str, second: str) -> Sentence:
     with_value = [entry for entry in held if entry.record.value(quantity)]
+    reasons = [
+        why
+        for name in (first, second)
+        if (why := _out(name, [entry for entry in with_value if entry.record.tokenizer.name == name], quantity))
+    ]
+    why = " and ".join(reasons) or "the two share no protocol"
+    parts: list[Part] = [f"On {case} nothing is compared by {name_of(quantity)}, for {why}: "]
     for index, entry in enumerate(with_value):
         value = entry.value(quantity)
         count = "" if value.n is None else f", n = {value.n:,}"
         parts += ["; " if index else "", f"{entry.title} by {entry.origin}{count}, ", number(entry, value, unit=True)]
-    guessed = any(entry.value(quantity).kind == Kind.ESTIMATED for entry in with_value)
-    return (*parts, "; an estimated value takes no part." if guessed else ".")
+    return (*parts, ".")
+
+
+def _out(name: str, held: Sequence[Entry], quantity: str) -> str | None:
+    """Why no value of a tokenizer takes part in a comparison; None where one does."""
+    if all(entry.value(quantity).kind == Kind.ESTIMATED for entry in held):
+        return f"the value of {name} is an estimate, which takes no part"
+    if all(entry.record.outcome.status != OutcomeStatus.OK for entry in held):
+        return f"the run of {name} did not end well"
+    return None
 
 
 def _ended(held: Sequence[Entry], case: str) -> list[Sentence]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from vitok_lib.measure.work import vitok_work
 from vitok_lib.report import machines
 from vitok_lib.report.entries import Entry
 from vitok_lib.report.machines import SPEED, WINDOWS
@@ -104,7 +107,10 @@ def dense_against_windowed(entries: Sequence[Entry]) -> list[Sentence]:
 
 
 def growth_with_tokens(entries: Sequence[Entry]) -> list[Sentence]:
-    """How latency grows between the two largest sizes of each path; linear is an exponent of one."""
+    """How latency grows between the two largest sizes of each path, of one shape and one commit, beside the operations.
+
+    Linear is an exponent of one.
+    """
     sentences: list[Sentence] = []
     for line in runs(entries, [WINDOWS, SPEED], "resolution"):
         timed = [entry for entry in line if machines.held(entry, "latency")]
@@ -116,18 +122,47 @@ def growth_with_tokens(entries: Sequence[Entry]) -> list[Sentence]:
         if exponent is None:
             continue
         factor = larger.value("latency").value / entry.value("latency").value
+        sizes = f"{'both' if len(sized) == 2 else 'the two largest'} of {len(sized)} sizes"
         sentences.append(
             (
                 *where(larger, "resolution"),
-                f": from {count:,} to {more:,} tokens, {digits('factor', round(more / count, 2))} times as many, the ",
-                "latency grows by ",
+                f": from {count:,} to {more:,} tokens ({sizes}), {digits('factor', round(more / count, 2))} times as ",
+                "many, the latency grows by ",
                 times(factor, f"latency of {larger.name} over that of {entry.name}", larger),
                 ", an exponent of ",
-                derived(digits("exponent", exponent), "logarithm of the one ratio over that of the other", larger),
-                ".",
+                *_beside_the_count(entry, larger, exponent),
             )
         )
     return sentences
+
+
+def _beside_the_count(entry: Entry, larger: Entry, exponent: float) -> list[Part]:
+    """An exponent with the ends that the intervals of both latencies leave it, and whether operations grow as fast."""
+    logarithm, what = math.log(_tokens(larger) / _tokens(entry)), "logarithm of the one ratio over that of the other"
+    small, large = entry.value("latency").interval, larger.value("latency").interval
+    counted = math.log(_operations(larger) / _operations(entry)) / logarithm
+    by_count = derived(digits("exponent", counted), "the same of the operations, by formula from the architecture")
+    if small is None or large is None:
+        shown = derived(digits("exponent", exponent), what, larger)
+        return [shown, "; that of the operations is ", by_count, "; too few repetitions for an interval."]
+    low, high = math.log(large.low / small.high) / logarithm, math.log(large.high / small.low) / logarithm
+    ends = f"[{digits('exponent', low)}, {digits('exponent', high)}]"
+    shown = replace(derived(digits("exponent", exponent), what, larger), interval=ends)
+    relation = "less than" if high < counted else "more than" if low > counted else "not told apart from"
+    return [shown, f", {relation} that of the operations, ", by_count, "."]
+
+
+def _tokens(entry: Entry) -> int:
+    count = machines.tokens(entry)
+    assert count is not None  # an exponent was taken over them
+    return count
+
+
+def _operations(entry: Entry) -> float:
+    """The operations of one image; a mask of all pairs computes them all."""
+    variant, settings = machines.variant_of(entry), entry.record.settings
+    assert variant is not None  # it has tokens
+    return vitok_work(variant, *machines.size(entry), None if settings.path == DENSE else settings.window).total
 
 
 CLAIMS: dict[str, Callable[[Sequence[Entry]], list[Sentence]]] = {
