@@ -16,10 +16,12 @@
 tokenizers: str = "nano-f16x64,nano-f32x64,nano-kl-f8x16"  # by commas
 resolutions: str = "256,512"  # longest sides in pixels, by commas
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
+fp8: bool = False  # ViToks with 8-bit matrices too, folded
 kernels: str = "math"  # of auto-encoders' attention, measured beside torch's choice, by commas; empty: none
 cards: str = ""  # emulated cards in GiB on which the largest size is found, by commas; empty: none
 card_tokenizers: str = "nano-f32x64"  # for which it is found, by commas
 largest: int = 8192  # upper end of that search in pixels
+try_seconds: float = 300.0  # of that search, no size is tried that would take longer
 tiled: str = "nano-kl-f8x16,nano-f16x64"  # compared in tiles or chunks against whole, by commas; empty: none
 image_set: str = "photos"  # on whose images
 tiled_resolution: int = 512  # at this longest side in pixels
@@ -50,14 +52,22 @@ def parts(text):
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def eager_and_fp8(name):
+    """The settings in which a tokenizer is looked for on a card: a ViTok in its window, and in 8 bits if asked for."""
+    if vl.describe(name).family != "vitok":
+        return [{}]
+    window = {} if run.window < 0 else {"window": run.window}
+    return [window, window | {"folded": True, "precision": "fp8"}] if run.fp8 else [window]
+
+
 def ways(name):
     """The settings that a tokenizer is measured with: chunked and whole, or untiled, tiled, and other kernels."""
+    first = eager_and_fp8(name)
     if vl.describe(name).family == "vitok":
-        window = {} if run.window < 0 else {"window": run.window}
-        return [window, window | {"chunk": 0}]
+        return [*first, first[0] | {"chunk": 0}]
     if vl.describe(name).family == "kl":
-        return [{}, {"tiling": True}, *({"attention": kernel} for kernel in parts(run.kernels))]
-    return [{}]
+        return [*first, {"tiling": True}, *({"attention": kernel} for kernel in parts(run.kernels))]
+    return first
 
 
 # %%
@@ -70,14 +80,17 @@ records = [
 
 # %%
 capacities = [
-    measure_capacity(name, largest=run.largest, limit_gib=float(card), options=ways(name)[0], **asked)
+    measure_capacity(
+        name, largest=run.largest, limit_gib=float(card), options=options, time_limit=run.try_seconds, **asked
+    )
     for name in parts(run.card_tokenizers)
+    for options in eager_and_fp8(name)
     for card in parts(run.cards)
 ]
 
 # %%
 images = vl.open_image_set(run.image_set)
-asked["weights"] = "released"  # what is compared here is quality
+asked |= {"weights": "released", "dtype": "float32"}  # what is compared here is quality, and equality
 tiles = [
     measure_tiling(name, images=images, resolution=run.tiled_resolution, samples=run.samples, **asked)
     for name in parts(run.tiled)

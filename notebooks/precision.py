@@ -55,4 +55,4 @@ for name in (name.strip() for name in run.tokenizers.split(",")):
 # %%
 from vitok_lib.report.notebook import machine_frame
 
-machine_frame(records, ["error", "error_last", "error_reference", "latency", "speedup"])
+machine_frame(records, ["error", "error_last", "error_reference", "error_reference_last", "latency", "speedup"])

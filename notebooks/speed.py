@@ -19,6 +19,7 @@ tokenizers: str = "nano-f16x64"  # by commas; the first one's first path is the 
 paths: str = "reference,folded,fast"  # by commas; vitok list paths
 resolution: int = 512  # longest side in pixels
 aspect: float = 1.0  # height over width; 1: a square
+also: str = ""  # further sizes HEIGHTxWIDTH by commas, of the last path, each against its time at the run's size
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
 image_set: str = ""  # take images of this set from file to metric too; empty: only random ones
 weights: str = "released"  # released or random; random ones have true speeds, and no quality
@@ -36,6 +37,7 @@ from vitok_lib.parameters import checked
 run = checked("speed", globals())
 
 # %%
+from vitok_lib.images.prepare import parse_size
 from vitok_lib.measure.speed import Contender, measure_speed
 
 asked = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "batch": run.batch}
@@ -45,8 +47,11 @@ asked |= {"notebook": "speed", "parameters": vars(run)}
 names = [name.strip() for name in run.tokenizers.split(",")]
 ways = [path.strip() for path in run.paths.split(",")]
 options = {} if run.window < 0 else {"window": run.window}
+sizes = [parse_size(size) for size in run.also.split(",") if size.strip()]
+contenders = [Contender(name, path, options) for name in names for path in ways]
+contenders += [Contender(name, ways[-1], options, size=size) for name in names for size in sizes]
 records = measure_speed(
-    [Contender(name, path, options) for name in names for path in ways],
+    contenders,
     resolution=run.resolution,
     height=min(run.resolution, round(run.resolution * run.aspect)),
     width=min(run.resolution, round(run.resolution / run.aspect)),
@@ -61,7 +66,8 @@ records = measure_speed(
 # %%
 from vitok_lib.report.notebook import machine_frame
 
-machine_frame(records, ["latency", "latency_p95", "throughput", "speedup", "error", "error_reference", "peak_memory"])
+times = ["latency", "latency_p95", "throughput", "speedup", "relative_time"]
+machine_frame(records, [*times, "error", "error_reference", "error_reference_last", "peak_memory"])
 
 # %% [markdown]
 # ## How it was run
@@ -72,10 +78,29 @@ machine_frame(records, ["latency", "latency_p95", "throughput", "speedup", "erro
 # %%
 machine_frame(
     records,
-    ["work", "rate", "utilisation", "ceiling_matmul", "ceiling_copy", "graphs", "compile_time", "recompilations"],
+    [
+        "work",
+        "rate",
+        "utilisation",
+        "ceiling_matmul",
+        "ceiling_attention",
+        "ceiling_copy",
+        "graphs",
+        "compile_time",
+        "recompilations",
+    ],
 )
 
 # %%
 machine_frame(
-    records, ["stage_load", "stage_copy", "stage_encode", "stage_decode", "stage_metric", "end_to_end_throughput"]
+    records,
+    [
+        "device_latency",
+        "stage_load",
+        "stage_copy",
+        "stage_encode",
+        "stage_decode",
+        "stage_metric",
+        "end_to_end_throughput",
+    ],
 )

@@ -202,9 +202,12 @@ def speed_command(
     as_json: AsJson = False,
 ) -> None:
     """Time tokenizers side by side on random images; the first one is what the others are compared to."""
+    from vitok_lib.images.prepare import parse_size
+
+    height, width = (resolution, resolution) if size is None else parse_size(size)
+    # torch takes a second to import: a request that is wrong is told before.
     from vitok_lib.measure.speed import Contender, measure_speed
 
-    height, width = _size(size, resolution)
     options = {} if window is None else {"window": window}
     contenders = [Contender(name, way.strip(), options) for name in tokenizers for way in path.split(",")]
     records = measure_speed(
@@ -336,16 +339,6 @@ def _pairs(parameters: list[str]) -> dict[str, str]:
 def _planned(running: dict[str, Any]) -> dict[str, Any]:
     """Of the arguments that a tokenizer is loaded with, those that change what it takes."""
     return {name: value for name, value in running.items() if name not in ("compile", "graphs")}
-
-
-def _size(size: str | None, resolution: int) -> tuple[int, int]:
-    """Height and width of ``HEIGHTxWIDTH``, or those of a square."""
-    if size is None:
-        return resolution, resolution
-    height, _, width = size.partition("x")
-    if not (height.isdecimal() and width.isdecimal()):
-        raise RequestError(f"size '{size}' must read HEIGHTxWIDTH in pixels, such as 512x768")
-    return int(height), int(width)
 
 
 def _print_choices(tokenizer: Tokenizer) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vitok_lib.measure.compilation import forget, graphs_so_far, side_by_side
+from vitok_lib.measure.compilation import cudagraph_skips_so_far, forget, graphs_so_far, side_by_side
 
 
 class Model(nn.Module):
@@ -44,6 +44,15 @@ def test_a_compiled_model_counts_and_a_second_call_does_not() -> None:
 def test_a_method_beside_the_compiled_call_counts_nothing() -> None:
     model = torch.compile(Model(), backend="aot_eager")
     assert _graphs_of(lambda: model.encode(torch.randn(2, 4))) == 0
+
+
+def test_cuda_graphs_that_torch_leaves_out_are_counted() -> None:
+    from torch._inductor.cudagraph_utils import log_cudagraph_skip_and_bump_counter
+
+    before = cudagraph_skips_so_far()
+    log_cudagraph_skip_and_bump_counter("skipping cudagraphs due to mutated inputs (3 instances)")
+    forget()
+    assert cudagraph_skips_so_far() - before == 1
 
 
 def test_what_is_forgotten_is_compiled_again() -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.cuda._utils import _get_device_index
 
 from vitok_lib.errors import RequestError
 from vitok_lib.measure import trials
@@ -25,6 +26,7 @@ from vitok_lib.records.store import results_root
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 
 GIB, MIB = 2**30, 2**20
+ILLEGAL = "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be reported at other calls"
 NOISE = 8 * MIB  # what a process takes beside its tensors, or gives back of what it had
 TINY = "w32_d2_h2/8x6"
 HOLDING = '''
@@ -255,30 +257,50 @@ def test_weights_that_do_not_fit_are_not_loaded(monkeypatch: pytest.MonkeyPatch)
 
 
 class FakeCard:
-    """Stands for torch.cuda: 80 GiB, 1 GiB in use by others, peaks as given."""
+    """Stands for torch.cuda: 80 GiB, 1 GiB in use by others, peaks as given; a ``lost`` one answers with errors."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, peaks: list[int]) -> None:
         self.fractions: list[float] = []
         self.allocated = [GIB, 3 * GIB]  # before and after loading
         self.peaks = peaks
+        self.lost = False
         properties = type("Properties", (), {"total_memory": 80 * GIB})
         for name, value in {
+            "is_available": lambda: True,
+            "is_initialized": lambda: True,
+            "device_count": lambda: 1,
+            "current_device": lambda: 0,
             "get_device_properties": lambda device: properties,
-            "set_per_process_memory_fraction": lambda fraction, device: self.fractions.append(fraction),
             "memory_allocated": lambda device: self.allocated.pop(0),
             "max_memory_allocated": lambda device: self.peaks.pop(0),
             "reset_peak_memory_stats": lambda device: None,
-            "synchronize": lambda device: None,
+            "set_per_process_memory_fraction": self.set_fraction,
+            "synchronize": self.answer,
+            "empty_cache": self.answer,
+            "mem_get_info": self.answer,
         }.items():
             monkeypatch.setattr(torch.cuda, name, value)
 
+    def answer(self, device: object = None) -> tuple[int, int]:
+        if self.lost:
+            raise torch.AcceleratorError(ILLEGAL)
+        return 79 * GIB, 80 * GIB
 
-def test_a_cap_on_a_card_leaves_the_others_their_memory_and_goes_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    def set_fraction(self, fraction: float, device: object) -> None:
+        self.answer()
+        assert _get_device_index(device) == 0, "it takes no device without a number"
+        self.fractions.append(fraction)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0"])
+def test_a_cap_on_a_card_leaves_the_others_their_memory_and_goes_afterwards(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     card = FakeCard(monkeypatch, [])
-    with pytest.raises(torch.OutOfMemoryError), capped("cuda", 24 * GIB, 1 * GIB):
+    with pytest.raises(torch.OutOfMemoryError), capped(device, 24 * GIB, 1 * GIB):
         raise torch.OutOfMemoryError
     assert card.fractions == [25 / 80, 1.0]
-    with capped("cuda", None, 0):
+    with capped(device, None, 0):
         pass
     assert len(card.fractions) == 2
 
@@ -302,6 +324,46 @@ def test_what_runs_out_of_memory_on_a_card_is_an_outcome(monkeypatch: pytest.Mon
     monkeypatch.setattr(trials, "load_tokenizer", lambda name, **named: Large())
     trial = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24)).attempt(32)
     assert (trial.status, trial.requested_bytes, trial.weights) == (OutcomeStatus.OOM, 33 * GIB, 2 * GIB)
+
+
+class Failing(OnACard):
+    """Fails on images of 32 px, on one that is ``lost`` with it for good."""
+
+    def __init__(self, card: FakeCard, lost: bool) -> None:
+        self.card, self.lose = card, lost
+
+    def encode(self, images: torch.Tensor) -> Latent:
+        if images.shape[2] == 32:
+            self.card.lost = self.lose
+            raise torch.AcceleratorError(ILLEGAL if self.lose else "CUDA error: invalid configuration argument")
+        return super().encode(images)
+
+
+def test_what_loses_the_card_ends_every_try_that_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = FakeCard(monkeypatch, [])
+    monkeypatch.setattr(trials, "load_tokenizer", lambda name, **named: Failing(card, lost=True))
+    bench = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24))
+    first, second = bench.attempt(32), bench.attempt(16)
+    bench.close()
+    assert first.status is second.status is OutcomeStatus.ERROR
+    assert str(first.detail).startswith("AcceleratorError: CUDA error: an illegal memory access")
+    expected = f"nothing runs on 'cuda' in this process any more, after 32 px ended in {first.detail}"
+    assert second.detail == expected
+    monkeypatch.setattr(trials, "load_tokenizer", lambda *words, **named: pytest.fail("loaded"))
+    card.allocated.append(GIB)
+    record = measure_memory(TINY, resolution=16, device="cuda", weights="random", limit_gib=24)
+    assert record.outcome.status is OutcomeStatus.ERROR
+    assert record.outcome.detail == "nothing runs on 'cuda' in this process any more, after an earlier error"
+    assert record.values == ()
+
+
+def test_an_error_that_does_not_lose_the_card_is_of_its_try_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = FakeCard(monkeypatch, [2 * GIB] * 2)
+    monkeypatch.setattr(trials, "load_tokenizer", lambda name, **named: Failing(card, lost=False))
+    bench = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24))
+    statuses = [bench.attempt(side).status for side in (32, 16)]
+    assert statuses == [OutcomeStatus.ERROR, OutcomeStatus.OK]
+    assert card.fractions == [25 / 80, 1.0] * 2
 
 
 def test_a_cap_beyond_the_card_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,9 @@ CPU = {"device": "cpu", "dtype": "float32", "tokens": 4096}
     ("path", "where", "window", "expected"),
     [
         ("reference", GPU, 64, {"chunk": 0, "attention": "varlen"}),
-        ("reference", GPU, None, {"chunk": 0, "attention": "sdpa"}),
+        ("reference", GPU, None, {"chunk": 0, "attention": "flash"}),
+        ("reference", GPU | {"dtype": "float16", "device": "cuda"}, None, {"chunk": 0, "attention": "flash"}),
+        ("reference", GPU | {"dtype": "float32"}, None, {"chunk": 0, "attention": "sdpa"}),
         ("reference", GPU | {"dtype": "float32"}, 64, {"chunk": 0, "attention": "bands"}),
         ("reference", CPU, 64, {"chunk": 0, "attention": "bands"}),
         ("dense", GPU, 64, {"chunk": 0, "attention": "mask"}),

@@ -28,6 +28,7 @@ from vitok_lib.measure.speed import Contender, measure_speed
 from vitok_lib.measure.work import vitok_work
 from vitok_lib.records.schema import Kind, OutcomeStatus, Record, Settings, Weights
 from vitok_lib.records.store import read_record, results_root
+from vitok_lib.records.sums import of_one
 from vitok_lib.tokenizers.interface import Latent
 from vitok_lib.tokenizers.registry import describe
 from vitok_lib.tokenizers.vitok.variant import parse_variant
@@ -117,13 +118,20 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setattr(race_module, "Clock", WorldClock)
     monkeypatch.setattr(contender_module, "load_tokenizer", world.load)
     monkeypatch.setattr("vitok_lib.measure.accuracy.load_tokenizer", world.load)
-    monkeypatch.setattr(speed_module, "measure_ceilings", lambda precisions, *_: (dict.fromkeys(precisions, 2.0), 3.0))
+    reached = {"float32": 2.0, "bfloat16": 2.0, "fp8": 8.0}  # TFLOP/s
+    monkeypatch.setattr(
+        speed_module, "measure_ceilings", lambda precisions, *_: ({name: reached[name] for name in precisions}, 3.0)
+    )
     yield world
     gc.collect()
 
 
 def _contenders(*paths: str, **options: Any) -> list[Contender]:
     return [Contender(NAME, path, {"window": 3, **options}) for path in paths]
+
+
+def _samples() -> list[pd.DataFrame]:
+    return [pd.read_parquet(path) for path in sorted(results_root().rglob("*.parquet"))]
 
 
 def _values(record: Record) -> dict[str, float]:
@@ -214,6 +222,26 @@ def test_work_is_that_of_the_formula(stage: Stage) -> None:
     assert (values["ceiling_matmul"], values["ceiling_copy"]) == (2.0, 3.0)
 
 
+def test_attention_is_held_against_products_in_its_own_dtype(stage: Stage) -> None:
+    (record,) = measure_speed(_contenders("folded", precision="fp8"), **QUICK)
+    work = vitok_work(parse_variant(NAME), 32, 32, window=3)
+    linear = work.encoder.linear + work.decoder.linear
+    least = (linear / 8e12 + (work.total - linear) / 2e12) * 1e3  # ms
+    values = _values(record)
+    assert (values["ceiling_matmul"], values["ceiling_attention"]) == (8.0, 2.0)
+    assert values["utilisation"] == pytest.approx(100 * least / 20)
+    assert list(of_one(Path(), record)) == []
+
+
+def test_another_size_is_set_against_the_same_path_at_the_size_of_the_run(stage: Stage) -> None:
+    contenders = [*_contenders("reference", "folded"), Contender(NAME, "folded", {"window": 3}, size=(16, 32))]
+    *_, low = measure_speed(contenders, **QUICK)
+    ratio = low.value("relative_time")
+    assert ratio is not None
+    assert ratio.value == 1, "the folded path takes as long at any size here, and the reference longer"
+    assert "to:w32_d2_h2_8x6@path=folded,window=3,weights=random0 at 32x32 px" in (ratio.signature or "")
+
+
 def test_what_ran_out_of_memory_leaves_the_others(stage: Stage) -> None:
     def refuse(actor: Actor, stage_name: str) -> None:
         if actor.path == "folded" and stage_name == "decode":
@@ -268,6 +296,191 @@ def test_a_failure_after_the_rounds_keeps_them(stage: Stage) -> None:
     assert record.outcome.status is OutcomeStatus.OK
     assert record.outcome.detail == "timed whole, and then: ValueError: too late"
     assert _values(record)["latency"] == 80
+
+
+@pytest.mark.parametrize(("stopped", "compared"), [("comparing", False), ("exact arithmetic", True)])
+def test_a_run_that_is_stopped_keeps_what_it_timed(stage: Stage, stopped: str, compared: bool) -> None:
+    def stop(words: str) -> None:
+        if words.startswith(stopped):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure_speed(_contenders("reference", "folded"), **QUICK, progress=stop)
+    records = [read_record(next(results_root().rglob(f"*{path}*.json"))) for path in ("reference", "folded")]
+    assert [_values(record)["latency"] for record in records] == [80, 20]
+    assert [_values(record)["speedup"] for record in records] == [1, 4]
+    assert all(record.outcome.detail == speed_module.UNCOMPARED for record in records)
+    assert all(record.samples and len(table) == 12 for record, table in zip(records, _samples(), strict=True))
+    assert ("error_reference" in _values(records[1])) == compared
+    assert "error" not in _values(records[1])
+
+    stage.log.clear()
+    records = measure_speed(_contenders("reference", "folded"), **QUICK)  # what is missing has it done again
+    assert stage.log
+    assert {record.outcome.detail for record in records} == {None}
+    assert "error" in _values(records[1])
+
+
+def test_a_run_that_is_stopped_does_not_say_that_what_was_crowded_out_does_not_fit(stage: Stage) -> None:
+    def crowded(actor: Actor, _: str) -> None:
+        if actor.path == "folded":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def stop(words: str) -> None:
+        if words.startswith("comparing"):
+            raise KeyboardInterrupt
+
+    stage.trouble = crowded
+    with pytest.raises(KeyboardInterrupt):
+        measure_speed(_contenders("reference", "folded"), **QUICK, progress=stop)
+    assert [path.stem.partition(",")[0] for path in results_root().rglob("*.json")] == ["w32_d2_h2_8x6@path=reference"]
+
+
+@pytest.mark.parametrize(("breaks_after", "finished"), [(54 + 1, True), (18 + 7, False)])
+def test_a_gpu_that_is_broken_for_good_leaves_a_record_of_each(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, breaks_after: int, finished: bool
+) -> None:
+    """As after a kernel's illegal access: whatever follows on the GPU fails, giving memory back too."""
+    words = "CUDA error: an illegal memory access was encountered"
+    real = race_module.noise
+
+    def check() -> None:
+        if len(stage.log) > breaks_after:
+            raise RuntimeError(words)
+
+    def drawn(images: Tensor) -> Tensor:
+        check()
+        return images
+
+    stage.trouble = lambda actor, _: check()
+    monkeypatch.setattr(race_module, "noise", lambda *arguments: map(drawn, real(*arguments)))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", check)
+    records = measure_speed(_contenders("reference", "folded", "dense"), **QUICK)
+    assert len(stage.log) == breaks_after + 1
+    for record in records:
+        assert record.outcome.detail is not None
+        assert record.outcome.detail.endswith(f"RuntimeError: {words}")
+        assert ("latency" in _values(record)) == (record.samples is not None) == finished
+        assert record.outcome.status is (OutcomeStatus.OK if finished else OutcomeStatus.ERROR)
+        assert record in [read_record(path) for path in results_root().rglob("*.json")]
+
+
+def test_images_that_cannot_be_drawn_are_the_failure_of_who_asks_first(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, refused = race_module.noise, [0]
+
+    def refuse_once(images: Tensor) -> Tensor:
+        refused[0] += 1
+        if refused[0] == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return images
+
+    monkeypatch.setattr(race_module, "noise", lambda *arguments: map(refuse_once, real(*arguments)))
+    reference, folded = measure_speed(_contenders("reference", "folded"), **QUICK)
+    assert reference.outcome.status is folded.outcome.status is OutcomeStatus.OK
+    assert (_values(reference)["latency"], _values(folded)["latency"]) == (80, 20)
+    assert "speedup" not in _values(reference)  # which was timed alone
+
+
+def test_errors_to_the_first_path_are_those_of_the_last_row_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = Actor.decode
+
+    def wrong_at_the_end(actor: Actor, latent: Latent) -> Tensor:
+        images = decode(actor, latent).clone()
+        if actor.path == "folded" and images.shape[3] == 24:  # at the timed size alone
+            images[:, :, 24:] *= 1.5  # of 32 rows of pixels, the last 8 are those of the last tokens
+        return images
+
+    monkeypatch.setattr(Actor, "decode", wrong_at_the_end)
+    reference, folded = measure_speed(_contenders("reference", "folded"), **QUICK, width=24)
+    values = _values(folded)
+    assert values["error_reference_last"] == pytest.approx(0.5)
+    assert values["error_reference"] == pytest.approx(0.25, rel=0.05)  # 0.5 · √(8/32) of random pixels
+    assert (values["error"], values["error_last"]) == (0, 0)
+    last = folded.value("error_reference_last")
+    assert last is not None
+    assert last.signature == "relative-rms|8x24 px|v1"
+    assert not {"error_reference", "error_reference_last"} & set(_values(reference))
+
+
+def test_one_contender_alone_is_compared_with_no_other(stage: Stage) -> None:
+    (record,) = measure_speed(_contenders("folded"), **QUICK)
+    assert not {"error_reference", "error_reference_last"} & set(_values(record))
+
+
+def test_two_sizes_compare_in_one_run(stage: Stage) -> None:
+    def by_area(actor: Actor, stage_name: str) -> None:
+        extra = stage.inputs[-1].shape[2] / 32 - 1
+        stage.now += extra * MILLISECONDS[actor.path][("encode", "decode").index(stage_name)]
+
+    stage.trouble = by_area
+    contenders = [Contender(NAME, "folded", {"window": 3}, size=size) for size in (None, (16, 32), (64, 64))]
+    square, low, large = measure_speed(contenders, **QUICK)
+    assert [_values(record)["latency"] for record in (square, low, large)] == [20, 10, 40]
+    assert _values(square)["speedup"] == 1
+    assert [_values(record)["relative_time"] for record in (low, large)] == [0.5, 2]
+    assert not {"speedup", "error_reference"} & (set(_values(low)) | set(_values(large)))
+    assert {record.outcome.detail for record in (square, low, large)} == {None}
+    assert (low.resolution, low.images.rule, large.resolution) == (32, "16x32 px as drawn", 64)
+    stem = "w32_d2_h2_8x6@path=folded,window=3,weights=random0"
+    ratio = large.value("relative_time")
+    assert ratio is not None
+    assert ratio.signature == f"relative-time|per-round ratio|median|to:{stem} at 32x32 px|v1"
+    assert read_record(results_root() / "local" / "speed-64" / f"{stem}.json") == large
+    assert _values(large)["work"] == vitok_work(parse_variant(NAME), 64, 64, window=3).total / 1e12
+
+    assert large.provenance is not None
+    _, _, line = shlex.split(large.provenance.command)
+    called: dict[str, Any] = {}
+    call = line.partition("; ")[2]
+    eval(call, {"Contender": Contender, "measure_speed": lambda those, **given: called.update(given, those=those)})
+    assert called == QUICK | {"those": contenders}
+
+    stage.log.clear()
+    assert measure_speed(contenders, **QUICK) == [square, low, large]
+    assert not stage.log
+
+
+def test_contenders_see_images_as_an_evaluation_hands_them_over(stage: Stage) -> None:
+    measure_speed(_contenders("reference", dtype="bfloat16"), **QUICK, batch=2)
+    timed = [images for images in stage.inputs if images.shape[2] == 32]
+    assert {images.dtype for images in timed} == {torch.bfloat16}
+    assert all(images.is_contiguous(memory_format=torch.channels_last) for images in timed)
+
+
+@pytest.mark.parametrize(
+    ("device", "mode", "skips", "message"),
+    [
+        ("cuda", "reduce-overhead", 2, "compile 'reduce-overhead' was asked for, and torch skipped its CUDA graphs, 2"),
+        ("cuda", "max-autotune", 1, "compile 'max-autotune' was asked for, and torch skipped its CUDA graphs, 1"),
+        ("cuda", "max-autotune", 0, None),
+        ("cuda", "default", 2, None),
+        ("cpu", "reduce-overhead", 2, None),  # there are none on a CPU
+    ],
+)
+def test_cuda_graphs_that_are_skipped_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, device: str, mode: str, skips: int, message: str | None
+) -> None:
+    counted = torch._dynamo.utils.counters["inductor"]
+    monkeypatch.setitem(counted, "cudagraph_skips", 5)  # of what was compiled before
+
+    class Skipping(Actor):
+        def encode(self, images: Tensor) -> Latent:
+            if not self.stage.log:  # as it is compiled, once
+                counted["cudagraph_skips"] += skips
+            return super().encode(images)
+
+    conditions = Conditions("speed", "local", 32, 32, 32, 1, device, "float32", "random")
+    entrant = Entrant(Contender(NAME, "fast", {"compile": mode}), conditions)
+    entrant.tokenizer = Skipping(Stage(), NAME, "fast", dict(entrant.arguments))
+    for _ in range(3):
+        entrant.timed(torch.zeros(1, 3, 32, 32), Clock("cpu"))
+    entrant.finished, entrant.graphs = True, 2
+    entrant.judge()
+    assert entrant.outcome.status is (OutcomeStatus.OK if message is None else OutcomeStatus.ERROR)
+    assert (entrant.outcome.detail or "").startswith(message or "")
 
 
 def test_a_reconstruction_that_is_no_number_is_an_error(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,11 +624,12 @@ def test_a_run_that_is_recorded_is_not_done_again(stage: Stage) -> None:
     assert stage.log
 
 
-@pytest.mark.parametrize("change", ["host", "contender", "settings", "first", "end to end"])
+@pytest.mark.parametrize("change", ["host", "contender", "settings", "first", "end to end", "other images"])
 def test_a_run_is_done_again_where_something_differs(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, folder: Path, change: str
 ) -> None:
-    first = measure_speed(_contenders("reference", "folded"), **QUICK)
+    chained = {"end_to_end": True, "image_set": folder} if change == "other images" else {}
+    first = measure_speed(_contenders("reference", "folded"), **QUICK, **chained)
     stage.log.clear()
     contenders, options = _contenders("reference", "folded"), {}
     if change == "host":
@@ -428,6 +642,8 @@ def test_a_run_is_done_again_where_something_differs(
         path.write_text(json.dumps(json.loads(path.read_text()) | {"settings": {"dtype": "float32"}}))
     elif change == "first":
         contenders.reverse()
+    elif change == "other images":
+        options = {"end_to_end": True, "image_set": folder.rename(folder.with_name("others"))}
     else:
         options = {"end_to_end": True, "image_set": folder}
     measure_speed(contenders, **QUICK, **options)
@@ -474,6 +690,7 @@ def test_an_option_beside_the_path_tells_two_apart(stage: Stage) -> None:
         (("w32_d2_h2/8x6", "quickest"), "unknown path 'quickest'"),
         (("nonesuch",), "unknown tokenizer 'nonesuch'"),
         ((NAME, "fast", {"widow": 3}), "unknown option of a contender 'widow'; did you mean window"),
+        ((NAME, "fast", {}, None, (0, 32)), "resolution must be between"),
     ],
 )
 def test_a_wrong_contender_is_told(arguments: tuple[Any, ...], message: str) -> None:
@@ -501,10 +718,11 @@ def test_real_tokenizers_against_each_other(folder: Path) -> None:
     chain = ("end_to_end_latency", "stage_load", "stage_copy", "stage_encode", "stage_decode", "stage_metric")
     assert all(values[quantity] > 0 for quantity in (*positive, *chain))
     assert values["throughput"] == pytest.approx(1e3 / values["latency"])
-    for quantity in ("error", "error_last", "error_reference"):
+    for quantity in ("error", "error_last", "error_reference", "error_reference_last"):
         assert 0 < values[quantity] < 1e-5
     assert not {"peak_memory", "clock", "graphs"} & set(values)
     assert "error_reference" not in _values(reference)
     assert folded.outcome.detail is not None
-    assert folded.outcome.detail.endswith("stage bounds")
+    assert folded.outcome.detail.startswith("from files to a metric ")
+    assert values["device_latency"] == pytest.approx(values["stage_encode"] + values["stage_decode"])
     assert "warming up FOLDED" in told

@@ -30,7 +30,10 @@ os.abort()
 """
 TINY = {"weights": "random", "seconds": 0.01, "iterations": 2}
 MACHINE = {
-    "speed": {**TINY, "tokenizers": "w32_d1_h2/8x6", "resolution": 24, "paths": "reference,folded", "aspect": 0.5},
+    "speed": {
+        **TINY, "tokenizers": "w32_d1_h2/8x6", "resolution": 24, "paths": "reference,folded", "aspect": 0.5,
+        "also": "8x16",
+    },
     "sliding_window": {
         **TINY, "tokenizer": "w32_d1_h2/8x6", "resolution": 32, "windows": "4,1", "growth": "24,32", "growth_window": 2
     },
@@ -38,18 +41,19 @@ MACHINE = {
     "compile_modes": {**TINY, "tokenizer": "w32_d1_h2/8x6", "resolution": 32},
     "precision": {**TINY, "tokenizers": "w32_d1_h2/8x16", "resolution": 32, "paths": "reference,folded"},
     "memory": {
-        "tokenizers": "nano-f32x64", "resolutions": "64", "tiled": "nano-kl-f8x4", "tiled_resolution": 160, "samples": 1
+        "tokenizers": "nano-f32x64", "resolutions": "64", "fp8": True,
+        "tiled": "nano-kl-f8x4", "tiled_resolution": 160, "samples": 1
     },
     "profile": {"weights": "random", "tokenizers": "w32_d1_h2/8x6", "resolution": 32, "paths": "reference"},
 }  # fmt: skip
 """Small parameters of every notebook that measures a machine, and so the records that each makes."""
 RECORDS = {
-    "speed": {"speed-24": 2},
+    "speed": {"speed-24": 2, "speed-16": 1},
     "sliding_window": {"sliding-window-24": 2, "sliding-window-32": 4},
     "work_and_roofline": {"roofline-32": 2},
     "compile_modes": {"compile-modes-32": 4},
     "precision": {"precision-32": 4},
-    "memory": {"memory-64": 2, "tiling-160": 1},
+    "memory": {"memory-64": 3, "tiling-160": 1},
     "profile": {"profile-32": 1},
 }
 

@@ -143,6 +143,12 @@ def test_a_measurement_is_none_of_the_published_study(results: Path) -> None:
     assert any("has a provenance, which study 'published' does not take" in finding for finding in audit())
 
 
+FP8 = {"work_linear": 40.0, "work_attention": 10.0, "latency": 100.0, "rate": 500.0} | {
+    "ceiling_matmul": 1600.0, "ceiling_attention": 400.0
+}  # fmt: skip
+CHAIN = {"stage_load": 20.0, "stage_copy": 4.0, "stage_encode": 30.0, "stage_decode": 60.0, "stage_metric": 6.0}
+
+
 def measured(name: str = "5B-f16x64", benchmark: str = "speed", **values: float) -> Any:
     return machine_record(name, benchmark, 1024, values)
 
@@ -158,6 +164,11 @@ def measured(name: str = "5B-f16x64", benchmark: str = "speed", **values: float)
         ({"latency": 100.0, "work": 50.0, "rate": 500.0}, None),
         ({"latency": 100.0, "work": 50.0, "rate": 600.0}, "'rate' = 600, and its other values give 500"),
         ({"rate": 400.0, "ceiling_matmul": 800.0, "utilisation": 60.0}, "'utilisation' = 60"),
+        (FP8 | {"utilisation": 50.0}, None),
+        (FP8 | {"utilisation": 31.25}, "'utilisation' = 31.25, and its other values give 50"),
+        (CHAIN | {"device_latency": 90.0, "end_to_end_latency": 80.0}, None),
+        (CHAIN | {"device_latency": 80.0}, "'device_latency' = 80, and its other values give 90"),
+        (CHAIN | {"end_to_end_latency": 70.0}, "'end_to_end_latency' = 70, and its stages after loading take 100"),
         ({"peak_memory": 10.4}, None),
         ({"peak_memory": 8.0}, "'peak_memory' = 8 GiB, and its weights alone take 9.3 GiB"),
         ({"weights": 9.4, "model_peak": 9.3}, "'model_peak' = 9.3 GiB below its 'weights' = 9.4 GiB"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import torch
 
 from vitok_lib.records import provenance as module
 from vitok_lib.records.provenance import describe_host, provenance
@@ -74,11 +76,21 @@ def test_a_measurement_on_the_cpu_names_no_gpu() -> None:
 
 def test_a_gpu_is_named_with_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_output", lambda command: "NVIDIA H200, 570.1\nNVIDIA H200, 570.1")
-    monkeypatch.setattr(module, "_version", lambda package: "2.13.0+cu130" if package == "torch" else None)
+    monkeypatch.setattr(module, "_version", {"torch": "2.11.0", "triton": "3.6.0"}.get)  # as the wheels of PyPI say
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91900)
     host = describe_host("cuda:9")
     describe_host.cache_clear()
     assert (host.gpu, host.driver, host.cuda) == ("NVIDIA H200", "570.1", "13.0")
-    assert host.packages == {"torch": "2.13.0+cu130"}
+    assert host.packages == {"torch": "2.11.0", "triton": "3.6.0", "cudnn": "9.19.0"}
+
+
+def test_a_host_is_described_without_torch_where_there_is_no_gpu() -> None:
+    script = (
+        "import sys; from vitok_lib.records.provenance import describe_host; describe_host('cpu'); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "torch" not in done.stdout.split()
 
 
 def test_a_machine_without_the_gpus_tool_names_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,8 +29,8 @@ from vitok_lib.tokenizers.registry import describe
 GPU = "Invented GPU"
 CPU = "invented processor"
 DERIVED = (
-    *("throughput", "end_to_end_throughput", "speedup", "work", "work_linear", "work_attention", "rate", "utilisation"),
-    *("predicted_peak", "predicted_largest"),
+    *("throughput", "end_to_end_throughput", "speedup", "relative_time", "device_latency", "rate", "utilisation"),
+    *("work", "work_linear", "work_attention", "predicted_peak", "predicted_largest"),
 )
 UNITS = {
     **{name: "ms" for name in quantities.OTHERS if "latency" in name or name.startswith(("stage_", "time_"))},
@@ -41,6 +41,7 @@ UNITS = {
     **dict.fromkeys(("largest_resolution", "predicted_largest"), "px"),
     "throughput": "img/s",
     "speedup": "×",
+    "relative_time": "×",
     "utilisation": "%",
     "ceiling_copy": "GB/s",
     "compile_time": "s",
@@ -147,6 +148,7 @@ def _write_speeds(root: Path, study: str, gpu: str | None) -> None:
         for path, latency in (("reference", base), ("fast", base / 1.5)):
             values = {"latency": latency, "speedup": base / latency, "throughput": 1e3 / latency, "error": 1e-3}
             chain = {"end_to_end_latency": 2 * latency, "stage_load": 1.5 * latency, "stage_decode": latency}
+            chain |= {"stage_encode": 0.0, "device_latency": latency}
             rates = {"rate": 400.0, "utilisation": 50.0, **ceilings}
             for benchmark in ("speed", "roofline"):
                 everything = {**values, **chain, **rates}

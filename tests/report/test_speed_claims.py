@@ -159,12 +159,30 @@ def test_compiling_pays_after_the_images_that_earn_it_back_or_never(results: Pat
 def test_the_worst_last_row_and_the_longest_stage_are_named(results: Path) -> None:
     for dtype, last in (("float32", 0.001), ("bfloat16", 0.5)):
         write_machine(results, "precision", 1024, VITOK, {"error": 0.01, "error_last": last}, dtype=dtype)
-    chain = {"latency": 100.0, "end_to_end_latency": 250.0, "stage_load": 90.0, "stage_metric": 120.0}
-    write_machine(results, "speed", 1024, VITOK, chain, path="fast")
+    chain = {"latency": 100.0, "end_to_end_latency": 250.0, "device_latency": 125.0}
+    large = {"error_reference": 0.001, "error_reference_last": 0.5}
+    write_machine(results, "speed", 1024, VITOK, chain | large, path="fast")
     (last_row,) = told(speed_claims.last_tokens(load()))
-    assert "over 2 records, the last row of tokens is worst in 5B-f16x64 at 1024 px, bfloat16" in last_row
+    assert "over 3 comparisons, the last row of tokens is worst in 5B-f16x64 at 1024 px, path fast" in last_row
     (chained,) = told(speed_claims.end_to_end(load()))
-    assert "2.50× what the device alone takes; the longest stage is metric with 120 ms" in chained
+    assert "2.00× what encode and decode of the same images take" in chained
+
+
+def test_another_size_of_a_run_is_told_beside_its_operations(results: Path) -> None:
+    write_machine(results, "speed", 2048, VITOK, {"latency": 100.0}, path="fp8")
+    path = write_machine(
+        results, "speed", 2048, VITOK, {"latency": 66.0, "relative_time": 0.66}, path="fp8", size=(1024, 2048)
+    )
+    assert speed_claims.sizes_of_one_run(load()) == [], "what it was taken to is not known"
+    record = read_record(path)
+    signature = "relative-time|per-round ratio|median|to:5B-f16x64@path=fp8 at 2048x2048 px|v1"
+    values = [v.model_copy(update={"signature": signature}) if v.unit == "×" else v for v in record.values]
+    write_record(record.model_copy(update={"values": tuple(values)}), path)
+    (sentence,) = told(speed_claims.sizes_of_one_run(load()))
+    linear, attention = 9.99e9, 4 * 3072 * 44
+    counted = (linear * 8192 + attention * 8192**2) / (linear * 16384 + attention * 16384**2)
+    assert "takes 0.66× [0.65, 0.67] the time of 2048 px in the same run; its operations are " in sentence
+    assert float(sentence.split("operations are ")[1].split("×")[0]) == pytest.approx(counted, abs=0.006)
 
 
 def test_a_bound_is_named_for_the_smallest_and_the_largest_size_on_the_fastest_path(results: Path) -> None:
@@ -174,6 +192,17 @@ def test_a_bound_is_named_for_the_smallest_and_the_largest_size_on_the_fastest_p
     small, large = told(bounds.bound_claims(load()))
     assert small.startswith(HERE + "5B-f16x64 at 1024 px, path fast is bound by neither ceiling: at both ceilings")
     assert large.startswith(HERE + "5B-f16x64 at 2048 px, path fast is bound by arithmetic: at both ceilings")
+
+
+def test_attention_beside_fp8_is_bound_by_products_in_its_own_dtype(results: Path) -> None:
+    values = {"latency": 1000.0, "ceiling_matmul": 1e9, "ceiling_copy": 1e12}
+    where = {"path": "fp8", "precision": "fp8", "dtype": "bfloat16"}
+    write_machine(results, "speed", 2048, VITOK, values, **where)
+    assert bounds.limits(load()) == {}, "the ceiling of attention's products is not known"
+    write_machine(results, "speed", 2048, VITOK, values | {"ceiling_attention": 400.0}, **where)
+    ((limit,),) = bounds.limits(load()).values()
+    assert limit.least("attention") == pytest.approx(4 * 3072 * 44 * 16384**2 / 400e12 * 1e3, rel=1e-3)
+    assert limit.least("linear") < 1e-3
 
 
 def test_every_number_of_a_sentence_is_measured_or_derived_and_links_to_a_record(results: Path) -> None:

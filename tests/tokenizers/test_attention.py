@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 
 import pytest
 import torch
@@ -11,8 +12,11 @@ from torch.nn.attention.flex_attention import create_block_mask
 from torch.profiler import ProfilerActivity, profile
 
 from vitok_lib.errors import RequestError, UnsupportedError
+from vitok_lib.measure.replay import replay
 from vitok_lib.tokenizers.load import load_tokenizer
-from vitok_lib.tokenizers.vitok.attention import FLEX_BLOCK, attention, window_blocks
+from vitok_lib.tokenizers.vitok import attention as module
+from vitok_lib.tokenizers.vitok.attention import FLEX_BLOCK, MASK_LIMIT, Masked, attention, window_blocks
+from vitok_lib.tokenizers.vitok.kernel_choice import FixedKernel
 
 
 def _dense(query: Tensor, key: Tensor, value: Tensor, window: int | None) -> Tensor:
@@ -116,6 +120,78 @@ def test_flex_refuses_what_its_32_bits_do_not_count() -> None:
     query = torch.empty(1, 24, 1024**2, 128, dtype=torch.bfloat16, device="meta")
     with pytest.raises(UnsupportedError, match="'flex' counts in 32 bits, and keys of 3,221,225,472 values go beyond"):
         attention(query, query, query, 1024, windowed="flex")
+
+
+def test_a_dense_mask_beyond_what_torch_reads_is_refused() -> None:
+    query = torch.empty(1, 2, MASK_LIMIT, 8, dtype=torch.bfloat16, device="meta")
+    assert attention(query, query, query, 64, windowed="mask").shape == query.shape
+    query = torch.empty(1, 2, MASK_LIMIT + 1, 8, dtype=torch.bfloat16, device="meta")
+    with pytest.raises(UnsupportedError, match=r"'mask' takes up to 65,536 tokens.* and these are 65,537"):
+        attention(query, query, query, 64, windowed="mask")
+
+
+def test_a_dense_mask_takes_little_more_memory_than_itself() -> None:
+    query = torch.zeros(1, 1, 4096, 8)
+    _, cost = replay(lambda: attention(query, query, query, 64, windowed="mask"))
+    assert 4096**2 * 4 <= cost.peak_bytes < 1.2 * 4096**2 * 4
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Tokens and window of each dense mask that is made."""
+    masks: list[tuple[int, int]] = []
+    dense_mask = module._dense_mask
+
+    def counted(tokens: int, window: int, like: Tensor) -> Tensor:
+        masks.append((tokens, window))
+        return dense_mask(tokens, window, like)
+
+    monkeypatch.setattr(module, "_dense_mask", counted)
+    return masks
+
+
+def test_a_dense_mask_is_made_once_for_all_blocks_and_only_the_last_is_kept(made: list[tuple[int, int]]) -> None:
+    kernel = FixedKernel("mask")
+    for tokens, window in [(300, 7), (300, 7), (300, 8), (200, 8), (200, 8), (300, 7)]:
+        query, key, value = _random(tokens)
+        difference = (kernel(query, key, value, window) - _dense(query, key, value, window)).abs().max().item()
+        assert difference < 1e-12, f"maximum difference {difference:.3g}"
+    assert made == [(300, 7), (300, 8), (200, 8), (300, 7)]
+    query, key, value = _random(300, torch.float32)
+    kernel(query, key, value, 7)
+    assert len(made) == 5
+
+
+def test_a_dense_mask_goes_with_its_model() -> None:
+    kernel = FixedKernel("mask")
+    query, key, value = _random(300)
+    kernel(query, key, value, 7)
+    assert isinstance(kernel._windowed, Masked)
+    assert kernel._windowed._mask is not None
+    mask = weakref.ref(kernel._windowed._mask)
+    del kernel
+    assert mask() is None
+
+
+def test_a_recorded_graph_makes_a_dense_mask_of_its_own(
+    made: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = FixedKernel("mask")
+    query, key, value = _random(300)
+    kernel(query, key, value, 7)
+    monkeypatch.setattr(module, "_is_recorded", lambda like: True)
+    kernel(query, key, value, 7)
+    monkeypatch.setattr(module, "_is_recorded", lambda like: False)
+    kernel(query, key, value, 7)
+    assert len(made) == 2
+
+
+def test_a_plan_counts_the_dense_mask_in_encoder_and_decoder() -> None:
+    kernel = FixedKernel("mask")
+    query = torch.empty(1, 2, 1000, 8, device="meta")
+    for _ in range(2):
+        _, cost = replay(lambda: kernel(query, query, query, 7))
+        assert cost.peak_bytes >= 1000**2 * 4
 
 
 def test_memory_of_windowed_attention_grows_evenly_with_the_tokens() -> None:

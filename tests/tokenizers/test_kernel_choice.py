@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vitok_lib.errors import RequestError
 from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.tokenizers.vitok.attention import FULL_KERNELS
 from vitok_lib.tokenizers.vitok.kernel_choice import FastestKernel, FixedKernel, choose_kernel, race
 
 TINY = "w32_d2_h2/8x6"
@@ -28,7 +29,8 @@ def _choose(device: str, dtype: str, window: int | None, fastest: bool = False) 
         ("cpu", "float32", None, "sdpa"),
         ("cpu", "float32", 64, "bands"),
         ("cpu", "bfloat16", 64, "bands"),
-        ("cuda", "bfloat16", None, "sdpa"),
+        ("cuda", "bfloat16", None, "flash"),
+        ("cuda", "float32", None, "sdpa"),
         ("cuda", "bfloat16", 64, "varlen"),
         ("cuda", "float32", 64, "bands"),
     ],
@@ -107,6 +109,53 @@ def test_a_kernel_that_does_not_run_is_refused() -> None:
     winner, told = race({"first": course.kernel(3, _output()), "second": broken}, course.clock)
     assert winner == "first"
     assert "second does not run here (RuntimeError)" in told
+
+
+def test_an_error_that_loses_the_card_ends_the_race() -> None:
+    course, lost = _Course(), []
+
+    def illegal() -> Tensor:
+        lost.append(True)
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    def clock() -> float:
+        if lost:  # whatever asks for the card's answer then gets this error
+            raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+        return course.clock()
+
+    with pytest.raises(torch.AcceleratorError, match="illegal memory access"):
+        race({"first": course.kernel(3, _output()), "second": illegal}, clock)
+
+
+def test_a_window_that_leaves_nothing_out_keeps_to_flash_attention(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FULL_KERNELS, "flash", lambda query, key, value: "flash")
+    query = torch.randn(1, 2, 64, 8)
+    assert FixedKernel("varlen")(query, query, query, 63) == "flash"
+    assert isinstance(FixedKernel("bands")(query, query, query, 63), Tensor)
+
+
+def test_named_kernels_for_full_attention_race_and_the_choice_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    raced: list[list[str]] = []
+    race_on_cpu = race
+
+    def on_cpu(kernels: dict[str, Callable[[], Tensor]]) -> tuple[str, str]:
+        raced.append(list(kernels))
+        return race_on_cpu({"flash": kernels["flash"]}, _Course().clock)
+
+    monkeypatch.setattr("vitok_lib.tokenizers.vitok.kernel_choice.race", on_cpu)
+    choices: dict[str, str] = {}
+    query = torch.randn(1, 2, 64, 8)
+    FastestKernel(choices)(query, query, query, None)
+    assert raced == [["flash", "cudnn"]]
+    assert choices["attention of 64 tokens, full attention"].startswith("flash: ")
+
+
+def test_a_kernel_that_is_asked_for_is_compiled_without_a_break() -> None:
+    torch._dynamo.reset()
+    query = torch.randn(1, 2, 64, 8)
+    kernel = FixedKernel("flash")
+    compiled = torch.compile(lambda x: kernel(x, x, x, None), fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(query), kernel(query, query, query, None))
 
 
 def test_a_race_is_run_once_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -75,6 +76,30 @@ def test_compiled_ways_give_the_same_with_two_graphs_for_the_whole_folded_model(
     assert error < 2e-6, f"relative error {error:.3g}"
     graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
     assert graphs == 2, "one for each region, for the blocks of both sides, whose widths are equal"
+
+
+@pytest.mark.parametrize("mode", ["reduce-overhead", "max-autotune"])
+def test_blocks_compiled_into_cuda_graphs_take_no_input_that_the_next_replay_gives_up(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Tensor] = []  # by replays: torch refuses such a tensor from the next call of anything compiled on
+
+    def compile_into_graphs(function: Callable[..., Tensor], **options: Any) -> Callable[..., Tensor]:
+        assert options == {"mode": mode, "dynamic": False}
+
+        def replayed(*inputs: Any) -> Tensor:
+            if any(tensor is taken for tensor in given for taken in inputs):
+                raise RuntimeError("Error: accessing tensor output of CUDAGraphs that has been overwritten")
+            given.append(function(*inputs))
+            return given[-1]
+
+        return replayed
+
+    monkeypatch.setattr(torch, "compile", compile_into_graphs)
+    images = _images()
+    found, expected = _load(compile=mode).reconstruct(images), _load().reconstruct(images)
+    assert len(given) == 5
+    torch.testing.assert_close(found, expected)
 
 
 def test_the_error_would_show_if_a_block_did_nothing() -> None:

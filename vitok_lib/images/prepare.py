@@ -55,6 +55,14 @@ def check_resolution(value: int) -> None:
         raise RequestError(f"resolution must be between 1 and {MAX_RESOLUTION} pixels, not {value}")
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width of ``HEIGHTxWIDTH`` in pixels; RequestError if it reads otherwise."""
+    height, _, width = text.strip().partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise RequestError(f"size '{text}' must read HEIGHTxWIDTH in pixels, such as 512x768")
+    return int(height), int(width)
+
+
 def cap(image: Image.Image, resolution: int) -> Image.Image:
     """``image`` with max(H, W) = min(``resolution``, its longest side): the published rule for DIV8K."""
     longest = max(image.size)

@@ -22,6 +22,16 @@ def graphs_so_far() -> int:
     return int(torch._dynamo.utils.counters["stats"]["unique_graphs"])
 
 
+def cudagraph_skips_so_far() -> int:
+    """Times that torch.compile, in a mode that replays CUDA graphs, ran what it compiled without them.
+
+    It does so with a line of its log where what is compiled writes into its inputs, or is not on a GPU alone.
+    """
+    if "torch._dynamo" not in sys.modules:
+        return 0
+    return int(torch._dynamo.utils.counters["inductor"]["cudagraph_skips"])
+
+
 def forget() -> None:
     """Drop whatever is compiled; what is called next is compiled for itself, as in a process of its own."""
     if "torch._dynamo" in sys.modules:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError, UnsupportedError, unknown
+from vitok_lib.images.prepare import check_resolution
 from vitok_lib.measure.clock import Clock
-from vitok_lib.measure.compilation import graphs_so_far
-from vitok_lib.measure.failures import is_out_of_memory, requested_bytes, words
+from vitok_lib.measure.compilation import cudagraph_skips_so_far, graphs_so_far
+from vitok_lib.measure.failures import is_card_lost, is_out_of_memory, requested_bytes, words
 from vitok_lib.measure.noise import NAMED_BY_PATH, noise_identity, settings_text
 from vitok_lib.measure.paths import REFERENCE, find_path
 from vitok_lib.records.schema import ImagesIdentity, Outcome, OutcomeStatus, OutOfMemory, Settings, Value, Weights
@@ -24,6 +25,7 @@ from vitok_lib.records.store import record_path
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.registry import describe, find
+from vitok_lib.tokenizers.vitok.running import CAPTURING_MODES
 from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
 
 _SETTINGS = ("window", *NAMED_BY_PATH, "tiling", "slicing", "posterior")
@@ -34,16 +36,18 @@ OPTIONS = (*_SETTINGS, "dtype", "weights", "seed", "revision")
 class Contender:
     """A tokenizer on a named path; ``options`` are arguments of ``load_tokenizer`` that differ from the path's.
 
-    ``label`` is its name in progress and messages.
+    ``label`` is its name in progress and messages, ``size`` height and width of its images where these are not the
+    run's: so that two sizes compare, which come from one run too.
 
     Raises:
-        RequestError: the tokenizer, the path or an option is not known.
+        RequestError: the tokenizer, the path or an option is not known, or the size is none.
     """
 
     tokenizer: str
     path: str = REFERENCE
     options: Mapping[str, Any] = field(default_factory=dict)
     label: str | None = None
+    size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         find(self.tokenizer)
@@ -51,14 +55,18 @@ class Contender:
         for option in self.options:
             if option not in OPTIONS:
                 raise unknown("option of a contender", option, OPTIONS)
+        if self.size is not None:
+            check_resolution(min(self.size))
+            check_resolution(max(self.size))
 
     def __str__(self) -> str:
-        return self.label or f"{self.tokenizer} ({self.path})"
+        size = "" if self.size is None else f", {self.size[0]} × {self.size[1]} px"
+        return self.label or f"{self.tokenizer} ({self.path}{size})"
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What is equal for all contenders of a run; ``dtype`` and ``weights`` unless one has its own."""
+    """What is equal for all contenders of a run; ``dtype``, ``weights`` and the size unless one has its own."""
 
     benchmark: str
     study: str
@@ -77,7 +85,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Sample:
-    """One timed call of the round ``number``; ``clock_mhz`` right after the round."""
+    """One timed call of the round ``number``; ``clock_mhz`` at the end of the round, while the GPU works."""
 
     number: int
     stage: str
@@ -89,8 +97,9 @@ class Sample:
 class Entrant:
     """A contender on its way, and what is known of it so far; ``tokenizer`` is None before and after.
 
-    ``opponent`` is the first contender of the rounds that it takes part in, None for one that runs alone; ``finished``
+    ``opponent`` is the contender that it is set against, None for one that runs alone; ``finished``
     says that all of its rounds are timed, so that what fails later does not spoil them, unless a ``fault`` is found.
+    ``cudagraph_skips`` counts the graphs that torch.compile was to replay as CUDA graphs, and did not.
     """
 
     contender: Contender
@@ -107,11 +116,15 @@ class Entrant:
     compile_seconds: float = 0.0
     graphs: int = 0
     recompilations: int = 0
+    cudagraph_skips: int = 0
     fault: str | None = None
     steady_milliseconds: float = math.inf
     """Of one call after warming up, for the whole batch."""
 
     def __post_init__(self) -> None:
+        if self.contender.size is not None:
+            height, width = self.contender.size
+            self.conditions = replace(self.conditions, resolution=max(height, width), height=height, width=width)
         name, conditions = self.contender.tokenizer, self.conditions
         entry, self.spec = find(name), describe(name)
         self.variant: Variant | None = parse_variant(entry.architecture) if entry.family == "vitok" else None
@@ -175,8 +188,10 @@ class Entrant:
         """Work that may fail: how it did becomes the outcome, and the memory is free again."""
         try:
             yield
-        except RequestError:
-            raise
+        except RequestError as error:
+            if not is_card_lost():  # of which the device would be the wrong request
+                raise
+            self._fail(error)
         except Exception as error:  # a model raises what it likes
             self._fail(error)
         else:
@@ -186,15 +201,21 @@ class Entrant:
     def timed(self, images: Tensor, clock: Clock) -> tuple[float, float]:
         """Milliseconds that encoding and decoding ``images`` take."""
         assert self.tokenizer is not None
+        skipped = cudagraph_skips_so_far()
         latent, encoding = clock.time(_call(self.tokenizer.encode, images))
         _, decoding = clock.time(_call(self.tokenizer.decode, latent))
+        self.cudagraph_skips += cudagraph_skips_so_far() - skipped
         return encoding, decoding
 
     def take_round(self, number: int, images: Tensor, clock: Clock, calls: int) -> None:
         """Encode and decode ``images`` so many times, each timed; nothing may be compiled meanwhile."""
         before = graphs_so_far()
-        taken = [self.timed(images, clock) for _ in range(calls)]
-        frequency = clock.frequency()
+        taken = [self.timed(images, clock) for _ in range(calls - 1)]
+        with clock.asking_frequency() as question:
+            taken.append(self.timed(images, clock))
+            while question.waiting:  # since an idle GPU would answer with another frequency
+                self.timed(images, clock)
+            frequency = question.answer()
         self.recompilations += graphs_so_far() - before
         self.samples += [
             Sample(number, stage, milliseconds, frequency)
@@ -206,12 +227,20 @@ class Entrant:
         """The images in the dtype that this tokenizer works in, so that the cast is not timed."""
         return images.to(getattr(torch, self.settings.dtype or "float32"))
 
+    @property
+    def captures(self) -> bool:
+        """Whether torch.compile is to record CUDA graphs; on a CPU it counts them as skipped, rightly."""
+        return self.conditions.device.startswith("cuda") and self.settings.compile in CAPTURING_MODES
+
     def judge(self) -> None:
         """Timings of something else than what was asked for are an error, however well they went."""
         if self.finished and self.settings.compile is not None and self.graphs == 0:
             self.fault = f"compile '{self.settings.compile}' was asked for, and nothing was compiled: it ran as it is"
         elif self.recompilations:
             self.fault = f"{self.recompilations} graphs were compiled while it was timed"
+        elif self.cudagraph_skips and self.captures:
+            asked, count = self.settings.compile, self.cudagraph_skips
+            self.fault = f"compile '{asked}' was asked for, and torch skipped its CUDA graphs, {count} in all"
         if self.fault is not None:
             self.outcome = Outcome(status=OutcomeStatus.ERROR, detail=self.fault)
 
@@ -271,7 +300,8 @@ def drop(entrants: Sequence[Entrant]) -> None:
 
 
 def free() -> None:
-    """Give back what nothing holds any more."""
+    """Give back what nothing holds any more, as far as that can be done."""
     gc.collect()
     if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):  # after a kernel's failure all of CUDA fails; that one is told, and this is not
+            torch.cuda.empty_cache()

@@ -11,7 +11,13 @@ from vitok_lib.records.schema import OutcomeStatus
 _UNITS = {"bytes": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _REQUEST = re.compile(r"tr(?:ied|ying) to allocate (\d+(?:\.\d+)?) ?(bytes|B|KiB|MiB|GiB|TiB)?", re.IGNORECASE)
 _NUMPY_REQUEST = re.compile(r"[Uu]nable to allocate (\d+(?:\.\d+)?) (bytes|B|KiB|MiB|GiB|TiB)")
-_CPU_WORDS = ("not enough memory", "can't allocate memory")  # of torch's CPU allocator, by operating system
+_MEMORY_WORDS = (
+    "not enough memory",  # of torch's CPU allocator, by operating system
+    "can't allocate memory",
+    "out of memory",  # of CUDA's runtime, its driver and Triton, past torch's allocator
+    "_ALLOC_FAILED",  # of cuBLAS and cuDNN
+    "_ALLOCATION_FAILED",
+)
 _LONGEST = 500  # characters of an exception's own words
 _SHOWN = 3  # images named in one sentence
 
@@ -19,7 +25,21 @@ _SHOWN = 3  # images named in one sentence
 def is_out_of_memory(error: Exception) -> bool:
     """Whether ``error`` says that memory ran out, on a GPU, in torch's CPU allocator, in Python or NumPy."""
     memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return memory or (isinstance(error, RuntimeError) and any(words in str(error) for words in _CPU_WORDS))
+    return memory or (isinstance(error, RuntimeError) and any(words in str(error) for words in _MEMORY_WORDS))
+
+
+def is_card_lost() -> bool:
+    """Whether the GPU answers this process with nothing but errors, as it does after an illegal access.
+
+    Then all that was on it is gone, and only a new process gets at it again. Memory that ran out is no such error.
+    """
+    if not torch.cuda.is_initialized():
+        return False
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return True
+    return False
 
 
 def requested_bytes(error: Exception) -> int | None:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from vitok_lib.errors import UnsupportedError
@@ -158,7 +159,7 @@ def _model_peak(tokenizer: Tokenizer, resolution: int, batch: int, meter: Meter,
 
 def _evaluate(tokenizer: Tokenizer, resolution: int, batch: int) -> None:
     drawn = to_uint8(next(noise(batch, resolution, resolution, "cpu")))
-    pixels = [image.permute(1, 2, 0).numpy() for image in drawn]
+    pixels = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in drawn]  # as images come from files
     Instruments(tokenizer, [find_metric(name) for name in METRICS]).measure(pixels)
 
 

@@ -44,11 +44,12 @@ class Path:
             return {}
         if self.attention == "mask" and window is None:
             raise UnsupportedError(f"path '{self.name}' masks what is outside of a window, and no window was asked for")
-        from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND  # here, since it needs torch
+        from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND  # here, since both need torch
+        from vitok_lib.tokenizers.vitok.kernel_choice import plain_kernel
 
         arguments: dict[str, Any] = {}
         if self.published:
-            arguments = {"chunk": 0, "attention": self.attention or plain_attention(device, dtype, window)}
+            arguments = {"chunk": 0, "attention": self.attention or plain_kernel(device, dtype, window)}
         if self.folded:
             arguments["folded"] = True
         if self.compile is not None:
@@ -58,13 +59,6 @@ class Path:
         if self.graphs and device.startswith("cuda") and tokens <= LAUNCH_BOUND:
             arguments["graphs"] = True
         return arguments
-
-
-def plain_attention(device: str, dtype: str, window: int | None) -> str:
-    """The stock kernel for this attention: FlashAttention-2 knows a window, and only half precision on a GPU."""
-    if window is None:
-        return "sdpa"
-    return "varlen" if device.startswith("cuda") and dtype in ("bfloat16", "float16") else "bands"
 
 
 PATHS: Mapping[str, Path] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,16 +20,16 @@ from vitok_lib.measure.accuracy import (
 )
 from vitok_lib.measure.clock import Clock, median, warm_up
 from vitok_lib.measure.compilation import forget, graphs_so_far
-from vitok_lib.measure.contender import Entrant, allocated_bytes, drop
-from vitok_lib.measure.end_to_end import measure_chain
+from vitok_lib.measure.contender import Conditions, Entrant, allocated_bytes, drop
+from vitok_lib.measure.end_to_end import chain_signature, measure_chain
 from vitok_lib.measure.noise import noise
 from vitok_lib.records.schema import Kind, Outcome, Value
+from vitok_lib.tokenizers.vitok.running import CAPTURING_MODES
 
 Told = Callable[[str], None]
 """Called with a few words about what is done now."""
-
-_CAPTURING_MODES = ("reduce-overhead", "max-autotune")
-"""Of torch.compile, which replay CUDA graphs: their memory is taken when they are recorded, and not seen later."""
+Keep = Callable[[Entrant], object]
+"""Called with a contender whose record is to be written."""
 
 
 @dataclass(frozen=True)
@@ -40,40 +40,73 @@ class Effort:
     iterations: int
 
 
+class _Shown:
+    """Fresh images in each round, the same for all contenders of one size.
+
+    They are drawn when the first contender asks for them, so that what fails then is its own failure.
+    """
+
+    def __init__(self) -> None:
+        self._sources: dict[Conditions, Iterator[Tensor]] = {}
+        self._drawn: dict[Conditions, Tensor] = {}
+
+    def to(self, entrant: Entrant) -> Tensor:
+        """What ``entrant`` sees in this round, in its dtype."""
+        asked = entrant.conditions
+        if asked not in self._drawn:
+            if asked not in self._sources:
+                self._sources[asked] = noise(asked.batch, asked.height, asked.width, asked.device)
+            self._drawn[asked] = next(self._sources[asked])
+        return entrant.cast(self._drawn[asked])
+
+    def renew(self) -> None:
+        """The next round begins."""
+        self._drawn.clear()
+
+
 @torch.no_grad()
-def race(entrants: Sequence[Entrant], effort: Effort, images: ImageSet | None, told: Told) -> None:
+def race(entrants: Sequence[Entrant], effort: Effort, images: ImageSet | None, told: Told, keep: Keep) -> None:
     """Measure all ``entrants``, which are loaded, against the first of them, and let go of them.
 
-    ``images`` are those that go from file to metric; None: that is not asked for.
+    ``images`` are those that go from file to metric; None: that is not asked for. ``keep`` is called with each whose
+    rounds are all timed, before what takes long and may fail: at the end all of them are still to be kept.
     """
-    conditions = entrants[0].conditions
-    clock = Clock(conditions.device)
-    pixels = noise(conditions.batch, conditions.height, conditions.width, conditions.device)
+    clock, shown = Clock(entrants[0].conditions.device), _Shown()
     for entrant in _running(entrants):
         told(f"warming up {entrant}")
         with entrant.trying():
-            _first_calls(entrant, entrant.cast(next(pixels)), clock, effort.seconds)
+            _first_calls(entrant, shown.to(entrant), clock, effort.seconds)
     for entrant in _running(entrants):
         if entrant.graphs:  # which the contenders after it made torch forget
             told(f"compiling {entrant} again, beside the others")
             with entrant.trying():
-                _warm(entrant, entrant.cast(next(pixels)), clock, effort.seconds)
+                _warm(entrant, shown.to(entrant), clock, effort.seconds)
     number = 0
     while any(_wants_more(entrant, number, effort) for entrant in _running(entrants)):
         told(f"round {number + 1} of at least {effort.iterations}")
-        shared = next(pixels)
+        shown.renew()
         for entrant in _running(entrants):
             with entrant.trying():
-                entrant.take_round(number, entrant.cast(shared), clock, _calls(entrant, effort))
+                entrant.take_round(number, shown.to(entrant), clock, _calls(entrant, effort))
         number += 1
     for entrant in _running(entrants):
         entrant.finished = True
-    _compare_whole(entrants, next(pixels), told)
+    _judge(entrants, keep)
+    shown.renew()
+    _compare_whole(entrants, shown, told)
+    shown.renew()
     if images is not None:
         _from_files(entrants, images, clock, effort, told)
+    _judge(entrants, keep)
     _compare_exact(entrants, told)
+    _judge(entrants, lambda entrant: None)
+
+
+def _judge(entrants: Sequence[Entrant], keep: Keep) -> None:
     for entrant in entrants:
-        entrant.judge()
+        if entrant.finished:
+            entrant.judge()
+            keep(entrant)
 
 
 def _running(entrants: Sequence[Entrant]) -> list[Entrant]:
@@ -96,7 +129,7 @@ def _first_calls(entrant: Entrant, images: Tensor, clock: Clock, seconds: float)
     entrant.compile_seconds = max(0.0, timings[0] - entrant.steady_milliseconds) / 1e3
     entrant.graphs = graphs_so_far() - graphs
     if on_gpu:
-        if not entrant.settings.graphs and entrant.settings.compile not in _CAPTURING_MODES:
+        if not entrant.settings.graphs and entrant.settings.compile not in CAPTURING_MODES:
             torch.cuda.reset_peak_memory_stats(device)  # what compiling took is not the model's
             entrant.timed(images, clock)
         entrant.peak_bytes = entrant.held_bytes + torch.cuda.max_memory_allocated(device) - before
@@ -112,20 +145,24 @@ def _wants_more(entrant: Entrant, rounds: int, effort: Effort) -> bool:
     return rounds < effort.iterations or taken < effort.seconds * 1e3
 
 
-def _compare_whole(entrants: Sequence[Entrant], images: Tensor, told: Told) -> None:
-    """Against the first contender at full size, where both are one tokenizer with the same weights."""
+def _compare_whole(entrants: Sequence[Entrant], shown: _Shown, told: Told) -> None:
+    """Against the first contender at the timed size, where both are one tokenizer with the same weights.
+
+    The last row of tokens stands apart: at a size where 32 bits no longer count all values, it is what goes wrong.
+    """
     first, expected = entrants[0], None
     for entrant in _running(entrants):
-        if (entrant.spec.name, entrant.weights) != (first.spec.name, first.weights):
+        one, other = ((held.spec.name, held.weights, held.conditions) for held in (entrant, first))
+        if one != other:
             continue
         told(f"comparing {entrant}")
         with entrant.trying():
             assert entrant.tokenizer is not None
-            found = entrant.tokenizer.reconstruct(entrant.cast(images)).cpu()
+            found = entrant.tokenizer.reconstruct(shown.to(entrant)).cpu()
             if entrant is first:
                 expected = found
             elif expected is not None:
-                _keep_error(entrant, "error_reference", found, expected)
+                _keep_errors(entrant, "error_reference", found, expected)
 
 
 def _from_files(entrants: Sequence[Entrant], images: ImageSet, clock: Clock, effort: Effort, told: Told) -> None:
@@ -142,19 +179,21 @@ def _from_files(entrants: Sequence[Entrant], images: ImageSet, clock: Clock, eff
                 batch=conditions.batch,
                 clock=clock,
             )
-            entrant.values += chain.values(f"end-to-end|{images.name}|batch:{conditions.batch}|v1")
-            entrant.outcome = Outcome(detail=f"from files to a metric the {chain.bound} stage bounds")
+            entrant.values += chain.values(chain_signature(images, conditions.batch))
+            what = "no stage bounds: what each takes alone does not explain the whole"
+            what = f"the {chain.bound} stage bounds" if chain.bound else what
+            entrant.outcome = Outcome(detail=f"from files to a metric {what}")
 
 
 def _compare_exact(entrants: Sequence[Entrant], told: Told) -> None:
     """Against exact arithmetic at a small size. The exact tokenizers come when all others are gone."""
-    forget()  # so that the small size is compiled as the full one was
     found: list[tuple[Entrant, Tensor, Tensor]] = []
     for entrant in _running(entrants):
         if entrant.spec.family in EXACT_FAMILIES and entrant.spec.downsampling is not None:
             told(f"a small image through {entrant}")
             with entrant.trying():
                 assert entrant.tokenizer is not None
+                forget()  # so that the small size is compiled as the full one was
                 image = small_image(entrant.spec.downsampling, entrant.conditions.device)
                 found.append((entrant, image, entrant.tokenizer.reconstruct(entrant.cast(image)).cpu()))
     drop(entrants)
@@ -166,10 +205,14 @@ def _compare_exact(entrants: Sequence[Entrant], told: Told) -> None:
             if key not in exact:
                 name, family = entrant.contender.tokenizer, entrant.spec.family
                 exact[key] = exact_reconstruction(name, family, entrant.arguments, image).cpu()
-            stride = entrant.spec.downsampling
-            assert stride is not None
-            _keep_error(entrant, "error", output, exact[key])
-            _keep_error(entrant, "error_last", last_row(output, stride), last_row(exact[key], stride))
+            _keep_errors(entrant, "error", output, exact[key])
+
+
+def _keep_errors(entrant: Entrant, quantity: str, found: Tensor, expected: Tensor) -> None:
+    """Over the whole image, and over the last row of tokens alone."""
+    _keep_error(entrant, quantity, found, expected)
+    if (stride := entrant.spec.downsampling) is not None:
+        _keep_error(entrant, f"{quantity}_last", last_row(found, stride), last_row(expected, stride))
 
 
 def _keep_error(entrant: Entrant, quantity: str, found: Tensor, expected: Tensor) -> None:

@@ -6,7 +6,7 @@ Two speeds compare where they come from one run. What a contender ends in, an er
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,15 +21,18 @@ from vitok_lib.measure.ceilings import measure_ceilings
 from vitok_lib.measure.clock import Clock
 from vitok_lib.measure.compilation import side_by_side
 from vitok_lib.measure.contender import Conditions, Contender, Entrant, drop
+from vitok_lib.measure.end_to_end import chain_signature
 from vitok_lib.measure.race import Effort, Told, race
-from vitok_lib.measure.speed_values import Ceilings, precision_of, speed_values, speedup_signature
+from vitok_lib.measure.speed_values import Ceilings, precision_of, ratio_to, speed_values
 from vitok_lib.records.provenance import describe_host, provenance
-from vitok_lib.records.schema import Host, OutcomeStatus, Provenance, Record
+from vitok_lib.records.schema import Host, Outcome, OutcomeStatus, Provenance, Record
 from vitok_lib.records.store import LOCAL, atomic, read_record, write_record
 
 __all__ = ["Contender", "measure_speed"]
 
 BENCHMARK, SECONDS, ITERATIONS = "speed", 2.0, 10
+UNCOMPARED = "timed whole; the run ended before what was to follow, so that errors are missing"
+"""Of a record that is written when the rounds are done, and written again when the rest is."""
 
 
 def measure_speed(
@@ -58,12 +61,14 @@ def measure_speed(
     Weights and images are on the device. Each is compiled and warmed up until it is steady, then all encode and decode
     in turn, round by round, the same fresh images in a round. What the machine reaches, how far each path is from the
     exact one, and what the way from a file to a metric takes, is measured in the same run. What does not fit beside
-    the others is tried once more alone. A run whose records are all there, from this machine and this torch, is not
-    done again.
+    the others is tried once more alone. Records are written when the rounds are done, and again when all is, so that
+    a run that is stopped keeps its timings. A run whose records are all there, from this machine and this torch, is
+    not done again.
 
     Args:
         resolution: the longest side of the images in pixels.
-        height, width: of the images; None: ``resolution``.
+        height, width: of the images; None: ``resolution``. A contender with a size of its own has images of that size
+            and a record among those of that resolution.
         batch: images that go through together; latencies are those of one image.
         dtype, weights: of every contender that has none of its own in its options.
         seconds, iterations: each contender is timed for at least so long and so many rounds.
@@ -93,7 +98,7 @@ def measure_speed(
     for entrant in entrants:
         entrant.load()
     _check_places(entrants)
-    recorded = None if again else _recorded(entrants, end_to_end)
+    recorded = None if again else _recorded(entrants, images)
     if recorded is not None:
         drop(entrants)
         return recorded
@@ -101,28 +106,44 @@ def measure_speed(
     told = progress or (lambda words: None)
     effort = Effort(seconds, iterations)
     told("measuring what the machine reaches")
-    precisions = {precision_of(entrant.settings) for entrant in entrants} - {None}
+    taken = {(precision_of(entrant.settings), entrant.settings.dtype) for entrant in entrants}
+    precisions = {precision for both in taken if both[0] for precision in both} - {None}
     products, copy = measure_ceilings(
         sorted(name for name in precisions if name), Clock(device), seconds / 2, iterations
     )
-    with side_by_side():
-        _measure(entrants, effort, images, told)
     command = _command(contenders, conditions, effort, images)
-    origin = provenance(command, notebook, parameters or {}, started, device)
-    return [_write(entrant, Ceilings(products, copy), origin) for entrant in entrants]
+
+    def keep(entrant: Entrant) -> Record:
+        origin = provenance(command, notebook, parameters or {}, started, device)
+        return _write(entrant, Ceilings(products, copy), origin)
+
+    with side_by_side():
+        return _measure(entrants, effort, images, told, keep)
 
 
-def _measure(entrants: list[Entrant], effort: Effort, images: ImageSet | None, told: Told) -> None:
-    """All together, and then alone whichever did not fit beside the others; entries of ``entrants`` are replaced."""
+def _measure(
+    entrants: list[Entrant],
+    effort: Effort,
+    images: ImageSet | None,
+    told: Told,
+    keep: Callable[[Entrant], Record],
+) -> list[Record]:
+    """All together, and then alone whichever did not fit beside the others; a record of each."""
     for entrant in entrants:
-        entrant.opponent = entrants[0]
-    race(entrants, effort, images, told)
-    for place, entrant in enumerate(entrants):
-        if entrant.outcome.status is OutcomeStatus.OOM and len(entrants) > 1:
-            alone = Entrant(entrant.contender, entrant.conditions)
-            alone.load()
-            race([alone], effort, images, told)
-            entrants[place] = alone
+        entrant.opponent = _opponent(entrant, entrants)
+    race(entrants, effort, images, told, keep)
+    records: list[Record | None] = []
+    for entrant in entrants:
+        crowded = len(entrants) > 1 and entrant.outcome.status is OutcomeStatus.OOM
+        records.append(None if crowded else keep(entrant))
+
+    def again(entrant: Entrant) -> Record:
+        alone = Entrant(entrant.contender, entrant.conditions)
+        alone.load()
+        race([alone], effort, images, told, keep)
+        return keep(alone)
+
+    return [record or again(entrant) for entrant, record in zip(entrants, records, strict=True)]
 
 
 def _check(
@@ -153,8 +174,18 @@ def _check_places(entrants: Sequence[Entrant]) -> None:
             raise RequestError(f"two contenders have one record, '{place.name}'; tell {entrant} apart by an option")
 
 
-def _recorded(entrants: Sequence[Entrant], end_to_end: bool) -> list[Record] | None:
-    """The records of the whole run, if all are there, of this tokenizer, these settings and this machine."""
+def _opponent(entrant: Entrant, entrants: Sequence[Entrant]) -> Entrant:
+    """Of one with a size of its own that which differs in the size alone, where there is one; else the first."""
+    if entrant.contender.size is not None:
+        at_the_size_of_all = replace(entrant.contender, size=None, label=None)
+        for other in entrants:
+            if replace(other.contender, label=None) == at_the_size_of_all:
+                return other
+    return entrants[0]
+
+
+def _recorded(entrants: Sequence[Entrant], images: ImageSet | None) -> list[Record] | None:
+    """The records of the whole run, if all are there and whole, of this tokenizer, these settings and this machine."""
     host = describe_host(entrants[0].conditions.device)
     records = []
     for entrant in entrants:
@@ -166,10 +197,13 @@ def _recorded(entrants: Sequence[Entrant], end_to_end: bool) -> list[Record] | N
             return None
         if not _same_machine(record.provenance.host, host):
             return None
-        speedup, chain = record.value("speedup"), record.value("end_to_end_latency")
-        if speedup is not None and speedup.signature != speedup_signature(entrants[0]):
+        quantity, signature = ratio_to(_opponent(entrant, entrants), entrant)
+        ratio, chain = record.value(quantity), record.value("end_to_end_latency")
+        if record.outcome.detail == UNCOMPARED or (ratio is not None and ratio.signature != signature):
             return None
-        if end_to_end and chain is None and record.outcome.status is OutcomeStatus.OK:
+        chained = chain.signature if chain is not None else None
+        wanted = chain_signature(images, entrant.conditions.batch) if images is not None else chained
+        if chained != wanted and record.outcome.status is OutcomeStatus.OK:
             return None
         records.append(record)
     return records
@@ -180,7 +214,9 @@ def _same_machine(one: Host, other: Host) -> bool:
 
 
 def _write(entrant: Entrant, ceilings: Ceilings, origin: Provenance) -> Record:
-    conditions, path = entrant.conditions, entrant.record_path
+    conditions, path, outcome = entrant.conditions, entrant.record_path, entrant.outcome
+    if entrant.running and outcome.status is OutcomeStatus.OK:
+        outcome = Outcome(detail=UNCOMPARED)
     samples = path.with_suffix(".parquet") if entrant.samples else None
     record = Record(
         benchmark=conditions.benchmark,
@@ -188,7 +224,7 @@ def _write(entrant: Entrant, ceilings: Ceilings, origin: Provenance) -> Record:
         tokenizer=entrant.spec.identity(entrant.weights),
         images=conditions.images,
         settings=entrant.settings,
-        outcome=entrant.outcome,
+        outcome=outcome,
         values=(*speed_values(entrant, ceilings), *entrant.values),
         choices=entrant.choices,
         samples=samples.name if samples else None,
@@ -234,7 +270,12 @@ def _command(contenders: Sequence[Contender], conditions: Conditions, effort: Ef
     given |= {} if square else size
     given |= {} if source is None else {"end_to_end": True, "image_set": source}
     given |= {} if conditions.benchmark == BENCHMARK else {"benchmark": conditions.benchmark}
-    listed = ", ".join(f"Contender({c.tokenizer!r}, {c.path!r}, {dict(c.options)!r})" for c in contenders)
+    listed = ", ".join(_in_python(contender) for contender in contenders)
     named = ", ".join(f"{name}={value!r}" for name, value in given.items())
     call = f"measure_speed([{listed}], {named})"
     return shlex.join(["python", "-c", f"from vitok_lib.measure.speed import *; {call}"])
+
+
+def _in_python(contender: Contender) -> str:
+    size = "" if contender.size is None else f", size={contender.size!r}"
+    return f"Contender({contender.tokenizer!r}, {contender.path!r}, {dict(contender.options)!r}{size})"

@@ -52,11 +52,13 @@ def speed_values(entrant: Entrant, ceilings: Ceilings) -> list[Value]:
     """All but errors and the chain from files, which are measured apart; nothing for one that was never timed."""
     values: list[Value] = []
     if entrant.samples:
-        values = _timings(entrant) + _speedup(entrant) + _work(entrant, ceilings)
+        values = _timings(entrant) + _ratio(entrant) + _work(entrant, ceilings)
     precision = precision_of(entrant.settings)
     if precision is not None and precision in ceilings.products:
         rate = ceilings.products[precision]
         values.append(_value("ceiling_matmul", rate, "TFLOP/s", signature=f"matmul|{precision}|random|v1"))
+        if precision != entrant.settings.dtype:
+            values.append(_attention_ceiling(entrant.settings, ceilings))
     values.append(_value("ceiling_copy", ceilings.copy, "GB/s", signature="copy|read+write|v1"))
     if entrant.settings.compile is not None and entrant.samples:
         values.append(_value("compile_time", entrant.compile_seconds, "s"))
@@ -85,23 +87,32 @@ def _timings(entrant: Entrant) -> list[Value]:
     return values
 
 
-def speedup_signature(first: Entrant) -> str:
-    return f"speedup|per-round ratio|median|to:{first.record_path.stem}|v1"
+def ratio_to(opponent: Entrant, entrant: Entrant) -> tuple[str, str]:
+    """The quantity that sets a contender against another one, and its signature.
+
+    At one size it tells how many times as fast the contender is, at another how many times as long it takes.
+    """
+    stem = opponent.record_path.stem
+    if entrant.conditions == opponent.conditions:
+        return "speedup", f"speedup|per-round ratio|median|to:{stem}|v1"
+    size = f"{opponent.conditions.height}x{opponent.conditions.width} px"
+    return "relative_time", f"relative-time|per-round ratio|median|to:{stem} at {size}|v1"
 
 
-def _speedup(entrant: Entrant) -> list[Value]:
-    """How many times as fast as the first contender; nothing where the two were not timed round by round."""
-    first = entrant.opponent
-    if first is None or not first.finished:
+def _ratio(entrant: Entrant) -> list[Value]:
+    """Against its opponent; nothing where the two were not timed round by round."""
+    opponent = entrant.opponent
+    if opponent is None or not opponent.finished:
         return []
-    theirs, ours = per_round(first), per_round(entrant)
-    ratios = [slow / fast for slow, fast in zip(theirs, ours, strict=True)]
-    interval, signature = median_interval(ratios), speedup_signature(first)
-    return [_derived("speedup", median(ratios), "×", len(ratios), interval=interval, signature=signature)]
+    quantity, signature = ratio_to(opponent, entrant)
+    pairs = zip(per_round(entrant), per_round(opponent), strict=True)
+    ratios = [theirs / ours if quantity == "speedup" else ours / theirs for ours, theirs in pairs]
+    interval = median_interval(ratios)
+    return [_derived(quantity, median(ratios), "×", len(ratios), interval=interval, signature=signature)]
 
 
 def _work(entrant: Entrant, ceilings: Ceilings) -> list[Value]:
-    """Operations of one image by formula, and the rate that they are done at."""
+    """Operations of one image by formula, the rate that they are done at, and its share of what products reach."""
     if entrant.variant is None:
         return []
     conditions = entrant.conditions
@@ -116,8 +127,15 @@ def _work(entrant: Entrant, ceilings: Ceilings) -> list[Value]:
     ]
     precision = precision_of(entrant.settings)
     if precision is not None and precision in ceilings.products:
-        values.append(_derived("utilisation", 100 * rate / ceilings.products[precision], "%"))
+        least = linear / ceilings.products[precision] + attention / _attention_ceiling(entrant.settings, ceilings).value
+        values.append(_derived("utilisation", 100 * rate * least / work.total, "%"))
     return values
+
+
+def _attention_ceiling(settings: Settings, ceilings: Ceilings) -> Value:
+    """The products of attention are taken in the dtype, whatever the precision of the matrices."""
+    dtype = str(settings.dtype)
+    return _value("ceiling_attention", ceilings.products[dtype], "TFLOP/s", signature=f"matmul|{dtype}|random|v1")
 
 
 def _value(

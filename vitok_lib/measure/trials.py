@@ -1,8 +1,9 @@
 """Trying one tokenizer at one size after another, each try under a cap on memory where one is given.
 
 A cap stands in for a smaller card: what does not fit under it fails in torch's own allocator, as it would there. On a
-GPU torch counts in this process. A CPU's memory is that of a process, so each try gets one of its own, which the cap
-binds and which may die of it.
+GPU torch counts in this process, which loads a tokenizer once; an error that loses the card, such as an illegal
+access, ends all tries that come after it. A CPU's memory is that of a process, so each try gets one of its own, which
+the cap binds and which may die of it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import torch
 
 from vitok_lib.errors import RequestError, UnsupportedError, unknown
 from vitok_lib.measure.contender import OPTIONS, allocated_bytes, free
+from vitok_lib.measure.failures import is_card_lost
 from vitok_lib.measure.memory_child import CardMeter, Trial, failed, probe, warm
 from vitok_lib.measure.plan import predict
 from vitok_lib.measure.planned import Plan
@@ -93,11 +95,11 @@ class Work:
         )
 
     def plan(self, resolution: int) -> Plan | None:
-        """What is predicted; None where a setting does not run here."""
+        """What is predicted; None where a setting does not run here, or the card does not even tell its memory."""
         settings = {name: value for name, value in self.options.items() if name in _PREDICTED_FROM}
         try:
             return predict(self.name, resolution, device=self.device, dtype=self.dtype, batch=self.batch, **settings)
-        except UnsupportedError:
+        except (UnsupportedError, torch.AcceleratorError):
             return None
 
 
@@ -118,8 +120,11 @@ class Bench:
         self._weights = 0
         self.identity, self.settings = work.as_asked()
         try:
-            self._check_weights()
-            self._load()
+            if work.on_a_card and is_card_lost():
+                self._lose("an earlier error")
+            else:
+                self._check_weights()
+                self._load()
         except RequestError:
             raise
         except Exception as error:  # a model raises what it likes
@@ -136,18 +141,29 @@ class Bench:
             return self.failure
         if self._tokenizer is None:
             return _in_a_child(self.work, resolution, model_alone)
-        batch, device = self.work.batch, self.work.device
-        with capped(device, self.work.limit_bytes, self._others):
-            try:
-                warm(self._tokenizer, resolution, batch)
-            except Exception as error:  # a model raises what it likes
-                return failed(error, Trial(weights=self._weights))
-            meter = CardMeter(device, self._others)
-            return probe(self._tokenizer, resolution, batch, meter, self._weights, model_alone)
+        trial = self._on_the_card(self._tokenizer, resolution, model_alone)
+        if trial.status is OutcomeStatus.ERROR and is_card_lost():
+            self._lose(f"{resolution} px ended in {trial.detail}")
+        return trial
 
     def close(self) -> None:
         self._tokenizer = None
         free()
+
+    def _on_the_card(self, tokenizer: Tokenizer, resolution: int, model_alone: bool) -> Trial:
+        batch, device = self.work.batch, self.work.device
+        with capped(device, self.work.limit_bytes, self._others):
+            try:
+                warm(tokenizer, resolution, batch)
+            except Exception as error:  # a model raises what it likes
+                return failed(error, Trial(weights=self._weights))
+            meter = CardMeter(device, self._others)
+            return probe(tokenizer, resolution, batch, meter, self._weights, model_alone)
+
+    def _lose(self, why: str) -> None:
+        """End all later tries, of which none would run."""
+        detail = f"nothing runs on '{self.work.device}' in this process any more, after {why}"
+        self._tokenizer, self.failure = None, Trial(status=OutcomeStatus.ERROR, detail=detail)
 
     def _load(self) -> None:
         tokenizer = load_tokenizer(self.work.name, **self.work.arguments)
@@ -187,12 +203,18 @@ def capped(device: str, limit_bytes: int | None, others: int) -> Iterator[None]:
     try:
         if limit_bytes is not None:
             there = torch.cuda.get_device_properties(device).total_memory
-            torch.cuda.set_per_process_memory_fraction(min(1.0, (limit_bytes + others) / there), device)
+            torch.cuda.set_per_process_memory_fraction(min(1.0, (limit_bytes + others) / there), _index(device))
         yield
     finally:
-        if limit_bytes is not None:
-            torch.cuda.set_per_process_memory_fraction(1.0, device)
+        if limit_bytes is not None and not is_card_lost():
+            torch.cuda.set_per_process_memory_fraction(1.0, _index(device))
         free()
+
+
+def _index(device: str) -> int:
+    """Its number, which torch asks for where it sets a cap."""
+    index = torch.device(device).index
+    return torch.cuda.current_device() if index is None else index
 
 
 def _in_a_child(work: Work, resolution: int, model_alone: bool) -> Trial:

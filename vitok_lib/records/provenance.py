@@ -25,6 +25,7 @@ _PACKAGES = (
     "torch-fidelity",
     "torchmetrics",
     "transformers",
+    "triton",
 )
 _SOURCES = ("vitok_lib", "notebooks", "profiles")
 
@@ -49,16 +50,19 @@ def provenance(
 @cache
 def describe_host(device: str) -> Host:
     """This machine; the GPU's facts only if ``device`` is one."""
-    gpu, driver = _gpu() if device.startswith("cuda") else (None, None)
     packages = {name: found for name in _PACKAGES if (found := _version(name)) is not None}
-    torch_build = packages.get("torch", "").partition("+cu")[2]
+    gpu = driver = cuda = None
+    if device.startswith("cuda"):
+        gpu, driver = _gpu()
+        cuda, cudnn = _cuda_libraries()
+        packages |= {"cudnn": cudnn} if cudnn else {}
     return Host(
         cpu=_cpu_model(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         gpu=gpu,
         driver=driver,
-        cuda=f"{torch_build[:-1]}.{torch_build[-1]}" if gpu and torch_build else None,
+        cuda=cuda if gpu else None,
         platform=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         packages=packages,
@@ -86,6 +90,14 @@ def _gpu() -> tuple[str | None, str | None]:
     answer = _output(query)
     name, _, driver = (answer or "").partition("\n")[0].partition(", ")
     return name or None, driver or None
+
+
+def _cuda_libraries() -> tuple[str | None, str | None]:
+    """The versions of CUDA and of cuDNN that torch runs with, which its own version does not tell."""
+    import torch  # here, since records are read where there is none
+
+    number = torch.backends.cudnn.version()  # 91900: 9.19.0
+    return torch.version.cuda, None if number is None else f"{number // 10000}.{number // 100 % 100}.{number % 100}"
 
 
 def _commit() -> tuple[str | None, bool | None]:

@@ -15,9 +15,13 @@ CLOSE = 0.01
 NOISE = 0.1
 """Relative: two runs of one architecture on one machine are no further apart, beyond their intervals."""
 
+PASSES = 0.25
+"""Relative: two passes over a few images, as of the stages and of the whole, are no further apart."""
+
 MILLISECONDS = 1000.0
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 BYTES_IN_FP8 = 1
+AFTER_LOADING = ("stage_copy", "stage_encode", "stage_decode", "stage_metric")
 TIMES = ("latency", "encode_latency", "decode_latency")
 PEAKS = ("model_peak", "evaluation_peak")
 """Neither holds the other: an evaluation is measured apart, and its images wait in 8 bits."""
@@ -30,6 +34,7 @@ def of_one(path: Path, record: Record) -> Iterator[str]:
     held = {value.quantity: value.value for value in record.values}
     yield from _products(held)
     yield from _memory(record, held)
+    yield from _chain(held)
     largest = held.get("largest_resolution")
     if largest is not None and largest > record.resolution:
         yield f"holds a largest resolution of {largest:g} px, above the {record.resolution} px that were tried"
@@ -60,18 +65,40 @@ def _products(held: dict[str, float]) -> Iterator[str]:
     """Each product of values that another value must equal."""
     latency = held.get("latency")
     linear, attention = held.get("work_linear"), held.get("work_attention")
-    rate, ceiling = held.get("rate"), held.get("ceiling_matmul")
     expected = {
         "throughput": MILLISECONDS / latency if latency else None,
         "work": linear + attention if linear is not None and attention is not None else None,
         "rate": held["work"] * MILLISECONDS / latency if latency and "work" in held else None,
-        "utilisation": 100 * rate / ceiling if rate is not None and ceiling else None,
+        "utilisation": _utilisation(held),
+        "device_latency": _sum(held, "stage_encode", "stage_decode"),
     }
     whole = held.get("end_to_end_latency")
     expected["end_to_end_throughput"] = MILLISECONDS / whole if whole else None
     for quantity, value in expected.items():
         if value is not None and quantity in held and abs(held[quantity] - value) > CLOSE * abs(value):
             yield f"holds '{quantity}' = {held[quantity]:g}, and its other values give {value:g}"
+
+
+def _utilisation(held: dict[str, float]) -> float | None:
+    """The least time of the products at the ceilings of their run over the time taken, in per cent."""
+    linear, attention, latency = (held.get(name) for name in ("work_linear", "work_attention", "latency"))
+    rate, ceiling, of_attention = (held.get(name) for name in ("rate", "ceiling_matmul", "ceiling_attention"))
+    if of_attention is None:
+        return 100 * rate / ceiling if rate is not None and ceiling else None
+    if linear is None or attention is None or not latency or not ceiling:
+        return None
+    return 100 * (linear / ceiling + attention / of_attention) * MILLISECONDS / latency
+
+
+def _sum(held: dict[str, float], *quantities: str) -> float | None:
+    return sum(held[name] for name in quantities) if all(name in held for name in quantities) else None
+
+
+def _chain(held: dict[str, float]) -> Iterator[str]:
+    """The whole waits at least for all that is done after loading, one after another."""
+    least, whole = _sum(held, *AFTER_LOADING), held.get("end_to_end_latency")
+    if least is not None and whole is not None and whole < (1 - PASSES) * least:
+        yield f"holds 'end_to_end_latency' = {whole:g}, and its stages after loading take {least:g}"
 
 
 def _memory(record: Record, held: dict[str, float]) -> Iterator[str]:

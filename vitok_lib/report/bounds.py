@@ -104,6 +104,9 @@ def limits(entries: Sequence[Entry]) -> dict[Machine, list[Limits]]:
 def _limits(entry: Entry) -> Limits | None:
     variant, settings = machines.variant_of(entry), entry.record.settings
     matmul, copy = machines.held(entry, "ceiling_matmul"), machines.held(entry, "ceiling_copy")
+    of_attention = machines.held(entry, "ceiling_attention")
+    if settings.precision and of_attention is None:
+        return None
     if variant is None or matmul is None or copy is None or not machines.held(entry, "latency"):
         return None
     scheme = "fp8" if settings.precision else "compiled" if settings.compile else "eager"
@@ -111,7 +114,8 @@ def _limits(entry: Entry) -> Limits | None:
     work = vitok_work(variant, *machines.size(entry), settings.window, batch)
     traffic = vitok_traffic(variant, *machines.size(entry), scheme, batch)
     # Values that are twice as wide move twice the bytes, which is as if the memory were half as fast.
-    ceilings = Ceilings(matmul.value * TERA, copy.value * GIGA / wider)
+    attention = of_attention.value * TERA if of_attention else None
+    ceilings = Ceilings(matmul.value * TERA, copy.value * GIGA / wider, attention)
     sides = [(work.encoder, traffic.encoder), (work.decoder, traffic.decoder)]
     lines = [roofline(SideWork(part.linear, part.attention), moved, ceilings) for part, moved in sides]
     parts = {part: [line.parts[part] for line in lines] for part in PARTS}

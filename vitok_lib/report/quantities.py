@@ -33,8 +33,10 @@ OTHERS = {
     "work_linear": "Work, linear",
     "work_attention": "Work, attention",
     "rate": "Rate",
-    "utilisation": "Of the product's ceiling",
+    "utilisation": "Of the products' ceilings",
+    "relative_time": "Time over that at the run's size",
     "ceiling_matmul": "Ceiling, product",
+    "ceiling_attention": "Ceiling, attention's product",
     "ceiling_copy": "Ceiling, copy",
     "compile_time": "Compile time",
     "graphs": "Graphs",
@@ -42,6 +44,7 @@ OTHERS = {
     "error": "Error",
     "error_last": "Error, last row",
     "error_reference": "Error to the first path",
+    "error_reference_last": "Error to the first path, last row",
     "clock": "Clock",
     "end_to_end_latency": "End to end",
     "end_to_end_throughput": "End-to-end throughput",
@@ -50,6 +53,7 @@ OTHERS = {
     "stage_encode": "Encode, in the chain",
     "stage_decode": "Decode, in the chain",
     "stage_metric": "Metric",
+    "device_latency": "Encode and decode, in the chain",
     "weights": "Weights",
     "model_peak": "Peak of the model",
     "evaluation_peak": "Peak of the evaluation",
@@ -73,7 +77,9 @@ OTHERS = {
 }
 
 TIMES = tuple(name for name in OTHERS if name.startswith("time_"))
-TIMED = frozenset(("speedup", "throughput", "encode_latency", "decode_latency", "latency", "latency_p95", *TIMES))
+TIMED = frozenset(
+    ("speedup", "relative_time", "throughput", "encode_latency", "decode_latency", "latency", "latency_p95", *TIMES)
+)
 """What a measurement of this project takes over repetitions of one input, so that its n counts these."""
 
 HIGHER_IS_BETTER = {
@@ -90,7 +96,9 @@ what is seen; a speed or a memory says nothing without the machine and the setti
 DECIMALS = {
     **dict.fromkeys(("psnr", "fid", PUBLISHED_FDD), 2),
     **dict.fromkeys(("ssim", "ms-ssim", "lpips", "dists", "bpp"), 3),
-    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error", "speedup", "exponent"), 2),
+    **dict.fromkeys(
+        ("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error", "speedup", "relative_time", "exponent"), 2
+    ),
     **dict.fromkeys(("utilisation", "share"), 1),
 }
 

@@ -8,7 +8,7 @@ from vitok_lib.records.schema import Value
 from vitok_lib.report import machines
 from vitok_lib.report.entries import Entry
 from vitok_lib.report.machines import COMPILE, PRECISION, SPEED, described
-from vitok_lib.report.parts import Part, Sentence
+from vitok_lib.report.parts import Number, Part, Sentence
 from vitok_lib.report.printing import number
 from vitok_lib.report.ratios import (
     REFERENCE,
@@ -20,8 +20,6 @@ from vitok_lib.report.ratios import (
     speedup,
     times,
 )
-
-STAGE = "stage_"
 
 
 def fastest_paths(entries: Sequence[Entry]) -> list[Sentence]:
@@ -97,40 +95,73 @@ def compiling_pays(entries: Sequence[Entry]) -> list[Sentence]:
 
 
 def last_tokens(entries: Sequence[Entry]) -> list[Sentence]:
-    """Whether the last row of tokens is worse than the rest, as where an index overflows: the worst of each machine."""
+    """Whether the last row of tokens is worse than the rest, as where an index overflows: the worst of each machine.
+
+    Both of the small image that is compared with exact arithmetic, and of the large one with the first contender.
+    """
     sentences: list[Sentence] = []
     for machine, found in machines.by_machine(entries, [PRECISION, SPEED]).items():
         ratios: list[tuple[float, Entry, Value, Value]] = []
         for entry in found:
-            whole, last = machines.held(entry, "error"), machines.held(entry, "error_last")
-            if whole and last and whole.value > 0:
-                ratios.append((last.value / whole.value, entry, whole, last))
+            for error in ("error", "error_reference"):
+                whole, last = machines.held(entry, error), machines.held(entry, f"{error}_last")
+                if whole and last and whole.value > 0:
+                    ratios.append((last.value / whole.value, entry, whole, last))
         if not ratios:
             continue
         _, entry, whole, last = max(ratios, key=lambda found: found[0])
-        before = f"On {machine}, over {len(ratios)} records, the last row of tokens is worst in {described(entry)}: "
+        before = (
+            f"On {machine}, over {len(ratios)} comparisons, the last row of tokens is worst in {described(entry)}: "
+        )
         after = (number(entry, last), " there against ", number(entry, whole), " over the whole.")
         sentences.append((before, "a relative error of ", *after))
     return sentences
 
 
 def end_to_end(entries: Sequence[Entry]) -> list[Sentence]:
-    """The rate from file to metric beside that of the device, and the stage that takes longest."""
+    """The time from file to metric beside that of encode and decode of the same images, and what it waits for."""
     sentences: list[Sentence] = []
     for found in machines.by_machine(entries, [SPEED]).values():
         for entry in found:
-            whole, alone = machines.held(entry, "end_to_end_latency"), machines.held(entry, "latency")
-            stages = [value for value in entry.record.values if value.quantity.startswith(STAGE)]
-            if not whole or not alone or not stages:
+            whole, alone = machines.held(entry, "end_to_end_latency"), machines.held(entry, "device_latency")
+            if not whole or not alone:
                 continue
-            longest = max(stages, key=lambda value: value.value)
-            ratio = times(whole.value / alone.value, "end-to-end latency over that of encode and decode", entry)
+            ratio = times(whole.value / alone.value, "end-to-end latency over encode and decode of its images", entry)
             parts: list[Part] = [*where(entry), ": end to end an image takes ", number(entry, whole, unit=True), ", "]
-            parts += [ratio, " what the device alone takes; the longest stage is "]
-            parts += [f"{longest.quantity.removeprefix(STAGE)} with ", number(entry, longest, unit=True)]
+            parts += [ratio, " what encode and decode of the same images take"]
             detail = entry.record.outcome.detail
             sentences.append((*parts, f"; {detail}." if detail else "."))
     return sentences
+
+
+def sizes_of_one_run(entries: Sequence[Entry]) -> list[Sentence]:
+    """How much longer another size takes than that of its run, beside how many more operations it has."""
+    sentences: list[Sentence] = []
+    for found in machines.by_machine(entries, [SPEED]).values():
+        for entry in found:
+            ratio = machines.held(entry, "relative_time")
+            base = _set_against(entry, ratio, found) if ratio else None
+            if ratio is None or base is None:
+                continue
+            shown, counted = number(entry, ratio), predicted_speedup(base, entry)
+            parts: list[Part] = [*where(entry), " takes "]
+            parts += [Number(f"{shown.text}×", shown.kind, shown.tip, shown.anchor, shown.interval)]
+            parts += [f" the time of {machines.size_text(base)} in the same run"]
+            parts += ["; its operations are ", counted, " as many"] if counted else []
+            sentences.append((*parts, "."))
+    return sentences
+
+
+def _set_against(entry: Entry, ratio: Value, found: Sequence[Entry]) -> Entry | None:
+    """The entry of the same run that a ratio was taken to."""
+    for other in found:
+        assert entry.record.provenance is not None
+        assert other.record.provenance is not None
+        height, width = machines.size(other)
+        to = f"to:{other.stem} at {height}x{width} px"
+        if entry.record.provenance.started == other.record.provenance.started and to in (ratio.signature or ""):
+            return other
+    return None
 
 
 def runs(entries: Sequence[Entry], benchmarks: Sequence[str], apart_from: str) -> list[list[Entry]]:
@@ -159,5 +190,6 @@ CLAIMS: dict[str, Callable[[Sequence[Entry]], list[Sentence]]] = {
     "compile": compiling_pays,
     "last-tokens": last_tokens,
     "end-to-end": end_to_end,
+    "sizes": sizes_of_one_run,
 }
 """The sentences by the name that a page uses."""

@@ -3,7 +3,7 @@
 =========  =======================================================================================  =============
 kernel     how                                                                                      where
 =========  =======================================================================================  =============
-``sdpa``   full attention by the fused kernel that torch chooses                                    everywhere
+``sdpa``   full attention by the fused kernel that torch chooses, which no record names             everywhere
 ``flash``  full attention by FlashAttention-2                                                       CUDA, 16 bits
 ``cudnn``  full attention by cuDNN                                                                  CUDA, 16 bits
 ``mask``   a window by ``sdpa`` with a dense N × N mask: the plain way, O(N²) time and memory          everywhere
@@ -34,7 +34,11 @@ FLEX_BLOCK = 128
 """Tokens a side of a block of ``flex``; a block that the window cuts is computed whole."""
 FLEX_LIMIT = 2**31
 """Values of keys from which on the offsets in its kernel overflow: tokens beyond would be wrong, or a crash."""
+MASK_LIMIT = 2**16
+"""Tokens beyond which torch's kernel on CUDA finds the wrong rows of a mask, without a word (pytorch #187227)."""
 _QUERY_BLOCK = 512
+_MASK_ROWS = 128
+"""Rows of a dense mask made at a time: their distances in 64 bits are then little beside the mask."""
 
 
 def attention(
@@ -85,13 +89,51 @@ def _bands(query: Tensor, key: Tensor, value: Tensor, window: int) -> Iterator[T
 def _mask(start: int, stop: int, columns: int, window: int, like: Tensor) -> Tensor:
     """What is added to the scores of the rows from ``start`` to ``stop``: 0 within the window, −∞ outside."""
     rows = torch.arange(start, stop, device=like.device)
-    distance = (rows[:, None] - torch.arange(columns, device=like.device)).abs()
+    distance = (rows[:, None] - torch.arange(columns, device=like.device)).abs_()
     return like.new_zeros(distance.shape).masked_fill_(distance > window, -torch.inf)
 
 
+class Masked:
+    """The kernel ``mask`` of one model: the mask of the last size is kept, for the next block and the next image."""
+
+    def __init__(self) -> None:
+        self._size: tuple[object, ...] | None = None
+        self._mask: Tensor | None = None
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
+        tokens = query.shape[2]
+        if tokens > MASK_LIMIT:
+            raise UnsupportedError(
+                f"attention 'mask' takes up to {MASK_LIMIT:,} tokens, beyond which torch reads a mask wrongly on CUDA, "
+                f"and these are {tokens:,}"
+            )
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=self._mask_of(tokens, window, query))
+
+    def _mask_of(self, tokens: int, window: int, like: Tensor) -> Tensor:
+        if _is_recorded(like):  # a graph reads the same memory for ever: its own
+            return _dense_mask(tokens, window, like)
+        size = (tokens, window, like.device, like.dtype)
+        if self._mask is None or self._size != size or like.is_meta:  # there what a call makes is counted, call by call
+            self._mask = None  # first, so that there are never two
+            self._mask, self._size = _dense_mask(tokens, window, like), size
+        return self._mask
+
+
+def _is_recorded(like: Tensor) -> bool:
+    return like.is_cuda and torch.cuda.is_current_stream_capturing()
+
+
+def _dense_mask(tokens: int, window: int, like: Tensor) -> Tensor:
+    """Of all pairs of tokens, in strips, so that hardly more memory is taken than the mask itself."""
+    mask = like.new_empty(tokens, tokens)
+    for start in range(0, tokens, _MASK_ROWS):
+        stop = min(start + _MASK_ROWS, tokens)
+        mask[start:stop] = _mask(start, stop, tokens, window, like)
+    return mask
+
+
 def _masked(query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
-    tokens = query.shape[2]
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=_mask(0, tokens, tokens, window, query))
+    return Masked()(query, key, value, window)
 
 
 def _varlen(query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:

@@ -9,24 +9,33 @@ import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.tokenizers.vitok.attention import FULL_KERNELS, WINDOW_KERNELS, attention, sees_all
+from vitok_lib.tokenizers.vitok.attention import FULL_KERNELS, WINDOW_KERNELS, Masked, attention, sees_all
 from vitok_lib.tokenizers.vitok.model import Attend
 
 SIXTEEN_BITS = ("bfloat16", "float16")
 AGREEMENT = 0.02
 """Root mean square of the difference between two kernels over that of the output: several roundings to bfloat16."""
 _RACES = 3  # timed calls of each kernel
+_REASONS = {
+    "flash": "FlashAttention-2 takes full attention in {dtype} on {device}",
+    "sdpa": "full attention, torch chooses among its fused kernels",
+    "varlen": "FlashAttention-2 has a window for {dtype} on {device}",
+    "bands": "no kernel has a window for {dtype} on {device}",
+}
 
 
 class FixedKernel:
-    """One kernel for every size."""
+    """One kernel for every size; where its window leaves nothing out, full attention of the same family."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._kernels = {"full" if name in FULL_KERNELS else "windowed": name}
+        self._full = FULL_KERNELS[name if name in FULL_KERNELS else "flash" if name == "varlen" else "sdpa"]
+        self._windowed: Callable[..., Tensor] | None = Masked() if name == "mask" else WINDOW_KERNELS.get(name)
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, window: int | None) -> Tensor:
-        return attention(query, key, value, window, **self._kernels)
+        if self._windowed is None or sees_all(query.shape[2], window):
+            return self._full(query, key, value)
+        return self._windowed(query, key, value, window)
 
 
 class FastestKernel:
@@ -45,7 +54,7 @@ class FastestKernel:
         whole = sees_all(tokens, window)
         size = (query.shape, None if whole else window)
         if size not in self._won:
-            kernels, names = (FULL_KERNELS, ("sdpa", "cudnn")) if whole else (WINDOW_KERNELS, ("varlen", "flex"))
+            kernels, names = (FULL_KERNELS, ("flash", "cudnn")) if whole else (WINDOW_KERNELS, ("varlen", "flex"))
             arguments = (query, key, value) if whole else (query, key, value, window)
             self._won[size], told = race({name: _bound(kernels[name], arguments) for name in names})
             radius = "full attention" if whole else f"window {window}"
@@ -60,7 +69,8 @@ def _bound(kernel: Callable[..., Tensor], arguments: Sequence[Tensor | int | Non
 def race(kernels: dict[str, Callable[[], Tensor]], clock: Callable[[], float] | None = None) -> tuple[str, str]:
     """The fastest of ``kernels`` that agrees with the first of them, and one sentence about the others.
 
-    ``kernels`` give ``[B, heads, N, head_dim]``; ``clock`` gives seconds once all that was begun is done.
+    ``kernels`` give ``[B, heads, N, head_dim]``; ``clock`` gives seconds once all that was begun is done, and raises
+    where the GPU answers with nothing but errors any more, as after an illegal access: that is no kernel's affair.
     """
     clock = clock or _synchronised
     first, *others = kernels
@@ -75,6 +85,7 @@ def race(kernels: dict[str, Callable[[], Tensor]], clock: Callable[[], float] | 
                 continue
             seconds[name] = _fastest(kernels[name], clock)
         except Exception as error:  # whatever keeps a kernel from running here
+            clock()
             refused[name] = f"does not run here ({type(error).__name__})"
     winner = min(seconds, key=lambda name: seconds[name])
     told = [f"{name} {1000 * taken:.3g} ms" for name, taken in seconds.items()]
@@ -102,6 +113,20 @@ def _synchronised() -> float:
     return time.perf_counter()
 
 
+def plain_kernel(device: str, dtype: str, window: int | None) -> str:
+    """The stock kernel by device, dtype and window: FlashAttention-2 where it runs.
+
+    Not what torch would choose there, which changes with the version of cuDNN and is told by no record.
+    """
+    if _is_cuda(device) and dtype in SIXTEEN_BITS:
+        return "flash" if window is None else "varlen"
+    return "sdpa" if window is None else "bands"
+
+
+def _is_cuda(device: str) -> bool:
+    return torch.device(device).type == "cuda"
+
+
 def choose_kernel(
     asked: str | None, *, device: str, dtype: str, window: int | None, fastest: bool, choices: dict[str, str]
 ) -> Attend:
@@ -115,32 +140,25 @@ def choose_kernel(
     Raises:
         RequestError: the kernel is not known, does not suit the window, or does not run on this device.
     """
-    cuda = torch.device(device).type == "cuda"
-    sixteen = dtype in SIXTEEN_BITS
     if asked is not None:
-        _check(asked, cuda, device, dtype, window)
+        _check(asked, device, dtype, window)
         return FixedKernel(asked)
-    if fastest and cuda and sixteen:
+    if fastest and _is_cuda(device) and dtype in SIXTEEN_BITS:
         choices["attention"] = "the fastest kernel that agrees, found for each size"
         return FastestKernel(choices)
-    if window is None:
-        choices["attention"] = "sdpa: full attention, torch chooses among its fused kernels"
-        return FixedKernel("sdpa")
-    if cuda and sixteen:
-        choices["attention"] = f"varlen: FlashAttention-2 has a window for {dtype} on {device}"
-        return FixedKernel("varlen")
-    choices["attention"] = f"bands: no kernel has a window for {dtype} on {device}"
-    return FixedKernel("bands")
+    name = plain_kernel(device, dtype, window)
+    choices["attention"] = f"{name}: {_REASONS[name].format(dtype=dtype, device=device)}"
+    return FixedKernel(name)
 
 
-def _check(asked: str, cuda: bool, device: str, dtype: str, window: int | None) -> None:
+def _check(asked: str, device: str, dtype: str, window: int | None) -> None:
     suitable = FULL_KERNELS if window is None else WINDOW_KERNELS
     if asked not in suitable:
         if asked in FULL_KERNELS or asked in WINDOW_KERNELS:
             which = "full attention" if window is None else f"a window (={window})"
             raise RequestError(f"attention '{asked}' is not for {which}; take one of {', '.join(suitable)}")
         raise unknown("attention", asked, suitable)
-    if asked in ("flash", "cudnn", "varlen") and not (cuda and dtype in SIXTEEN_BITS):
+    if asked in ("flash", "cudnn", "varlen") and not (_is_cuda(device) and dtype in SIXTEEN_BITS):
         raise RequestError(
             f"attention '{asked}' runs on CUDA in {' or '.join(SIXTEEN_BITS)}, not on {device} in {dtype}; "
             "leave attention out to have one chosen"

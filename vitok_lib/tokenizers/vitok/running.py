@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.tokenizers.vitok.folded import FoldedBlock, Region, regions
@@ -17,6 +17,8 @@ from vitok_lib.tokenizers.vitok.precision import check_float8
 
 PRECISIONS = ("fp8",)
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+CAPTURING_MODES = ("reduce-overhead", "max-autotune")
+"""Of torch.compile, which replay CUDA graphs."""
 CUDA_CHUNK = 65536
 """Tokens at a time on a GPU: they fill it, and the widest intermediate of the 5B model stays below 2³¹ values."""
 
@@ -51,6 +53,22 @@ class Running:
             check_float8(self.device, self.dtype)
 
 
+class Copied(nn.Module):
+    """A block compiled in a capturing mode; what it gives is copied.
+
+    Else the next block would refuse it: torch gives up the memory of one call's result as the next call begins, even
+    where that takes it as input (pytorch #152887).
+    """
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, x: Tensor, rope: Tensor, window: int | None) -> Tensor:
+        seen: Tensor = self.block(x, rope, window)
+        return seen.clone()
+
+
 def set_up(modules: Iterable[nn.Module], running: Running) -> dict[str, str]:
     """Make ``modules``, an encoder, a decoder or both, run so; what was chosen automatically, with reasons."""
     choices: dict[str, str] = {}
@@ -63,7 +81,7 @@ def set_up(modules: Iterable[nn.Module], running: Running) -> dict[str, str]:
         fastest=folded,
         choices=choices,
     )
-    if running.compile is not None and getattr(attend, "name", None) == "bands":
+    if running.compile is not None and getattr(attend, "name", None) in ("bands", "mask"):
         attend = torch.compiler.disable(attend)  # a compiler would unroll its loop, of any length
     chunk = _chunk(running, folded, choices)
     if running.graphs:
@@ -82,6 +100,8 @@ def set_up(modules: Iterable[nn.Module], running: Running) -> dict[str, str]:
             block.attn.attend, block.attn.chunk = attend, chunk
             if running.compile is not None:
                 block.compile(mode=running.compile, dynamic=False)
+            if running.compile in CAPTURING_MODES:
+                blocks[index] = Copied(block)
     return choices
 
 
