@@ -56,6 +56,8 @@ def _vitok(*words: str) -> subprocess.CompletedProcess[str]:
         (["conform", "no_such_module:make"], "tokenizer 'no_such_module:make' cannot be imported"),
         (["run", "div8q"], "unknown notebook 'div8q'; did you mean div8k"),
         (["run", "div8k", "-p", "samples", "many"], "parameter 'samples' must be int, not 'many'"),
+        (["speed", "nano-f16x64", "--resolution", "64", "--seconds", "nan"], "seconds (=nan) must be 0 or more"),
+        (["run", "--profile", "cpu", "-p", "samples=1"], "profile 'cpu' has its own parameters and outputs"),
         (["report", "--profile", "cpuu"], "unknown profile 'cpuu'; did you mean cpu"),
     ],
     ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
@@ -140,6 +142,15 @@ def test_import_and_help_load_no_torch_and_answer_within_a_second(code: str) -> 
         subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
         seconds.append(time.monotonic() - start)
     assert min(seconds) < 1
+
+
+def test_a_notebook_takes_the_study_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(notebooks, "run_notebook", lambda name, parameters, output: given.update(parameters))
+    monkeypatch.setattr(sys, "argv", ["vitok", "run", "div8k", "-p", "samples", "1", "--study", "mine"])
+    with pytest.raises(SystemExit):
+        main()
+    assert given == {"samples": "1", "study": "mine"}
 
 
 def test_a_run_that_fails_keeps_neither_the_others_nor_the_book_from_being_made(

@@ -256,7 +256,9 @@ def run_command(
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Run every notebook of a profile: cpu or gpu.")] = None,
     output: Annotated[Path | None, typer.Option(help="Where the executed notebook goes; default: book/runs.")] = None,
-    study: Annotated[str, typer.Option(help="Of a profile: folder of results that the records go to.")] = LOCAL,
+    study: Annotated[
+        str | None, typer.Option(help=f"Folder of results that the records go to; default: {LOCAL}.")
+    ] = None,
 ) -> None:
     """Execute a notebook with parameters, or all notebooks of a profile."""
     from vitok_lib.notebooks import run_notebook, run_profile
@@ -264,10 +266,13 @@ def run_command(
     if (notebook is None) == (profile is None):
         raise RequestError("give either a notebook or --profile; vitok list notebooks shows the notebooks")
     if profile is not None:
-        _end_of_profile(run_profile(profile, study, lambda line: typer.echo(line, err=True)))
+        if parameter or output is not None:
+            raise RequestError(f"profile '{profile}' has its own parameters and outputs; leave out -p and --output")
+        _end_of_profile(run_profile(profile, study or LOCAL, lambda line: typer.echo(line, err=True)))
         return
     assert notebook is not None
-    typer.echo(run_notebook(notebook, _pairs(parameter or []), output))
+    parameters = _pairs(parameter or []) | ({} if study is None else {"study": study})
+    typer.echo(run_notebook(notebook, parameters, output))
 
 
 @app.command("report")

@@ -211,6 +211,16 @@ def test_latencies_are_those_of_one_image(stage: Stage) -> None:
     assert stage.inputs[0].shape == (4, 3, 32, 32)
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_timed(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VITOK_RESULTS", str(tmp_path / "file"))
+    with pytest.raises(RequestError, match="cannot write"):
+        measure_speed(_contenders("reference"), **QUICK)
+    assert stage.log == []
+
+
 def test_work_is_that_of_the_formula(stage: Stage) -> None:
     records = measure_speed(_contenders("folded"), **QUICK | {"resolution": 48}, height=48, width=32, batch=2)
     work = vitok_work(parse_variant(NAME), 48, 32, window=3)

@@ -5,6 +5,7 @@ Two speeds compare where they come from one run. What a contender ends in, an er
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,7 +27,7 @@ from vitok_lib.measure.race import Effort, Told, race
 from vitok_lib.measure.speed_values import Ceilings, precision_of, ratio_to, speed_values
 from vitok_lib.records.provenance import describe_host, provenance
 from vitok_lib.records.schema import Host, Outcome, OutcomeStatus, Provenance, Record
-from vitok_lib.records.store import LOCAL, atomic, read_record, write_record
+from vitok_lib.records.store import LOCAL, atomic, check_writable, read_record, write_record
 
 __all__ = ["Contender", "measure_speed"]
 
@@ -103,6 +104,7 @@ def measure_speed(
         drop(entrants)
         return recorded
 
+    check_writable(entrants[0].record_path)  # a run may take long, and ends with nothing where it cannot be kept
     told = progress or (lambda words: None)
     effort = Effort(seconds, iterations)
     told("measuring what the machine reaches")
@@ -163,8 +165,8 @@ def _check(
         raise RequestError(f"batch (={batch}) must be at least 1 image")
     if iterations < 1:
         raise RequestError(f"iterations (={iterations}) must be at least 1 round")
-    if seconds < 0:
-        raise RequestError(f"seconds (={seconds}) must be 0 or more")
+    if not 0 <= seconds < math.inf:
+        raise RequestError(f"seconds (={seconds}) must be 0 or more, and finite")
 
 
 def _check_places(entrants: Sequence[Entrant]) -> None:

@@ -69,6 +69,13 @@ def atomic(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: Path) -> None:
+    """Raise RequestError unless a file can be made where ``path`` is to lie, whose folder is made for it."""
+    with atomic(path.with_suffix(".try")) as temporary:
+        temporary.touch()
+    path.with_suffix(".try").unlink()
+
+
 def cannot_write(path: Path, error: OSError) -> RequestError:
     """The error for a results folder that refuses a file."""
     reason = error.strerror or str(error)

@@ -73,6 +73,8 @@ def _winner(shared: Protocol, order: Sequence[Standing], where: str) -> Sentence
         difference = differences.paired(first.entry, order[1].entry, quantity)
         parts += [f" Its difference to {order[1].entry.title}, the next, is "]
         parts += [difference_number(difference, unit=f" {unit}" if unit else ""), ", paired by image"]
+        of_next = order[1].entry.record.value("bpp")
+        parts += [", at ", number(order[1].entry, of_next, unit=True), " of the next"] if of_next else []
         parts += ["." if difference.clear else "; the interval holds zero, so these images do not tell the two apart."]
     return tuple(parts)
 
