@@ -54,6 +54,7 @@ def test_the_best_is_named_with_its_rate(results: Path) -> None:
     write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": [30.0, 30.5], "bpp": [4.0, 4.0]})
     (sentence,) = claims.best_measured(load(), CASE, "psnr")
     assert "jpeg:q=75 has the highest mean PSNR: 41.00 dB [40.00, 42.00] at 1.500 bit/px" in plain(sentence)
+    assert "Its difference to nano-f16x64, the next at 4.000 bit/px" in plain(sentence)
 
 
 def test_a_metric_that_a_tokenizer_was_trained_with_names_another_and_says_why(results: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.report.judging import judged, told
 from tests.report.machines import machine_record, write_machine, write_released
 from tests.report.records import write_measured
 from vitok_lib.records import published
@@ -17,10 +18,9 @@ from vitok_lib.records.schema import Kind
 from vitok_lib.report.claim_directives import _rule as rule_sentence
 from vitok_lib.report.entries import load
 from vitok_lib.report.parts import Number, plain
-from vitok_lib.report.rulings import Judged, Verdict, ruling
-from vitok_lib.report.verdicts import judge, read_claims
+from vitok_lib.report.rulings import Verdict, ruling
+from vitok_lib.report.verdicts import judge
 
-CLAIMS = {claim.id: claim for claim in read_claims()}
 CONFIRMED, REFUTED = Verdict.CONFIRMED, Verdict.REFUTED
 NOT_COMPARABLE, NOT_MEASURED = Verdict.NOT_COMPARABLE, Verdict.NOT_MEASURED
 BEST, DROP, ATTENTION = "state-of-the-art", "drop-by-few-images", "bottleneck-not-attention"
@@ -29,15 +29,6 @@ BEST, DROP, ATTENTION = "state-of-the-art", "drop-by-few-images", "bottleneck-no
 @pytest.fixture(autouse=True)
 def _published(results: Path) -> None:
     published.write()
-
-
-def judged(name: str) -> Judged:
-    (found,) = judge(load(), [CLAIMS[name]])
-    return found
-
-
-def told(name: str) -> str:
-    return " ".join(plain(sentence) for sentence in judged(name).ruling.evidence)
 
 
 @pytest.fixture

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
+from tests.report.judging import CLAIMS, judged, told
 from tests.report.machines import machine_record, write_machine, write_released
 from vitok_lib.errors import RequestError
 from vitok_lib.records import published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
 from vitok_lib.report.entries import load
-from vitok_lib.report.parts import Number, plain
+from vitok_lib.report.parts import Number
 from vitok_lib.report.rules_bottleneck import weight_shapes
-from vitok_lib.report.rulings import Claim, Judged, Ruling, Verdict
-from vitok_lib.report.verdicts import judge, read_claims
+from vitok_lib.report.rulings import Claim, Ruling, Verdict
+from vitok_lib.report.verdicts import judge
 from vitok_lib.tokenizers.registry import SHIPPED
 
-CLAIMS = {claim.id: claim for claim in read_claims()}
 CONFIRMED, REFUTED = Verdict.CONFIRMED, Verdict.REFUTED
 NOT_COMPARABLE, NOT_MEASURED = Verdict.NOT_COMPARABLE, Verdict.NOT_MEASURED
 
@@ -28,15 +28,6 @@ NOT_COMPARABLE, NOT_MEASURED = Verdict.NOT_COMPARABLE, Verdict.NOT_MEASURED
 @pytest.fixture(autouse=True)
 def _published(results: Path) -> None:
     published.write()
-
-
-def judged(name: str) -> Judged:
-    (found,) = judge(load(), [CLAIMS[name]])
-    return found
-
-
-def told(name: str) -> str:
-    return " ".join(plain(sentence) for sentence in judged(name).ruling.evidence)
 
 
 @pytest.mark.parametrize(

@@ -71,10 +71,11 @@ def _winner(shared: Protocol, order: Sequence[Standing], where: str) -> Sentence
     parts += [" at ", number(first.entry, rate, unit=True), "."] if rate else ["."]
     if len(order) > 1 and all(differences.holds_single_images(held.entry, quantity) for held in order[:2]):
         difference = differences.paired(first.entry, order[1].entry, quantity)
-        parts += [f" Its difference to {order[1].entry.title}, the next, is "]
-        parts += [difference_number(difference, unit=f" {unit}" if unit else ""), ", paired by image"]
         of_next = order[1].entry.record.value("bpp")
-        parts += [", at ", number(order[1].entry, of_next, unit=True), " of the next"] if of_next else []
+        parts += [f" Its difference to {order[1].entry.title}, the next"]
+        parts += [" at ", number(order[1].entry, of_next, unit=True)] if of_next else []
+        parts += [", is "]
+        parts += [difference_number(difference, unit=f" {unit}" if unit else ""), ", paired by image"]
         parts += ["." if difference.clear else "; the interval holds zero, so these images do not tell the two apart."]
     return tuple(parts)
 
