@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vitok_lib.measure.quality import evaluate
+from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.records.store import read_record
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load_tokenizer

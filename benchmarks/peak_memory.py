@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vitok_lib.measure.instruments import Pixels
-from vitok_lib.measure.plan import predict
-from vitok_lib.measure.quality import reconstruct_pixels
+from vitok_lib.measure.predict.plan import predict
+from vitok_lib.measure.quality.evaluate import reconstruct_pixels
+from vitok_lib.measure.quality.metric_suite import Pixels
 from vitok_lib.metrics.pixel import psnr
 from vitok_lib.metrics.structure import ssim
 from vitok_lib.tokenizers.load import load_tokenizer

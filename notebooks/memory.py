@@ -40,9 +40,9 @@ run = checked("memory", globals())
 
 # %%
 import vitok_lib as vl
-from vitok_lib.measure.capacity import measure_capacity
-from vitok_lib.measure.memory import measure_memory
-from vitok_lib.measure.tiling import measure_tiling
+from vitok_lib.measure.memory.max_resolution import measure_capacity
+from vitok_lib.measure.memory.peak import measure_memory
+from vitok_lib.measure.quality.tiling import measure_tiling
 
 asked = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "study": run.study, "again": run.again}
 asked |= {"notebook": "memory", "parameters": vars(run)}

@@ -31,7 +31,7 @@ run = checked("profile", globals())
 
 # %%
 import vitok_lib as vl
-from vitok_lib.measure.trace import measure_profile
+from vitok_lib.measure.speed.profile import measure_profile
 
 records = []
 for name in (name.strip() for name in run.tokenizers.split(",")):

@@ -35,7 +35,7 @@ from vitok_lib.parameters import checked
 run = checked("sliding_window", globals())
 
 # %%
-from vitok_lib.measure.speed import Contender, measure_speed
+from vitok_lib.measure.speed.benchmark import Contender, measure_speed
 
 asked = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "batch": run.batch}
 asked |= {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}

@@ -38,7 +38,7 @@ run = checked("speed", globals())
 
 # %%
 from vitok_lib.images.prepare import parse_size
-from vitok_lib.measure.speed import Contender, measure_speed
+from vitok_lib.measure.speed.benchmark import Contender, measure_speed
 
 asked = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "batch": run.batch}
 asked |= {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}

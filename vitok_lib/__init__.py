@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vitok_lib.errors import RequestError as RequestError
     from vitok_lib.images.sets import open_image_set as open_image_set
-    from vitok_lib.measure.quality import evaluate as evaluate
-    from vitok_lib.measure.quality import reconstruct_pixels as reconstruct_pixels
+    from vitok_lib.measure.quality.evaluate import evaluate as evaluate
+    from vitok_lib.measure.quality.evaluate import reconstruct_pixels as reconstruct_pixels
     from vitok_lib.notebooks import run_notebook as run_notebook
     from vitok_lib.records.schema import Record as Record
     from vitok_lib.records.store import read_records as read_records
@@ -27,8 +27,8 @@ __version__ = "0.1.0"
 _HOME = {
     "RequestError": "vitok_lib.errors",
     "open_image_set": "vitok_lib.images.sets",
-    "evaluate": "vitok_lib.measure.quality",
-    "reconstruct_pixels": "vitok_lib.measure.quality",
+    "evaluate": "vitok_lib.measure.quality.evaluate",
+    "reconstruct_pixels": "vitok_lib.measure.quality.evaluate",
     "run_notebook": "vitok_lib.notebooks",
     "Record": "vitok_lib.records.schema",
     "read_records": "vitok_lib.records.store",

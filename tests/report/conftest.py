@@ -59,7 +59,7 @@ def site(tmp_path: Path, results: Path) -> Callable[..., Site]:
         folder = tmp_path / "site"
         folder.mkdir()
         (folder / "conf.py").write_text(
-            'extensions = ["myst_parser", "vitok_lib.report.sphinx"]\nhtml_theme = "basic"\n'
+            'extensions = ["myst_parser", "vitok_lib.report.sphinx.extension"]\nhtml_theme = "basic"\n'
         )
         made = Site(folder, results)
         pages = {"runs": "# Runs\n\n```{run-list}\n```\n", **pages}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from vitok_lib.report.entries import load
-from vitok_lib.report.parts import plain
-from vitok_lib.report.rulings import Judged
-from vitok_lib.report.verdicts import judge, read_claims
+from vitok_lib.report.claims.registry import judge, read_claims
+from vitok_lib.report.claims.verdict import Judged
+from vitok_lib.report.data.record_view import load
+from vitok_lib.report.page.content import plain
 
 CLAIMS = {claim.id: claim for claim in read_claims()}
 

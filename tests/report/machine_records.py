@@ -23,7 +23,7 @@ from vitok_lib.records.schema import (
     Weights,
 )
 from vitok_lib.records.store import read_record, record_path, write_record
-from vitok_lib.report import quantities
+from vitok_lib.report.page import labels
 from vitok_lib.tokenizers.registry import describe
 
 GPU = "Invented GPU"
@@ -33,7 +33,7 @@ DERIVED = (
     *("work", "work_linear", "work_attention", "predicted_peak", "predicted_largest"),
 )
 UNITS = {
-    **{name: "ms" for name in quantities.OTHERS if "latency" in name or name.startswith(("stage_", "time_"))},
+    **{name: "ms" for name in labels.OTHERS if "latency" in name or name.startswith(("stage_", "time_"))},
     **dict.fromkeys(("peak_memory", "weights", "model_peak", "evaluation_peak", "predicted_peak"), "GiB"),
     **dict.fromkeys(("work", "work_linear", "work_attention", "counted_linear", "counted_attention"), "TFLOP"),
     **dict.fromkeys(("rate", "ceiling_matmul"), "TFLOP/s"),
@@ -120,7 +120,7 @@ def write_machine(
 
 
 def _value(quantity: str, value: float, margin: float, first: str) -> Value:
-    timed = quantity in quantities.TIMED and quantity != "throughput"
+    timed = quantity in labels.TIMED and quantity != "throughput"
     compared = f"|to:{first}" if quantity == "speedup" else ""
     bounds = Interval(low=value * (1 - margin), high=value * (1 + margin), method="invented") if timed else None
     return Value(

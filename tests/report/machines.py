@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.report.records import measured_record, write_measured
 from vitok_lib.metrics.signature import METRICS
-from vitok_lib.records.published import identity
+from vitok_lib.published.figures import identity
 from vitok_lib.records.schema import (
     Host,
     ImagesIdentity,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitok_lib.report.parts import Number, Table, plain
+from vitok_lib.report.page.content import Number, Table, plain
 
 
 def heads(table: Table) -> list[str]:

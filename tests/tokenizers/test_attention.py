@@ -12,7 +12,7 @@ from torch.nn.attention.flex_attention import create_block_mask
 from torch.profiler import ProfilerActivity, profile
 
 from vitok_lib.errors import RequestError, UnsupportedError
-from vitok_lib.measure.replay import replay
+from vitok_lib.measure.predict.meta_memory import replay
 from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.vitok import attention as module
 from vitok_lib.tokenizers.vitok.attention import FLEX_BLOCK, MASK_LIMIT, Masked, attention, window_blocks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vitok_lib.measure.replay import replay
+from vitok_lib.measure.predict.meta_memory import replay
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.vitok import chunks

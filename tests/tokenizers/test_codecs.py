@@ -19,7 +19,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
 from vitok_lib.errors import RequestError, UnsupportedError
-from vitok_lib.measure.quality import evaluate
+from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.records.schema import OutcomeStatus
 from vitok_lib.tokenizers.codecs import Bitstreams
 from vitok_lib.tokenizers.interface import Latent

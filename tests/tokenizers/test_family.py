@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from vitok_lib.images.sets import open_image_set
-from vitok_lib.measure.quality import reconstruct_pixels
+from vitok_lib.measure.quality.evaluate import reconstruct_pixels
 from vitok_lib.metrics.pixel import psnr
 from vitok_lib.tokenizers.load import load_tokenizer
 

@@ -1,0 +1,1 @@
+"""Image sets, and how a file becomes pixels."""

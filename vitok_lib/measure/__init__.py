@@ -1,0 +1,1 @@
+"""Measuring tokenizers: quality, speed, memory, and predictions of them."""

@@ -1,0 +1,1 @@
+"""Metrics of images and of sets of images, their signatures and intervals."""

@@ -1,0 +1,1 @@
+"""What a record is, where it lives and where it comes from."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vitok_lib.records.schema import Record, Settings
 from vitok_lib.records.store import results_root
-from vitok_lib.report.quantities import bracket, count_words, digits, label
+from vitok_lib.report.page.labels import bracket, count_words, digits, label
 
 Pixels = NDArray[np.uint8]
 CROP = 64  # pixels a side

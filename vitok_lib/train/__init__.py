@@ -1,0 +1,1 @@
+"""How the small tokenizers that ship here are trained."""

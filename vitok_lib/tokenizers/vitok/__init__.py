@@ -1,0 +1,1 @@
+"""ViTok: the model, its checkpoints and how it runs."""

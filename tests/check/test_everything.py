@@ -1,0 +1,265 @@
+"""``vitok check``: a stale verdict, a typed number, a deleted record each fail it, and the build where it sees them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.report.machines import machine_record, write_machine
+from tests.report.records import write_measured
+from vitok_lib.check.everything import check
+from vitok_lib.errors import RequestError
+from vitok_lib.published import figures as published
+from vitok_lib.report.page.typed_numbers import typed_results
+
+PROJECT = Path(__file__).resolve().parents[2]
+VITOK = "from vitok_lib.cli.app import main; main()"
+PAGES = {
+    "index": "# Index\n\nIt is {value}`photos-512/nano-f16x64:psnr`.\n\n```{toctree}\nclaims\nruns\n```\n",
+    "claims": "# Claims\n\n```{claim-counts}\n```\n\n```{claim-overview}\n```\n\n## Evidence\n\n```{claim-list}\n```\n",
+    "runs": "# Runs\n\n```{run-list}\n```\n",
+}
+PSNR = "psnr|rgb|u8|cap:100|per-image-mean|v1"
+
+
+class Project:
+    """A results folder, pages, and the book built from both."""
+
+    def __init__(self, root: Path) -> None:
+        self.results, self.book, self.site = root / "results", root / "book", root / "book" / "_build"
+
+    def build(self, after: str = "") -> subprocess.CompletedProcess[str]:
+        arguments = ["-q", "-W", "--keep-going", str(self.book), str(self.site)]
+        script = f"import sys\nfrom sphinx.cmd.build import main\ncode = main({arguments!r})\n{after}\nsys.exit(code)"
+        environment = {**os.environ, "VITOK_RESULTS": str(self.results), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-c", script]
+        return subprocess.run(
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=90, check=False
+        )
+
+    def check(self) -> list[str]:
+        return check(self.site, self.book).findings
+
+    def edit(self, page: str, old: str, new: str) -> None:
+        path = self.site / f"{page}.html"
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Built once; each test works on a copy."""
+    project = Project(tmp_path_factory.mktemp("project"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VITOK_RESULTS", str(project.results))
+        published.write()
+        write_measured(project.results, "cpu", "nano-f16x64", "photos-512", {"psnr": [30.0, 32.0]}, signature="v1")
+    record = project.results / "cpu" / "photos-512" / "nano-f16x64.json"
+    record.write_text(record.read_text().replace("psnr|rgb|u8|per-image-mean|v1", PSNR))
+    project.book.mkdir()
+    (project.book / "conf.py").write_text(
+        'extensions = ["myst_parser", "vitok_lib.report.sphinx.extension"]\nhtml_theme = "basic"\n'
+    )
+    for name, text in PAGES.items():
+        (project.book / f"{name}.md").write_text(text, encoding="utf-8")
+    done = project.build(after="assert 'torch' not in sys.modules")
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+@pytest.fixture
+def project(built: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    copy = Project(tmp_path / "project")
+    shutil.copytree(built.results.parent, tmp_path / "project")
+    monkeypatch.setenv("VITOK_RESULTS", str(copy.results))
+    return copy
+
+
+def test_a_fresh_book_has_no_finding(project: Project) -> None:
+    assert project.check() == []
+
+
+def test_a_planted_stale_verdict_is_found(project: Project) -> None:
+    page = project.site / "claims.html"
+    before = page.read_text(encoding="utf-8")
+    start = before.index('id="claim-memory-float8"')
+    assert ">refuted<" in before[start : start + 300]
+    page.write_text(before[:start] + before[start:].replace(">refuted<", ">confirmed<", 1), encoding="utf-8")
+    findings = project.check()
+    assert any("page 'claims.html' was changed after it was built" in finding for finding in findings)
+    assert any(
+        "claim 'memory-float8' is shown as 'confirmed' and its rule now says 'refuted'" in finding
+        for finding in findings
+    )
+
+
+def test_a_verdict_that_a_new_record_changes_is_found_until_the_book_is_built_again(project: Project) -> None:
+    write_machine(project.results, machine_record("flux", "memory", 4096, {"model_peak": 30.0}))
+    findings = project.check()
+    assert "record 'h200/memory-4096/flux' came after the book was built: build the book again" in findings
+    assert any("claim 'flux-at-4096' is shown as 'not measured' and its rule now says 'refuted'" in f for f in findings)
+    assert project.build().returncode == 0
+    assert project.check() == []
+
+
+def test_a_number_that_was_changed_in_the_book_is_found(project: Project) -> None:
+    project.edit("index", "31.00", "39.00")
+    (finding,) = project.check()
+    assert "page 'index.html' was changed after it was built" in finding
+
+
+def test_a_record_that_changed_makes_its_numbers_stale(project: Project) -> None:
+    write_measured(project.results, "cpu", "nano-f16x64", "photos-512", {"psnr": [20.0, 22.0]})
+    findings = project.check()
+    assert any("record 'cpu/photos-512/nano-f16x64' changed after the book was built" in found for found in findings)
+
+
+def test_a_deleted_record_is_found_and_fails_the_build(project: Project) -> None:
+    for path in (project.results / "cpu" / "photos-512").iterdir():
+        path.unlink()
+    assert project.check() == [
+        "the built book shows record 'cpu/photos-512/nano-f16x64', which is no longer there: build the book again",
+    ]
+    done = project.build()
+    assert done.returncode != 0
+    assert "no record 'photos-512/nano-f16x64'" in done.stderr
+
+
+def test_a_deleted_published_record_fails_check_and_build(project: Project) -> None:
+    (project.results / "published" / "div8k-1024" / "flux@evaluation-summary.json").unlink()
+    findings = project.check()
+    assert any("flux@evaluation-summary' is missing" in finding for finding in findings)
+    assert any("the document prints no 'psnr' of flux in 'div8k-1024'" in finding for finding in findings)
+    done = project.build()
+    assert done.returncode != 0
+    assert "page 'claims': the document prints no" in done.stderr
+
+
+def test_a_planted_typed_number_is_found_and_fails_the_build(project: Project) -> None:
+    page = project.book / "index.md"
+    page.write_text(page.read_text() + "\nIt reaches 36.67 dB.\n", encoding="utf-8")
+    told = "page 'index.md', line 10, types the result '36.67 dB': let a role or a directive read it from a record"
+    assert told in project.check()
+    done = project.build()
+    assert done.returncode != 0
+    assert told in done.stderr
+
+
+@pytest.mark.parametrize("name", ["index.html", "pages.json"])
+def test_a_book_that_is_not_whole_is_told(project: Project, name: str) -> None:
+    (project.site / name).unlink()
+    if name == "index.html":
+        with pytest.raises(RequestError, match="there is no built book in"):
+            project.check()
+    else:
+        (finding,) = project.check()
+        assert "no readable 'pages.json'" in finding
+
+
+def test_a_bad_record_is_one_finding_and_the_book_is_still_read(project: Project) -> None:
+    (project.results / "cpu" / "photos-512" / "nano-f16x64.json").write_text("{")
+    findings = project.check()
+    assert sum("is not valid" in finding for finding in findings) == 1
+    assert any("changed after the book was built" in finding for finding in findings)
+
+
+def _vitok(project: Project, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", VITOK, "check", *words]
+    environment = {**os.environ, "VITOK_RESULTS": str(project.results)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_command_ends_with_0_without_findings_and_with_1_and_a_sentence_for_each(project: Project) -> None:
+    done = _vitok(project, "--site", str(project.site))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "0 findings" in done.stderr
+    (project.results / "cpu" / "photos-512" / "nano-f16x64.json").write_bytes(b"\xff{")
+    project.edit("index", "31.00", "39.00")
+    done = _vitok(project, "--site", str(project.site))
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 4  # the file, its table, its copy in the book, and the page
+    assert "Traceback" not in done.stderr
+    rows = json.loads(_vitok(project, "--site", str(project.site), "--json").stdout)
+    assert [row["finding"] for row in rows] == done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("missing", ["site", "results"])
+def test_the_command_ends_with_2_where_there_is_nothing_to_check(project: Project, missing: str) -> None:
+    site = project.site
+    if missing == "results":
+        shutil.rmtree(project.results)
+    else:
+        site = project.site / "none"
+    done = _vitok(project, "--site", str(site))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It reaches 36.67 dB.",
+        "It reaches 36 dB.",
+        "It takes 1,205 ms an image.",
+        "It takes 12\N{NO-BREAK SPACE}s.",
+        "0.46 img/s",
+        "A peak of 40 GiB.",
+        "It is 13.7 times as fast.",
+        "It is 2× as fast.",
+        "Faster by 11 %.",
+        "It takes 3 PFLOP.",
+        "```{note}\nIt reaches 36.67.\n```",
+        ":::{note}\nIt reaches 36.67.\n:::",
+        "| PSNR | 33.99 |",
+    ],
+)
+def test_a_typed_result_is_seen(text: str) -> None:
+    assert typed_results(f"# Title\n\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Images of 8192 px, cut to 299 × 299 px.",
+        "A window of 11 × 11 with σ 1.5, over 5,000 images.",
+        "Equal images count as 100 dB; intervals are 95 %.",
+        "It is {value}`photos-512/nano-f16x64:psnr`, see `jpeg:q=75.5`.",
+        "```{quality-table} div8k-1024\n:quantities: 36.67\n```",
+        "```bash\nvitok eval --time-limit 3.5 s\n```",
+        "[methods](page-1.5.md) and <img src=1.5.png>",
+        "Heusel et al. 2017, DINOv3, f16x64, at 16 bits a value.",
+        "<!-- 36.67 dB -->",
+    ],
+)
+def test_what_is_no_result_is_passed_over(text: str) -> None:
+    assert typed_results(f"# Title\n\n{text}\n") == []
+
+
+def test_a_typed_result_is_told_with_its_line() -> None:
+    page = "# Title\n\n```bash\n1.5\n```\n\nIt is 3.25 dB and\nthen 7 ms.\n"
+    assert [(found.line, found.text) for found in typed_results(page)] == [(7, "3.25 dB"), (8, "7 ms")]
+
+
+def test_the_pages_of_the_book_type_no_result() -> None:
+    for page in sorted((PROJECT / "book").glob("*.md")):
+        assert typed_results(page.read_text(encoding="utf-8")) == [], page.name
+
+
+@pytest.mark.parametrize("change", [lambda text: text, lambda text: text.replace("vk-verdict", "other")])
+def test_a_claim_that_lost_its_verdict_is_found(project: Project, change: Callable[[str], str]) -> None:
+    page = project.site / "claims.html"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(change(text), encoding="utf-8")
+    findings = project.check()
+    assert bool(findings) == (change(text) != text)
+    if findings:
+        assert any("claim 'psnr-4096' is not on the built page of claims" in finding for finding in findings)

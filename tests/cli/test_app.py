@@ -1,0 +1,178 @@
+"""The command line: exit statuses, one-sentence errors, and answers within a second."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from vitok_lib import notebooks
+from vitok_lib.cli.app import main
+from vitok_lib.errors import RequestError
+from vitok_lib.project import ROOT
+from vitok_lib.report import build
+
+VITOK = [sys.executable, "-c", "from vitok_lib.cli.app import main; main()"]
+
+
+def _vitok(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*VITOK, *words], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["eval", "nano-f16", "--images", "photos", "--resolution", "64"],
+            "unknown tokenizer 'nano-f16'; did you mean",
+        ),
+        (["eval", "pca-f16x64", "--images", "photo", "--resolution", "64"], "image set 'photo'; did you mean photos"),
+        (["eval", "pca-f16x64", "--images", "photos", "--resolution", "0"], "not 0"),
+        (["eval", "pca-f16x64", "--images", "/no/folder", "--resolution", "64"], "there is no folder '/no/folder'"),
+        (["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--metrics", "sism"], "did you mean ssim"),
+        (["eval", "Q/16x64", "--images", "photos", "--resolution", "64"], "side 'Q'"),
+        (["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--time-limit", "0"], "time limit (=0)"),
+        (["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--on-oom", "tile"], "did you mean tiling"),
+        (
+            ["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--rule", "crop"],
+            "did you mean cap or centre-crop",
+        ),
+        (["eval", "jpeg:q=0", "--images", "photos", "--resolution", "64"], "jpeg:q=QUALITY (1 to 100)"),
+        (
+            ["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--path", "fp8"],
+            "'fp8' is made for ViTok",
+        ),
+        (["eval", "nano-f16x64", "--images", "photos", "--resolution", "64", "--path", "fst"], "did you mean fast"),
+        (["speed", "nano-f16x64", "--resolution", "64", "--path", "compield"], "did you mean compiled"),
+        (["speed", "nano-f16x64", "--resolution", "64", "--size", "64"], "size '64' must read HEIGHTxWIDTH"),
+        (["speed", "nano-f16x64", "--resolution", "64", "--size", "32x48"], "must be the longer side of 32 × 48"),
+        (["plan", "nano-f16x64", "--resolution", "64", "--path", "fp4"], "did you mean fp8"),
+        (["conform", "no_such_module:make"], "tokenizer 'no_such_module:make' cannot be imported"),
+        (["run", "div8q"], "unknown notebook 'div8q'; did you mean div8k"),
+        (["run", "div8k", "-p", "samples", "many"], "parameter 'samples' must be int, not 'many'"),
+        (["speed", "nano-f16x64", "--resolution", "64", "--seconds", "nan"], "seconds (=nan) must be 0 or more"),
+        (["run", "--profile", "cpu", "-p", "samples=1"], "profile 'cpu' has its own parameters and outputs"),
+        (["report", "--profile", "cpuu"], "unknown profile 'cpuu'; did you mean cpu"),
+    ],
+    ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_a_wrong_request_is_one_sentence_and_status_2(
+    words: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["vitok", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert sentence in said.err
+    assert len(said.err.strip().splitlines()) == 1
+    assert said.out == ""
+
+
+def test_eval_prints_json_and_ends_with_status_0() -> None:
+    done = _vitok("eval", "pca-f16x64", "--images", "photos", "--resolution", "32", "--json")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["tokenizer"], row["outcome"]) == ("pca-f16x64", "ok")
+
+
+def test_eval_ends_with_status_1_and_names_an_image_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    done = _vitok("eval", "pca-f16x64", "--images", str(tmp_path), "--resolution", "32")
+    assert done.returncode == 1
+    assert "empty.png" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_speed_prints_a_row_a_path_and_what_was_chosen_is_recorded() -> None:
+    words = ["speed", "nano-f32x64", "--resolution", "64", "--path", "reference,folded", "--window", "1"]
+    done = _vitok(*words, "--seconds", "0.01", "--iterations", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [row["path"] for row in rows] == ["reference", "folded"]
+    assert all(row["outcome"] == "ok" and row["latency"].endswith(" ms") for row in rows)
+    assert "latency" in str(json.loads(_vitok("list", "records", "--json").stdout))
+
+
+def test_eval_on_a_path_tells_its_choices_and_records_it() -> None:
+    words = ["eval", "nano-f32x64", "--images", "photos", "--resolution", "32"]
+    done = _vitok(*words, "--path", "folded", "--window", "0")
+    assert done.returncode == 0, done.stderr
+    assert "nano-f32x64: attention: bands: no kernel has a window for float32 on cpu" in done.stderr
+    assert "photos-32/nano-f32x64@path=folded,window=0" in _vitok("list", "records", "--json").stdout
+
+
+@pytest.mark.parametrize("what", ["tokenizers", "images", "metrics", "paths", "notebooks", "records"])
+def test_list_knows_every_kind(what: str) -> None:
+    done = _vitok("list", what, "--json")
+    assert done.returncode == 0, done.stderr
+    assert isinstance(json.loads(done.stdout), list)
+
+
+def test_conform_prints_each_rule_and_ends_with_status_0() -> None:
+    done = _vitok("conform", "pca-f16x64", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert len(rows) > 5
+    assert {row["result"] for row in rows} == {"kept"}
+
+
+def test_a_time_limit_ends_with_status_1_and_the_same_command_with_retry_goes_on() -> None:
+    words = ["eval", "pca-f16x64", "--images", "leaves", "--samples", "3", "--resolution", "32", "--metrics", "psnr"]
+    first = _vitok(*words, "--time-limit", "0.000001")
+    assert first.returncode == 1
+    assert "timeout: the time limit of" in first.stderr
+    assert _vitok(*words).returncode == 1
+    assert _vitok(*words, "--retry").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "code", ["import vitok_lib", "from vitok_lib.cli.app import main; main()"], ids=["import", "help"]
+)
+def test_import_and_help_load_no_torch_and_answer_within_a_second(code: str) -> None:
+    program = f"import sys; sys.argv = ['vitok', '--help']\ntry:\n    {code.replace('; ', chr(10) + '    ')}\n"
+    program += "except SystemExit: pass\nassert 'torch' not in sys.modules"
+    seconds = []
+    for _ in range(3):
+        start = time.monotonic()
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+        seconds.append(time.monotonic() - start)
+    assert min(seconds) < 1
+
+
+def test_a_notebook_takes_the_study_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(notebooks, "run_notebook", lambda name, parameters, output: given.update(parameters))
+    monkeypatch.setattr(sys, "argv", ["vitok", "run", "div8k", "-p", "samples", "1", "--study", "mine"])
+    with pytest.raises(SystemExit):
+        main()
+    assert given == {"samples": "1", "study": "mine"}
+
+
+def test_a_run_that_fails_keeps_neither_the_others_nor_the_book_from_being_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+
+    def run(name: str, parameters: dict[str, Any], output: Path) -> None:
+        ran.append(output.stem)
+        if len(ran) == 1:
+            raise RequestError("its process died")
+        assert parameters["study"] == "mine"
+
+    monkeypatch.setattr(notebooks, "run_notebook", run)
+    monkeypatch.setattr(build, "build_book", lambda: "index.html")
+    monkeypatch.setattr(sys, "argv", ["vitok", "report", "--profile", "cpu", "--study", "mine"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == 1
+    assert said.out == "The report: index.html\n"
+    assert said.err.splitlines()[-1] == f"vitok: run '{ran[0]}' of profile 'cpu' failed: its process died"
+    assert len(ran) == len(yaml.safe_load((ROOT / "profiles" / "cpu.yml").read_text(encoding="utf-8")))

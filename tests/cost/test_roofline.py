@@ -1,0 +1,192 @@
+"""The least time, against tables worked out apart from the architecture and two rates, and against brute force."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from vitok_lib.cost.flops import SideTraffic, SideWork, vitok_traffic, vitok_work
+from vitok_lib.cost.roofline import (
+    Ceilings,
+    bound,
+    least_seconds,
+    recorded_ceilings,
+    roofline,
+    tokens_of_equal_work,
+    window_speedup,
+)
+from vitok_lib.errors import RequestError
+from vitok_lib.records.schema import (
+    Host,
+    ImagesIdentity,
+    Kind,
+    Outcome,
+    Provenance,
+    Record,
+    Settings,
+    TokenizerIdentity,
+    Value,
+    Weights,
+)
+from vitok_lib.records.store import record_path, write_record
+from vitok_lib.tokenizers.registry import find
+from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
+
+# Milliseconds of encoding and decoding, worked out apart from this code: operations of Td4-T and Ld4-Ld24 over 790
+# TFLOP/s with full attention and with a window of 1024, and over 1300 TFLOP/s for matrices and 600 for attention with
+# full attention and windows of 1024 and 256.
+OPERATIONS_OVER_RATES = {
+    ("5B-f16x64", 1024): (63.3, 56.8, 46.6, 38.1, 33.3),
+    ("5B-f16x64", 2048): (391, 229, 368, 155, 133),
+    ("5B-f16x64", 4096): (3768, 920, 4374, 624, 534),
+    ("5B-f16x64", 8192): (50346, 3681, 63939, 2497, 2135),
+    ("5B-f32x64", 1024): (13.7, 13.7, 8.84, 8.84, 8.3),
+    ("5B-f32x64", 8192): (3770, 922, 4375, 625, 535),
+    ("350M-f16x64", 1024): (6.11, 4.74, 5.44, 3.64, 2.62),
+    ("350M-f16x64", 8192): (10212, 313, 13278, 245, 169),
+}
+ONE_RATE, TWO_RATES = Ceilings(790e12, 4.3e12), Ceilings(1300e12, 4.3e12, attention=600e12)
+PLACES = ((None, ONE_RATE), (1024, ONE_RATE), (None, TWO_RATES), (1024, TWO_RATES), (256, TWO_RATES))
+
+
+def _variant(name: str) -> Variant:
+    return parse_variant(find(name).architecture)
+
+
+@pytest.mark.parametrize(("name", "resolution"), OPERATIONS_OVER_RATES)
+def test_where_arithmetic_bounds_the_least_time_is_operations_over_the_rate(name: str, resolution: int) -> None:
+    for (window, ceilings), expected in zip(PLACES, OPERATIONS_OVER_RATES[name, resolution], strict=True):
+        work = vitok_work(_variant(name), resolution, resolution, window)
+        seconds = sum(least_seconds(side, 0, ceilings) for side in (work.encoder, work.decoder))
+        assert 1e3 * seconds == pytest.approx(expected, rel=0.006)
+
+
+# Of 8192² pixels on 5B-f16x64 in bfloat16, 36 bytes of passes a value: 3315 ms of matrices at 790 TFLOP/s, 367 ms of
+# attention within 1024 tokens, 297 ms of passes at 4.3 TB/s.
+def test_the_parts_of_the_largest_model_are_those_worked_out_apart() -> None:
+    variant = _variant("5B-f16x64")
+    work, traffic = vitok_work(variant, 8192, 8192, 1024), vitok_traffic(variant, 8192, 8192, "compiled")
+    sides = [roofline(getattr(work, side), getattr(traffic, side), ONE_RATE) for side in ("encoder", "decoder")]
+    parts = {part: 1e3 * sum(side.parts[part].seconds for side in sides) for part in sides[0].parts}
+    assert parts == {
+        "linear": pytest.approx(3315, abs=1),
+        "attention": pytest.approx(367, abs=1),
+        "elementwise": pytest.approx(297, abs=1),
+    }
+    assert 1e3 * sum(side.seconds for side in sides) == pytest.approx(3978, abs=2)
+    assert [sides[1].parts[part].by for part in parts] == ["matmul", "attention", "copy"]
+
+
+def test_a_narrow_window_is_bound_by_memory() -> None:
+    """At 4.3 TB/s a block of 5B-f16x64 reads and writes 6.4 GB at 8192² in 1.5 ms, and computes for less than half."""
+    variant = _variant("5B-f16x64")
+    work, traffic = vitok_work(variant, 8192, 8192, 64), vitok_traffic(variant, 8192, 8192, "fp8")
+    narrow = roofline(work.decoder, traffic.decoder, TWO_RATES).attention
+    assert narrow.by == "copy"
+    assert 1e3 * narrow.seconds / 40 == pytest.approx(1.5, abs=0.01)
+    assert narrow.intensity is not None
+    assert narrow.intensity < TWO_RATES.ridge
+
+
+@pytest.mark.parametrize("operations", [1, 10**6, 10**12])
+@pytest.mark.parametrize("moved", [0, 1, 10**6, 10**12])
+def test_a_bound_is_the_longer_of_two_times_and_the_ridge_divides_them(operations: int, moved: int) -> None:
+    ceilings = Ceilings(matmul=3e12, copy=2e11)
+    part = bound(operations, moved, ceilings)
+    assert part.seconds == max(operations / 3e12, moved / 2e11)
+    if moved == 0:
+        assert (part.intensity, part.by) == (None, "matmul")
+    else:
+        assert part.intensity == operations / moved
+        assert part.by == ("matmul" if part.intensity >= ceilings.ridge else "copy")
+
+
+def test_parts_take_no_less_time_apart_than_together() -> None:
+    work, traffic = SideWork(10**12, 10**11), SideTraffic(10**10, 10**9, 10**9)
+    apart = roofline(work, traffic, ONE_RATE)
+    assert apart.seconds >= least_seconds(work, 0, ONE_RATE)
+    assert apart.seconds == pytest.approx(traffic.total / ONE_RATE.copy)  # memory bounds all three
+
+
+def test_attention_equals_the_matrices_at_18456_tokens() -> None:
+    """P/(2·width) with P = 4·3072² + 3·3072·8208; both sides of 5B have the same blocks."""
+    variant = _variant("5B-f16x64")
+    assert tokens_of_equal_work(variant, variant.decoder) == 18_456
+    assert tokens_of_equal_work(variant, variant.encoder) == 18_456
+
+
+@pytest.mark.parametrize("text", ["w32_d2_h2/8x6", "w64_d1_h4m4/16x8"])
+def test_at_as_many_tokens_as_that_a_block_has_as_much_work_in_either(text: str) -> None:
+    variant = parse_variant(text)
+    tokens = tokens_of_equal_work(variant, variant.decoder)
+    side = variant.patch * int(tokens)
+    one_row = vitok_work(variant, variant.patch, side).decoder
+    ends = 2 * int(tokens) * variant.decoder.width * (variant.patch_values + variant.channels)
+    assert one_row.attention == pytest.approx(one_row.linear - ends, rel=1 / int(tokens))
+
+
+def test_ideal_speedups_of_windows_are_those_of_operations() -> None:
+    variant = _variant("5B-f16x64")
+    assert window_speedup(variant, 8192, 8192, 1024, 64) == pytest.approx(1.103, abs=0.0005)
+    assert window_speedup(variant, 8192, 8192, None, 1024) == pytest.approx(50346 / 3681, rel=0.001)
+    assert window_speedup(variant, 8192, 8192, 64, 64) == 1
+    # Matrices at 371 TFLOP/s and attention at 349: (2618/371 + 290/349) / (2618/371 + 18.3/349).
+    assert window_speedup(variant, 8192, 8192, 1024, 64, attention_slowdown=371 / 349) == pytest.approx(1.109, abs=5e-4)
+
+
+@pytest.mark.parametrize("name", ["matmul", "copy", "attention"])
+def test_a_ceiling_of_nothing_is_refused(name: str) -> None:
+    rates = {"matmul": 1.0, "copy": 1.0, "attention": 1.0} | {name: 0.0}
+    with pytest.raises(RequestError, match=f"ceiling '{name}' \\(=0\\) must be above 0"):
+        Ceilings(**rates)
+
+
+def _record(
+    *,
+    machine: str,
+    day: int,
+    matmul: float,
+    device: str = "cuda",
+    dtype: str = "bfloat16",
+    precision: str | None = None,
+) -> None:
+    host = Host(cpu="a cpu", cores=2, memory_gib=8, gpu=machine, platform="Linux x86_64", python="3.12", packages={})
+    started = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
+    measured = {"ceiling_matmul": (matmul, "TFLOP/s"), "ceiling_copy": (4300.0, "GB/s")}
+    record = Record(
+        benchmark="speed",
+        resolution=64,
+        tokenizer=TokenizerIdentity(name="t", family="vitok", weights=Weights(source="random:0")),
+        images=ImagesIdentity(name="noise", description="", rule=""),
+        settings=Settings(device=device, dtype=dtype, precision=precision),
+        outcome=Outcome(),
+        values=tuple(
+            Value(quantity=quantity, value=value, unit=unit, kind=Kind.MEASURED)
+            for quantity, (value, unit) in measured.items()
+        ),
+        provenance=Provenance(command="", started=started, seconds=1, host=host),
+    )
+    write_record(record, record_path("local", "speed", 64, "t", f"{machine},{day},{device},{dtype},{precision}"))
+
+
+def test_recorded_ceilings_are_the_newest_of_the_kind_the_dtype_and_the_precision() -> None:
+    assert recorded_ceilings("cuda", "bfloat16") is None
+    _record(machine="old", day=1, matmul=300)
+    _record(machine="new", day=2, matmul=790)
+    _record(machine="new", day=1, matmul=700)
+    _record(machine="new", day=3, matmul=50, dtype="float32")
+    _record(machine="other", day=4, matmul=1, device="cpu")
+    assert recorded_ceilings("cuda", "bfloat16") == (Ceilings(790e12, 4.3e12, 790e12), "new")
+    assert recorded_ceilings("cuda", "bfloat16", machine="old") == (Ceilings(300e12, 4.3e12, 300e12), "old")
+    assert recorded_ceilings("cuda", "bfloat16", "fp8") is None
+    assert recorded_ceilings("cuda", "float16") is None
+    _record(machine="new", day=1, matmul=1300, precision="fp8")
+    assert recorded_ceilings("cuda", "bfloat16", "fp8") == (Ceilings(1300e12, 4.3e12, 790e12), "new")
+    assert recorded_ceilings("cuda", "bfloat16", "fp8", machine="old") is None
+
+
+def test_a_rate_for_8_bits_tells_nothing_where_the_same_machine_has_none_for_attention() -> None:
+    _record(machine="new", day=1, matmul=1300, precision="fp8")
+    _record(machine="old", day=1, matmul=300)
+    assert recorded_ceilings("cuda", "bfloat16", "fp8") is None

@@ -1,0 +1,399 @@
+"""Peak memory against tensors of known size, in this process and in one made for it, and caps that bind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import AutoencoderKL
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.cuda._utils import _get_device_index
+
+from vitok_lib.errors import RequestError
+from vitok_lib.measure.memory import probe
+from vitok_lib.measure.memory.peak import measure_memory
+from vitok_lib.measure.memory.probe import GIVE_BACK, Bench, Work, capped
+from vitok_lib.measure.memory.worker import tensor_bytes
+from vitok_lib.measure.predict.plan import predict
+from vitok_lib.records.schema import OutcomeStatus, Record, Settings, Weights
+from vitok_lib.records.store import results_root
+from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
+
+GIB, MIB = 2**30, 2**20
+ILLEGAL = "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be reported at other calls"
+NOISE = 8 * MIB  # what a process takes beside its tensors, or gives back of what it had
+TINY = "w32_d2_h2/8x6"
+HOLDING = '''
+"""A tokenizer of {weights} bytes that holds {encoding} more to encode large images and {decoding} to decode them."""
+import torch
+from vitok_lib.records.schema import Settings, Weights
+from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
+
+class Holding:
+    spec = TokenizerSpec("holding", "test", 1, 3, "a test")
+    weights = Weights(source="none")
+    settings = Settings(device="cpu", dtype="float32")
+    def __init__(self):
+        self.kept = torch.ones({weights} // 4)
+    def encode(self, images):
+        torch.ones({encoding} // 4 if images.shape[2] >= 100 else 1)
+        return Latent(images.movedim(1, -1).half(), *images.shape[2:])
+    def decode(self, latent):
+        torch.ones({decoding} // 4 if latent.height >= 100 else 1)
+        return latent.values.movedim(-1, 1).float()
+    def reconstruct(self, images):
+        return self.decode(self.encode(images))
+'''
+A_PEAK_FORGOTTEN = """
+import torch
+from vitok_lib.measure.memory.worker import ProcessMeter, in_use
+
+MIB = 2**20
+meter = ProcessMeter()
+torch.ones(200 * MIB // 4)
+meter.start(held=7 * MIB)
+before = meter.peak()
+torch.ones(100 * MIB // 4)
+print(before, meter.peak(), in_use("VmRSS"), in_use("VmHWM"))
+"""
+PEAKS_OF_ATTENTION = """
+import sys
+import torch
+from vitok_lib.measure.memory.worker import ProcessMeter
+from vitok_lib.tokenizers.load import load_tokenizer
+
+images = torch.zeros(1, 3, 512, 512)
+for kernel in ("flash", "math"):
+    tokenizer = load_tokenizer("nano-kl-f8x4", weights=sys.argv[1], attention=kernel)
+    tokenizer.encode(images[:, :, :64, :64])
+    meter = ProcessMeter()
+    meter.start(held=0)
+    tokenizer.encode(images)
+    print(meter.peak())
+"""
+
+
+class OnACard:
+    """A tokenizer that stands for one on a card, of which the card's counters tell what it takes."""
+
+    spec = TokenizerSpec("on-a-card", "test", 1, 3, "a test")
+    weights = Weights(source="none")
+    settings = Settings(device="cpu", dtype="float32")
+
+    def encode(self, images: torch.Tensor) -> Latent:
+        return Latent(images.movedim(1, -1), *images.shape[2:])
+
+    def decode(self, latent: Latent) -> torch.Tensor:
+        return latent.values.movedim(-1, 1)
+
+
+@pytest.fixture
+def holding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int, int], str]:
+    """Writes a tokenizer that holds so many bytes for weights, to encode and to decode, and gives its name."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(weights: int, encoding: int, decoding: int) -> str:
+        module = f"holding_{weights}_{encoding}_{decoding}"
+        text = HOLDING.format(weights=weights, encoding=encoding, decoding=decoding)
+        (tmp_path / f"{module}.py").write_text(text, encoding="utf-8")
+        return f"{module}:Holding"
+
+    return write
+
+
+def _gib(record: Record, quantity: str) -> float:
+    value = record.value(quantity)
+    assert value is not None
+    assert value.unit == "GiB"
+    return value.value
+
+
+def test_a_stand_in_of_the_compiler_counts_nothing() -> None:
+    before = tensor_bytes("cpu")
+    with FakeTensorMode():
+        stand_in = torch.empty(2**20)
+    assert stand_in.device.type == "cpu"
+    assert tensor_bytes("cpu") == before
+
+
+def test_a_tensor_counts_once_with_all_of_its_storage() -> None:
+    before = tensor_bytes("cpu")
+    tensor = torch.empty(3, 1000)
+    views = [tensor[0], tensor.T, tensor.view(-1)]
+    assert tensor_bytes("cpu") - before == 12_000
+    assert tensor_bytes("meta") == 0
+    del tensor, views
+    assert tensor_bytes("cpu") == before
+
+
+def in_a_process(script: str, *words: str) -> list[int]:
+    """The numbers that a script prints, in a process of its own: this one's heap grows and shrinks as it likes."""
+    command = [sys.executable, "-c", script, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **GIVE_BACK})
+    return [int(word) for word in done.stdout.split()]
+
+
+def test_the_peak_of_a_process_is_that_since_the_start() -> None:
+    before, after, resident, highest = in_a_process(A_PEAK_FORGOTTEN)
+    assert before == pytest.approx(7 * MIB, abs=NOISE)  # the 200 MiB are forgotten
+    assert after == pytest.approx(107 * MIB, abs=NOISE)
+    assert resident < highest
+
+
+@pytest.mark.parametrize(("encoding", "decoding"), [(200 * MIB, 40 * MIB), (40 * MIB, 200 * MIB)])
+def test_the_model_holds_its_images_while_it_encodes_and_not_while_it_decodes(
+    encoding: int, decoding: int, holding: Callable[[int, int, int], str]
+) -> None:
+    side, weights = 1024, 10 * MIB
+    record = measure_memory(holding(weights, encoding, decoding), resolution=side)
+    assert record.outcome.status is OutcomeStatus.OK, record.outcome
+    image = 3 * side**2 * 4
+    latent = image // 2
+    expected = weights + max(encoding + image, decoding + latent)
+    assert _gib(record, "weights") == pytest.approx(weights / GIB)
+    assert _gib(record, "model_peak") == pytest.approx(expected / GIB, abs=NOISE / GIB)
+    # Beside: the 8-bit image and its batch, and while decoding nothing more.
+    beside = 2 * 3 * side**2
+    assert _gib(record, "evaluation_peak") == pytest.approx((expected + beside) / GIB, abs=NOISE / GIB)
+
+
+def test_plain_attention_holds_the_scores_of_all_pairs(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        norm_num_groups=4,
+    )
+    model.save_pretrained(tmp_path)
+    flash, math = in_a_process(PEAKS_OF_ATTENTION, str(tmp_path))
+    scores = (512 // 8) ** 4 * 4
+    # The convolutions' peak, at full resolution, is another moment than that of the scores and their softmax.
+    assert scores <= math <= 3 * scores + NOISE
+    assert flash < scores
+
+
+def test_a_record_tells_model_and_evaluation_apart_and_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = measure_memory(TINY, resolution=256, weights="random", options={"chunk": 0})
+    assert record.outcome.status is OutcomeStatus.OK, record.outcome
+    parameters = record.tokenizer.parameters
+    assert parameters is not None
+    assert _gib(record, "weights") == pytest.approx(parameters * 4 / GIB, rel=0.01)
+    plan = predict(TINY, 256, chunk=0)
+    assert plan.total_bytes is not None
+    assert _gib(record, "predicted_peak") == pytest.approx(plan.total_bytes / GIB)
+    assert _gib(record, "weights") < _gib(record, "model_peak") < _gib(record, "evaluation_peak")
+    assert (record.images.name, record.images.rule) == ("noise", "256x256 px as drawn")
+    assert (record.settings.chunk, record.settings.batch) == (0, 1)
+    path = results_root() / "local" / "memory-256" / "w32_d2_h2_8x6@chunk=0,weights=random0.json"
+    assert path.exists()
+
+    def refuse(*words: object, **named: object) -> None:
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(Bench, "attempt", refuse)
+    assert measure_memory(TINY, resolution=256, weights="random", options={"chunk": 0}) == record
+    with pytest.raises(AssertionError, match="measured again"):
+        measure_memory(TINY, resolution=256, weights="random", options={"chunk": 0}, again=True)
+
+
+def test_a_cap_fails_the_allocation_that_goes_beyond_it(holding: Callable[[int, int, int], str]) -> None:
+    name = holding(0, 256 * MIB, 0)
+    capped, free = (measure_memory(name, resolution=100, limit_gib=gib) for gib in (0.125, 0.5))
+    assert capped.outcome.status is OutcomeStatus.OOM
+    memory = capped.outcome.memory
+    assert memory is not None
+    assert memory.requested_bytes == 256 * MIB
+    assert (memory.height, memory.width, memory.batch, memory.fit_height) == (100, 100, 1, None)
+    assert str(capped.outcome.detail).startswith("out of memory within 0.125 GiB on 100 × 100 pixels at batch 1: ")
+    assert capped.value("model_peak") is None
+    assert capped.settings.memory_limit_gib == 0.125
+    assert free.outcome.status is OutcomeStatus.OK, free.outcome
+    assert _gib(free, "model_peak") == pytest.approx(0.25, abs=NOISE / GIB)
+
+
+@pytest.mark.parametrize(
+    ("status", "stdout", "stderr", "outcome", "detail"),
+    [
+        (-9, "", "", OutcomeStatus.OOM, "the system killed the process"),
+        (-11, "", "a\nSegmentation fault\n", OutcomeStatus.ERROR, "the process ended with status -11: Segmentation"),
+        (1, "", "", OutcomeStatus.ERROR, "status 1: it said nothing"),
+        (0, 'chatter\n{"status": "unsupported", "detail": "no"}\n', "", OutcomeStatus.UNSUPPORTED, "no"),
+    ],
+)
+def test_the_end_of_a_process_is_an_outcome(
+    status: int, stdout: str, stderr: str, outcome: OutcomeStatus, detail: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **named: subprocess.CompletedProcess(command, status, stdout, stderr)
+    )
+    record = measure_memory(TINY, resolution=64, weights="random")
+    assert record.outcome.status is outcome
+    assert detail in str(record.outcome.detail)
+
+
+def test_a_process_that_takes_too_long_is_ended() -> None:
+    record = measure_memory(TINY, resolution=64, weights="random", time_limit=0.2)
+    assert record.outcome.status is OutcomeStatus.TIMEOUT
+    assert "longer than 0.2 s" in str(record.outcome.detail)
+
+
+def test_weights_that_do_not_fit_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vitok_lib.measure.predict.plan.available_bytes", lambda device: 1000)
+    monkeypatch.setattr(probe, "load_tokenizer", lambda *words, **named: pytest.fail("loaded"))
+    record = measure_memory(TINY, resolution=64, weights="random", options={"window": 5})
+    assert record.outcome.status is OutcomeStatus.OOM
+    assert "the weights alone take" in str(record.outcome.detail)
+    assert record.tokenizer.weights.source == "random:0"
+    assert record.settings.window == 5
+
+
+class FakeCard:
+    """Stands for torch.cuda: 80 GiB, 1 GiB in use by others, peaks as given; a ``lost`` one answers with errors."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, peaks: list[int]) -> None:
+        self.fractions: list[float] = []
+        self.allocated = [GIB, 3 * GIB]  # before and after loading
+        self.peaks = peaks
+        self.lost = False
+        properties = type("Properties", (), {"total_memory": 80 * GIB})
+        for name, value in {
+            "is_available": lambda: True,
+            "is_initialized": lambda: True,
+            "device_count": lambda: 1,
+            "current_device": lambda: 0,
+            "get_device_properties": lambda device: properties,
+            "memory_allocated": lambda device: self.allocated.pop(0),
+            "max_memory_allocated": lambda device: self.peaks.pop(0),
+            "reset_peak_memory_stats": lambda device: None,
+            "set_per_process_memory_fraction": self.set_fraction,
+            "synchronize": self.answer,
+            "empty_cache": self.answer,
+            "mem_get_info": self.answer,
+        }.items():
+            monkeypatch.setattr(torch.cuda, name, value)
+
+    def answer(self, device: object = None) -> tuple[int, int]:
+        if self.lost:
+            raise torch.AcceleratorError(ILLEGAL)
+        return 79 * GIB, 80 * GIB
+
+    def set_fraction(self, fraction: float, device: object) -> None:
+        self.answer()
+        assert _get_device_index(device) == 0, "it takes no device without a number"
+        self.fractions.append(fraction)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0"])
+def test_a_cap_on_a_card_leaves_the_others_their_memory_and_goes_afterwards(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = FakeCard(monkeypatch, [])
+    with pytest.raises(torch.OutOfMemoryError), capped(device, 24 * GIB, 1 * GIB):
+        raise torch.OutOfMemoryError
+    assert card.fractions == [25 / 80, 1.0]
+    with capped(device, None, 0):
+        pass
+    assert len(card.fractions) == 2
+
+
+def test_on_a_card_the_allocator_counts_less_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = FakeCard(monkeypatch, [11 * GIB, 12 * GIB])
+    monkeypatch.setattr(probe, "load_tokenizer", lambda name, **named: OnACard())
+    bench = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24))
+    trial = bench.attempt(32)
+    assert (trial.weights, trial.model_peak, trial.evaluation_peak) == (2 * GIB, 10 * GIB, 11 * GIB)
+    assert card.fractions == [25 / 80, 1.0]
+
+
+def test_what_runs_out_of_memory_on_a_card_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeCard(monkeypatch, [])
+
+    class Large(OnACard):
+        def encode(self, images: torch.Tensor) -> Latent:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 33.00 GiB. GPU 0 has …")
+
+    monkeypatch.setattr(probe, "load_tokenizer", lambda name, **named: Large())
+    trial = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24)).attempt(32)
+    assert (trial.status, trial.requested_bytes, trial.weights) == (OutcomeStatus.OOM, 33 * GIB, 2 * GIB)
+
+
+class Failing(OnACard):
+    """Fails on images of 32 px, on one that is ``lost`` with it for good."""
+
+    def __init__(self, card: FakeCard, lost: bool) -> None:
+        self.card, self.lose = card, lost
+
+    def encode(self, images: torch.Tensor) -> Latent:
+        if images.shape[2] == 32:
+            self.card.lost = self.lose
+            raise torch.AcceleratorError(ILLEGAL if self.lose else "CUDA error: invalid configuration argument")
+        return super().encode(images)
+
+
+def test_what_loses_the_card_ends_every_try_that_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = FakeCard(monkeypatch, [])
+    monkeypatch.setattr(probe, "load_tokenizer", lambda name, **named: Failing(card, lost=True))
+    bench = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24))
+    first, second = bench.attempt(32), bench.attempt(16)
+    bench.close()
+    assert first.status is second.status is OutcomeStatus.ERROR
+    assert str(first.detail).startswith("AcceleratorError: CUDA error: an illegal memory access")
+    expected = f"nothing runs on 'cuda' in this process any more, after 32 px ended in {first.detail}"
+    assert second.detail == expected
+    monkeypatch.setattr(probe, "load_tokenizer", lambda *words, **named: pytest.fail("loaded"))
+    card.allocated.append(GIB)
+    record = measure_memory(TINY, resolution=16, device="cuda", weights="random", limit_gib=24)
+    assert record.outcome.status is OutcomeStatus.ERROR
+    assert record.outcome.detail == "nothing runs on 'cuda' in this process any more, after an earlier error"
+    assert record.values == ()
+
+
+def test_an_error_that_does_not_lose_the_card_is_of_its_try_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = FakeCard(monkeypatch, [2 * GIB] * 2)
+    monkeypatch.setattr(probe, "load_tokenizer", lambda name, **named: Failing(card, lost=False))
+    bench = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24))
+    statuses = [bench.attempt(side).status for side in (32, 16)]
+    assert statuses == [OutcomeStatus.ERROR, OutcomeStatus.OK]
+    assert card.fractions == [25 / 80, 1.0] * 2
+
+
+def test_a_cap_beyond_the_card_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeCard(monkeypatch, [])
+    monkeypatch.setattr(probe, "load_tokenizer", lambda name, **named: OnACard())
+    with pytest.raises(RequestError, match=r"memory limit \(=96 GiB\) is more than the 80 GiB that 'cuda' has"):
+        Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=96))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_card_that_is_not_there_is_named() -> None:
+    with pytest.raises(RequestError, match="device 'cuda' cannot be used here"):
+        measure_memory(TINY, resolution=64, device="cuda", weights="random", limit_gib=24)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"resolution": 0}, "resolution must be between 1 and 16384"),
+        ({"batch": 0}, "batch (=0) must be at least 1"),
+        ({"limit_gib": 0.0}, "memory limit (=0) must be above 0"),
+        ({"time_limit": -1.0}, "time limit (=-1) must be above 0"),
+        ({"options": {"tilling": True}}, "unknown option of a tokenizer 'tilling'; did you mean tiling"),
+        ({"options": {"dtype": "float16"}}, "unknown option of a tokenizer 'dtype'"),
+        ({"dtype": "float31"}, "unknown dtype 'float31'"),
+        ({"options": {"tiling": True}}, "no convolutional auto-encoder"),
+    ],
+)
+def test_a_wrong_request_is_one_sentence(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        measure_memory(TINY, **{"resolution": 64, "weights": "random", **options})
+    assert sentence in str(refused.value)
+    assert not results_root().exists()

@@ -1,0 +1,223 @@
+"""Memory and work by replay: closed forms, real tensors, and the auto-encoder whose peak is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from vitok_lib.measure.predict.meta_memory import replay
+from vitok_lib.measure.predict.meta_model import StandIn, stand_in
+from vitok_lib.records.schema import Settings, Weights
+from vitok_lib.tokenizers.interface import TokenizerSpec
+from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.tokenizers.registry import Entry, find
+from vitok_lib.tokenizers.vitok.checkpoint import ViTok, empty_modules
+from vitok_lib.tokenizers.vitok.model import Decoder, Encoder
+from vitok_lib.tokenizers.vitok.variant import parse_variant
+
+KIB = 1024
+DEVICES = ("cpu", "meta")
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_tensor_counts_from_its_operation_to_its_last_reference(device: str) -> None:
+    def call() -> None:
+        first = torch.zeros(256, device=device)  # 1 KiB
+        second = first.repeat(4)  # and 4
+        del first
+        third = second.repeat(2)  # and 8: 12 are alive
+        del second, third
+        torch.zeros(2 * 256, device=device)
+
+    assert replay(call)[1].peak_bytes == 12 * KIB
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_views_inputs_and_writing_in_place_take_nothing(device: str) -> None:
+    weight = torch.zeros(64, 64, device=device)
+
+    def call() -> torch.Tensor:
+        view = weight.t()[1:].t()
+        view.add_(1)
+        return torch.split(view, 64)[0]
+
+    assert replay(call)[1].peak_bytes == 0
+
+
+def test_a_view_keeps_all_of_its_storage_alive() -> None:
+    def call() -> torch.Tensor:
+        part = torch.zeros(1024 * KIB, dtype=torch.uint8, device="meta")[:1]
+        return torch.zeros(KIB, dtype=torch.uint8, device="meta")[: len(part)]
+
+    assert replay(call)[1].peak_bytes == 1025 * KIB
+
+
+@pytest.mark.parametrize("mask", [False, True])
+@pytest.mark.parametrize("head_dim", [64, 512])
+def test_attention_takes_its_output_and_never_the_scores(mask: bool, head_dim: int) -> None:
+    tokens = 4096
+    query = torch.empty(1, 2, tokens, head_dim, device="meta")
+    seen = torch.empty(tokens, tokens, device="meta") if mask else None
+    _, cost = replay(lambda: F.scaled_dot_product_attention(query, query, query, attn_mask=seen))
+    assert cost.peak_bytes == 4 * query.numel() + 4 * 2 * tokens
+    assert cost.flops == 4 * 2 * tokens**2 * head_dim
+
+
+def test_attention_on_a_cpu_is_one_fused_kernel_even_with_512_values_a_head() -> None:
+    query = torch.rand(1, 1, 1024, 512)
+    _, cost = replay(lambda: F.scaled_dot_product_attention(query, query, query))
+    assert cost.peak_bytes == 4 * query.numel() + 4 * 1024
+
+
+@pytest.mark.parametrize("window", [None, 40])
+@pytest.mark.parametrize("size", [(256, 256), (136, 300)], ids=str)
+def test_a_replay_on_meta_tensors_is_that_on_real_ones(size: tuple[int, int], window: int | None) -> None:
+    variant = "w32_d2_h2-w48_d3_h2/8x6"
+    real = load_tokenizer(variant, weights="random", window=window)
+    modules = empty_modules(parse_variant(variant))
+    meta = ViTok(real.spec, real.weights, real.settings, *_sides(modules))
+    costs = []
+    for tokenizer, device in ((real, "cpu"), (meta, "meta")):
+        latent, encoding = replay(lambda: tokenizer.encode(torch.zeros(1, 3, *size, device=device)))  # noqa: B023
+        _, decoding = replay(lambda: tokenizer.decode(latent))  # noqa: B023
+        costs.append((encoding.peak_bytes, decoding.peak_bytes))
+    assert costs[0] == costs[1]
+
+
+def test_one_block_stands_for_all() -> None:
+    modules = empty_modules(parse_variant("w64_d3_h2-w48_d5_h2/4x6"))
+    deep = StandIn(ViTok(_spec(), Weights(source="none"), Settings(window=None), *_sides(modules)), 0, 0, 0, 0)
+    shallow = stand_in(Entry("w64_d3_h2-w48_d5_h2/4x6", "vitok", "w64_d3_h2-w48_d5_h2/4x6", ""), "float32", None, False)
+    assert shallow is not None
+    for resolution in (64, 640):
+        for first, second in zip(_bytes(deep, resolution), _bytes(shallow, resolution), strict=True):
+            assert first == second
+
+
+def test_beyond_the_replayed_sizes_memory_of_many_bands_is_a_straight_line() -> None:
+    name = "w32_d1_h2/1x1x4"
+    guessed, exact = (stand_in(find(name), "float32", 300, False) for _ in range(2))
+    assert guessed is not None
+    assert exact is not None
+    assert guessed.straight_from is not None
+    assert guessed.straight_from < 512
+    exact.straight_from = None
+    assert _bytes(guessed, 512) == pytest.approx(_bytes(exact, 512), rel=0.01)
+
+
+@pytest.mark.parametrize(("resolution", "gib"), [(1024, 1.5), (4096, 24)])
+def test_the_peak_of_the_flux_decoder_is_that_of_its_last_level(resolution: int, gib: float) -> None:
+    """768 channels at full resolution in bfloat16: a held input, its norm and the SiLU of that, of 256 channels each;
+    the encoder holds 640."""
+    model = stand_in(find("flux"), "bfloat16", None, False)
+    assert model is not None
+    encoding, decoding = _bytes(model, resolution)
+    assert decoding == pytest.approx(768 * resolution**2 * 2, rel=0.01)
+    assert decoding / 2**30 == pytest.approx(gib, rel=0.01)
+    assert encoding == pytest.approx(640 * resolution**2 * 2, rel=0.01)
+
+
+def test_the_work_of_an_auto_encoder_is_what_torch_counts() -> None:
+    model = stand_in(find("nano-kl-f8x4"), "float32", None, False)
+    assert model is not None
+    footprint = model.footprint(128, 1)
+    images = torch.empty(1, 3, 128, 128, device="meta")
+    with FlopCounterMode(display=False) as counted:
+        model.tokenizer.reconstruct(images)
+    assert footprint.encode.flops + footprint.decode.flops == counted.get_total_flops()
+
+
+# Of the Flux auto-encoder, in 10¹² operations: the convolutions of the encoder and of the decoder, and the attention of
+# both, 4 · 512 · N² for N = (side / 8)² and each of them.
+@pytest.mark.parametrize(
+    ("resolution", "encoder", "decoder", "attention"), [(1024, 4.30, 9.89, 1.1), (4096, 68.8, 158, 281)]
+)
+def test_the_work_of_an_auto_encoder_is_told_apart_by_type(
+    resolution: int, encoder: float, decoder: float, attention: float
+) -> None:
+    model = stand_in(find("flux"), "bfloat16", None, False)
+    assert model is not None
+    footprint = model.footprint(resolution, 1)
+    encode, decode = footprint.encode.flops_by_type, footprint.decode.flops_by_type
+    assert encode["convolution"] / 1e12 == pytest.approx(encoder, rel=0.005)
+    assert decode["convolution"] / 1e12 == pytest.approx(decoder, rel=0.005)
+    assert (encode["attention"] + decode["attention"]) == 2 * 4 * 512 * (resolution // 8) ** 4
+    assert (encode["attention"] + decode["attention"]) / 1e12 == pytest.approx(attention, rel=0.005)
+    assert footprint.decode.flops == decode.total()
+
+
+def test_plain_attention_holds_scores_and_softmax() -> None:
+    """At 2048 px 65,536 tokens: 2 · N² values of 4 bytes are 32 GiB."""
+    fused, plain = (
+        stand_in(find("flux"), "bfloat16", None, False, attention=attention) for attention in ("flash", "math")
+    )
+    assert fused is not None
+    assert plain is not None
+    assert _bytes(fused, 2048)[1] / 2**30 == pytest.approx(6, rel=0.01)
+    assert _bytes(plain, 2048)[1] / 2**30 == pytest.approx(32, rel=0.02)
+    assert plain.footprint(2048, 1).decode.flops == fused.footprint(2048, 1).decode.flops
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_plain_attention_on_meta_holds_what_torch_holds_of_it(dtype: str) -> None:
+    tokens, head_dim = 512, 16
+    with sdpa_kernel(SDPBackend.MATH):
+        query = torch.rand(1, 1, tokens, head_dim, dtype=getattr(torch, dtype))
+        _, real = replay(lambda: F.scaled_dot_product_attention(query, query, query))
+    meta = query.to("meta")
+    _, guessed = replay(lambda: F.scaled_dot_product_attention(meta, meta, meta), fused_attention=False)
+    assert guessed.peak_bytes == pytest.approx(real.peak_bytes, rel=0.1)
+
+
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize("chunk", [0, 300])
+def test_a_stand_in_holds_what_a_folded_or_chunked_model_holds(folded: bool, chunk: int) -> None:
+    name = "w32_d2_h2-w48_d3_h2/8x6"
+    real = load_tokenizer(name, weights="random", folded=folded, chunk=chunk)
+    meta = stand_in(find(name), "float32", None, False, folded=folded, chunk=chunk)
+    assert meta is not None
+    images = torch.zeros(1, 3, 256, 256)
+    latent, encoding = replay(lambda: real.encode(images))
+    _, decoding = replay(lambda: real.decode(latent))
+    assert _bytes(meta, 256) == (encoding.peak_bytes, decoding.peak_bytes)
+    assert isinstance(real, ViTok)
+    modules = [real.encoder, real.decoder]
+    held = [sum(tensor.nbytes for tensor in module.state_dict().values()) for module in modules if module is not None]
+    assert [meta.encoder_bytes, meta.decoder_bytes] == held
+    assert meta.weight_bytes == sum(held)
+
+
+def test_a_tile_run_once_for_its_shape_stands_for_the_others() -> None:
+    once, each = (stand_in(find("nano-kl-f8x4"), "float32", None, True) for _ in range(2))
+    assert once is not None
+    assert each is not None
+    for model in (once, each):
+        model.tokenizer.model.tile_sample_min_size, model.tokenizer.model.tile_latent_min_size = 64, 8  # type: ignore[attr-defined]
+    each.repeated = ()
+    del each.tokenizer.model.blend_v, each.tokenizer.model.blend_h  # type: ignore[attr-defined]
+    assert _bytes(once, 200) == pytest.approx(_bytes(each, 200), rel=0.01)
+    first, second = once.footprint(200, 1), each.footprint(200, 1)
+    assert (first.encode.flops, first.decode.flops) == (second.encode.flops, second.decode.flops)
+    untiled = stand_in(find("nano-kl-f8x4"), "float32", None, False)
+    assert untiled is not None
+    assert _bytes(once, 200)[1] < _bytes(untiled, 200)[1] / 4
+
+
+def _spec() -> TokenizerSpec:
+    return TokenizerSpec("deep", "vitok", 4, 6, "this test")
+
+
+def _sides(modules: dict[str, nn.Module]) -> tuple[Encoder, Decoder]:
+    encoder, decoder = modules["encoder"], modules["decoder"]
+    assert isinstance(encoder, Encoder)
+    assert isinstance(decoder, Decoder)
+    return encoder, decoder
+
+
+def _bytes(model: StandIn, resolution: int) -> tuple[int, int]:
+    footprint = model.footprint(resolution, 1)
+    return footprint.encode.peak_bytes, footprint.decode.peak_bytes

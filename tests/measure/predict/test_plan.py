@@ -1,0 +1,398 @@
+"""Predictions before loading: closed forms, what an evaluation really holds, and the refusal of what does not fit."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from vitok_lib.cli.app import main
+from vitok_lib.errors import RequestError
+from vitok_lib.images.pillow import MAX_RESOLUTION
+from vitok_lib.measure.predict import plan as planning
+from vitok_lib.measure.predict.meta_memory import replay
+from vitok_lib.measure.predict.plan import as_row, available_bytes, card_rows, check_fits, predict
+from vitok_lib.measure.quality.metric_suite import Instruments
+from vitok_lib.metrics.signature import find_metric
+from vitok_lib.records.provenance import describe_host
+from vitok_lib.records.schema import (
+    Host,
+    ImagesIdentity,
+    Kind,
+    Outcome,
+    Provenance,
+    Record,
+    Settings,
+    TokenizerIdentity,
+    Value,
+    Weights,
+)
+from vitok_lib.records.store import record_path, write_record
+from vitok_lib.tokenizers.load import load_tokenizer
+
+GIB = 2**30
+MIB = 2**20
+ON_A_CPU = 3 + 3 + 12 + 3  # bytes a pixel: prepared image, batch, its float copy, reconstruction
+
+
+def _free(monkeypatch: pytest.MonkeyPatch, count: int | None) -> None:
+    monkeypatch.setattr(planning, "available_bytes", lambda device: count)
+
+
+# A PCA holds the mean and 64 components of 16 × 16 × 3 values; of "sd" the number is the published one; None: counted
+# in the loaded weights.
+@pytest.mark.parametrize(
+    ("name", "dtype", "itemsize", "parameters"),
+    [
+        ("pca-f16x64", "float64", 8, 65 * 768),
+        ("nano-f16x64", "float32", 4, None),
+        ("nano-kl-f8x4", "bfloat16", 2, None),
+        ("sd", "float16", 2, 83_653_863),
+    ],
+)
+def test_weights_take_as_many_bytes_as_their_dtype_has(
+    name: str, dtype: str, itemsize: int, parameters: int | None
+) -> None:
+    plan = predict(name, 64, dtype=dtype)
+    if parameters is None:
+        loaded: Any = load_tokenizer(name)
+        modules = [loaded.model] if hasattr(loaded, "model") else [loaded.encoder, loaded.decoder]
+        parameters = sum(parameter.numel() for module in modules for parameter in module.parameters())
+    assert plan.parameters == parameters
+    assert plan.weight_bytes == parameters * itemsize
+
+
+def test_the_evaluation_holds_fewer_copies_of_an_image_apart_from_a_gpu() -> None:
+    assert predict("jpeg:q=75", 100).evaluation_bytes == 100 * 100 * ON_A_CPU
+    assert predict("jpeg:q=75", 100, batch=3).evaluation_bytes == 3 * 100 * 100 * ON_A_CPU
+    # The prepared image stays in the memory of the host.
+    assert predict("jpeg:q=75", 100, device="cuda").evaluation_bytes == 100 * 100 * (ON_A_CPU - 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "resolution", "batch", "dtype", "window"),
+    [
+        ("nano-f16x64", 512, 1, "float32", None),
+        ("nano-f16x64", 360, 2, "float32", 100),
+        ("nano-f32x64", 768, 1, "bfloat16", None),
+        ("pca-f16x64", 512, 2, "float32", None),
+        ("nano-kl-f8x4", 160, 1, "float32", None),
+    ],
+)
+def test_the_prediction_is_what_an_evaluation_of_real_images_holds(
+    name: str, resolution: int, batch: int, dtype: str, window: int | None
+) -> None:
+    plan = predict(name, resolution, batch=batch, dtype=dtype, window=window)
+    images = [np.zeros((resolution, resolution, 3), np.uint8)] * batch
+    instruments = Instruments(load_tokenizer(name, dtype=dtype, window=window), [])
+    _, cost = replay(lambda: instruments.measure(images))
+    outside_of_torch = 2 * batch * resolution**2 * 3  # the prepared images and the batch that NumPy stacks
+    assert plan.total_bytes is not None
+    assert plan.weight_bytes is not None
+    assert plan.total_bytes - plan.weight_bytes == pytest.approx(cost.peak_bytes + outside_of_torch, rel=0.01)
+
+
+def test_metrics_in_strips_take_little_beside_what_is_predicted() -> None:
+    plan = predict("nano-f32x64", 768)
+    instruments = Instruments(load_tokenizer("nano-f32x64"), [find_metric("psnr"), find_metric("ssim")])
+    _, cost = replay(lambda: instruments.measure([np.zeros((768, 768, 3), np.uint8)]))
+    assert plan.total_bytes is not None
+    assert plan.weight_bytes is not None
+    assert plan.total_bytes - plan.weight_bytes == pytest.approx(cost.peak_bytes + 2 * 768**2 * 3, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "stride", "free"),
+    [
+        ("pca-f16x64", 16, GIB),
+        ("nano-f16x64", 16, 300 * MIB),
+        ("nano-kl-f8x4", 8, GIB),
+    ],
+)
+def test_the_largest_resolution_fits_and_the_next_does_not(
+    name: str, stride: int, free: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _free(monkeypatch, free)
+    largest = predict(name, 64).largest_resolution
+    assert largest is not None
+    assert stride <= largest < MAX_RESOLUTION
+    assert largest % stride == 0
+    assert predict(name, largest).fits is True
+    assert predict(name, largest + stride).fits is False
+
+
+def test_the_largest_resolution_is_that_of_the_same_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    _free(monkeypatch, GIB)
+    one, four = predict("pca-f16x64", 64), predict("pca-f16x64", 64, batch=4)
+    assert one.largest_resolution is not None
+    assert four.largest_resolution == pytest.approx(one.largest_resolution / 2, abs=16)
+
+
+def test_where_everything_fits_the_largest_resolution_is_the_largest_that_can_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _free(monkeypatch, 1024 * GIB)
+    assert predict("pca-f16x64", 64).largest_resolution == MAX_RESOLUTION
+
+
+@pytest.mark.parametrize("free", [0, 65 * 768 * 4 + 1000])  # the second holds the weights and not one image
+def test_where_nothing_fits_there_is_no_largest_resolution(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    _free(monkeypatch, free)
+    plan = predict("pca-f16x64", 512)
+    assert plan.largest_resolution is None
+    with pytest.raises(RequestError, match="no resolution fits, and --force"):
+        check_fits(plan)
+
+
+def test_a_refusal_names_what_is_needed_what_is_free_and_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    _free(monkeypatch, 24 * GIB)
+    with pytest.raises(RequestError) as refused:
+        check_fits(predict("flux", 4096, dtype="bfloat16", batch=2))
+    sentence = str(refused.value)
+    assert "\n" not in sentence
+    for part in ("tokenizer 'flux'", "4096 px", "cpu has 24 GiB free", "the largest square that fits is ", "--force"):
+        assert part in sentence
+    needed = float(sentence.partition("needs about ")[2].partition(" GiB")[0])
+    assert needed == pytest.approx(2 * 24, rel=0.05)  # twice the 24 GiB of the decoder's last level
+
+
+@pytest.mark.parametrize("name", ["jpeg:q=75", "some.module:factory", "diffusers:nobody/nothing"])
+def test_what_only_loading_tells_is_left_open_and_never_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _free(monkeypatch, 0)
+    plan = predict(name, MAX_RESOLUTION)
+    known = (plan.parameters, plan.weight_bytes, plan.encode_bytes, plan.decode_bytes, plan.total_bytes)
+    assert (*known, plan.encode_flops, plan.decode_flops, plan.fits, plan.largest_resolution) == (None,) * 9
+    check_fits(plan)
+    row = as_row(plan)
+    assert [row[cell] for cell in ("parameters", "weights", "peak", "fits", "largest")] == [""] * 5
+    assert row["evaluation"] == "5.25 GiB"  # 16384² pixels of 21 bytes
+
+
+def test_memory_that_cannot_be_told_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    _free(monkeypatch, None)
+    plan = predict("flux", MAX_RESOLUTION)
+    assert plan.fits is None
+    assert plan.largest_resolution is None
+    check_fits(plan)
+
+
+def test_free_memory_of_a_cpu_is_some_and_no_more_than_there_is() -> None:
+    free = available_bytes("cpu")
+    assert free is not None
+    meminfo = Path("/proc/meminfo")
+    if meminfo.is_file():
+        assert 0 < free <= int(meminfo.read_text().partition("MemTotal:")[2].split()[0]) * 1024
+
+
+def test_free_memory_of_a_gpu_is_that_of_the_one_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: ((device.index or 0) + 5, 80))
+    assert [available_bytes(name) for name in ("cuda", "cuda:1", "cuda:2")] == [5, 6, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "resolution", "options", "sentence"),
+    [
+        ("nano-f16x65", 512, {}, "unknown tokenizer 'nano-f16x65'; did you mean nano-f16x64"),
+        ("pca-f16x64", 0, {}, "resolution must be between 1 and 16384 pixels, not 0"),
+        ("pca-f16x64", 64, {"window": 8}, "'pca-f16x64' is no ViTok: window does not apply"),
+        ("nano-f16x64", 64, {"window": -1}, "window (=-1) must be 0 or more"),
+        ("nano-f16x64", 64, {"tiling": True}, "'nano-f16x64' is no convolutional auto-encoder: tiling does not apply"),
+        ("nano-f16x64", 64, {"device": "gpu"}, "device 'gpu' is none that torch knows; try device 'cpu'"),
+        ("nano-f16x64", 64, {"dtype": "float31"}, "unknown dtype 'float31'; did you mean float32"),
+        ("nano-f16x64", 64, {"batch": 0}, "batch (=0) must be at least 1"),
+        ("nano-f16x64", 64, {"precision": "fp9"}, "unknown precision 'fp9'; did you mean fp8"),
+        ("nano-f16x64", 64, {"chunk": -1}, "chunk (=-1) must be 1 or more tokens, 0 for all"),
+        ("nano-f16x64", 64, {"attention": "mask"}, "attention 'mask' is not for full attention"),
+        ("flux", 64, {"attention": "flish"}, "unknown attention kernel 'flish'; did you mean flash"),
+        ("flux", 64, {"folded": True, "chunk": 4}, "'flux' is no ViTok: folded, chunk does not apply"),
+        ("pca-f16x64", 64, {"attention": "math"}, "'pca-f16x64' has no attention: attention does not apply"),
+    ],
+)
+def test_a_wrong_request_is_one_sentence(name: str, resolution: int, options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        predict(name, resolution, **options)
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_row_of_a_plan_counts_in_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    _free(monkeypatch, 24 * GIB)
+    row = as_row(predict("5B-f16x64", 1024, dtype="bfloat16"))
+    assert (row["tokenizer"], row["resolution"], row["fits"], row["free"]) == ("5B-f16x64", 1024, "yes", "24 GiB")
+    assert row["parameters"] == "4995 M"
+    assert row["weights"] == "9.3 GiB"  # 4.995e9 · 2 / 2³⁰
+    # Of 4096 tokens: 37.2 · 10¹² for the decoder's matrices, 4 · width · depth · 4096² for its attention.
+    assert float(row["decode TFLOP"]) == pytest.approx(37.2 + 9.07 * 24 / 28, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"precision": "fp8"}, {"folded": True}, {"chunk": 0}, {"chunk": 700}, {"attention": "mask", "window": 9}],
+)
+def test_a_prediction_is_of_the_way_the_tokenizer_runs(options: dict[str, Any]) -> None:
+    name, resolution = "w64_d2_h2-w96_d3_h2/8x6", 320
+    plan = predict(name, resolution, **options)
+    tokenizer: Any = load_tokenizer(name, weights="random", **options)
+    sides = (tokenizer.encoder, tokenizer.decoder)
+    assert plan.weight_bytes == sum(tensor.nbytes for side in sides for tensor in side.state_dict().values())
+    instruments = Instruments(tokenizer, [])
+    _, cost = replay(lambda: instruments.measure([np.zeros((resolution, resolution, 3), np.uint8)]))
+    assert plan.total_bytes is not None
+    assert plan.weight_bytes is not None
+    assert plan.total_bytes - plan.weight_bytes == pytest.approx(cost.peak_bytes + 2 * resolution**2 * 3, rel=0.05)
+
+
+def test_weights_in_8_bits_take_a_byte_and_a_scale_a_row_and_the_ends_two_bytes() -> None:
+    block = 4 * 3072**2 + 3 * 3072 * 8208
+    rows = 3 * 3072 + 3072 + 2 * 8208 + 3072
+    ends = 2 * (3072 * (768 + 64) + 3072) + 64 + 768
+    norms = 44 * 2 * 128  # of queries and keys; those of blocks are folded into the matrices
+    plan = predict("5B-f16x64", 1024, dtype="bfloat16", device="cuda", precision="fp8")
+    assert plan.weight_bytes == 44 * (block + 4 * rows) + 2 * (ends + norms)
+    assert plan.weight_bytes / 1e9 == pytest.approx(5.0, rel=0.005)
+
+
+def test_without_chunks_the_hidden_values_of_all_tokens_are_there_at_once() -> None:
+    """Of 262,144 tokens of 5B: x, h, attention's output, 2 · 8208 hidden values, the gate's and their product."""
+    chunked, whole = (predict("5B-f16x64", 8192, dtype="bfloat16", device="cuda", chunk=chunk) for chunk in (None, 0))
+    assert whole.decode_bytes is not None
+    assert chunked.decode_bytes is not None
+    assert whole.decode_bytes == pytest.approx(2 * 262_144 * (3 * 3072 + 4 * 8208), rel=0.05)
+    assert chunked.decode_bytes < 0.6 * whole.decode_bytes
+
+
+def test_largest_within_is_the_largest_of_a_card_of_that_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = predict("flux", 1024, dtype="bfloat16", device="cuda")
+    largest = plan.largest_within(24 * GIB)
+    assert largest is not None
+    at_4096 = 768 * 4096**2 * 2 + plan.evaluation_bytes * 16  # what the decoder holds, and the evaluation
+    assert largest == pytest.approx(4096 * (24 * GIB / at_4096) ** 0.5, rel=0.02)
+    _free(monkeypatch, 24 * GIB)
+    assert predict("flux", 1024, dtype="bfloat16", device="cuda").largest_resolution == largest
+    assert plan.largest_within(0) is None
+
+
+def test_rows_of_cards_are_predictions_of_each() -> None:
+    rows = card_rows(["pca-f16x64", "flux", "jpeg:q=75"], [512, 1024], cards=(1, 80))
+    plan = predict("flux", 1024, device="cuda", dtype="bfloat16")
+    assert [row["tokenizer"] for row in rows] == ["pca-f16x64", "flux", "jpeg:q=75"]
+    assert rows[1]["1024 px"] == as_row(plan)["peak"]
+    assert (rows[1]["1 GiB"], rows[1]["80 GiB"]) == (plan.largest_within(GIB), plan.largest_within(80 * GIB))
+    assert (rows[0]["80 GiB"], rows[2]["80 GiB"], rows[2]["512 px"]) == (MAX_RESOLUTION, "", "")
+    with pytest.raises(RequestError, match="name at least one resolution"):
+        card_rows(["flux"], [])
+
+
+def _ceilings(device: str, dtype: str, matmul: float, copy: float, machine: Host, precision: str | None = None) -> None:
+    measured = {"ceiling_matmul": (matmul, "TFLOP/s"), "ceiling_copy": (copy, "GB/s")}
+    record = Record(
+        benchmark="speed",
+        resolution=64,
+        tokenizer=TokenizerIdentity(name="t", family="vitok", weights=Weights(source="random:0")),
+        images=ImagesIdentity(name="noise", description="", rule=""),
+        settings=Settings(device=device, dtype=dtype, precision=precision),
+        outcome=Outcome(),
+        values=tuple(
+            Value(quantity=quantity, value=value, unit=unit, kind=Kind.MEASURED)
+            for quantity, (value, unit) in measured.items()
+        ),
+        provenance=Provenance(command="", started=datetime(2026, 1, 1, tzinfo=UTC), seconds=1, host=machine),
+    )
+    write_record(record, record_path("local", "speed", 64, "t", f"{device},{dtype},{precision}"))
+
+
+CARD = Host(cpu="c", cores=2, memory_gib=8, gpu="a card", platform="Linux", python="3.12")
+
+
+def test_the_least_time_is_the_work_at_the_ceilings_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    asked: dict[str, Any] = {"device": "cuda", "dtype": "bfloat16", "window": 1024}
+    row = as_row(predict("5B-f16x64", 8192, **asked))
+    assert (row["least s encode"], row["least s decode"]) == ("", "")
+    _ceilings("cuda", "bfloat16", 790, 4300, CARD)
+    plan = predict("5B-f16x64", 8192, **asked)
+    assert plan.least_seconds is not None
+    assert 1e3 * sum(plan.least_seconds) == pytest.approx(3681, rel=0.001)
+    assert plan.ceilings is not None
+    assert plan.ceilings[1] == "a card"
+    assert as_row(plan)["least s decode"] == f"{plan.least_seconds[1]:.3g}"
+    assert predict("5B-f16x64", 8192, **asked, precision="fp8").least_seconds is None
+    _ceilings("cuda", "bfloat16", 1300, 4300, CARD, "fp8")
+    in_8_bits = predict("5B-f16x64", 8192, **asked, precision="fp8").least_seconds
+    assert in_8_bits is not None
+    assert 1e3 * sum(in_8_bits) == pytest.approx(2618e15 / 1300e12 + 290e15 / 790e12, rel=0.001)
+
+
+def test_of_a_small_image_the_least_time_is_that_of_reading_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    _ceilings("cuda", "bfloat16", 790, 4300, CARD)
+    plan = predict("5B-f16x64", 64, device="cuda", dtype="bfloat16")
+    assert plan.least_seconds is not None
+    assert plan.weight_bytes is not None
+    assert sum(plan.least_seconds) == pytest.approx((plan.weight_bytes + 2 * 2 * 3 * 64**2) / 4.3e12)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "known"),
+    [("flux", "bfloat16", True), ("flux", "float32", False), ("pca-f16x64", "float32", True), ("jpeg:q=75", "", False)],
+)
+def test_there_is_no_least_time_where_the_ceilings_do_not_bound(
+    name: str, dtype: str, known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU a convolution in float32 has fewer bits than the product that was measured."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for measured in ("bfloat16", "float32"):
+        _ceilings("cuda", measured, 100, 1000, CARD)
+    plan = predict(name, 256, device="cuda", dtype=dtype or "float32")
+    assert (plan.least_seconds is not None) is known
+
+
+def test_the_ceilings_of_another_machine_say_nothing_of_this_one() -> None:
+    _ceilings("cpu", "float32", 1, 10, CARD)
+    assert predict("nano-f16x64", 256).least_seconds is None
+    _ceilings("cpu", "float32", 1, 10, describe_host("cpu"))
+    assert predict("nano-f16x64", 256).least_seconds is not None
+
+
+def _vitok(*words: str, monkeypatch: pytest.MonkeyPatch) -> int | str | None:
+    monkeypatch.setattr(sys, "argv", ["vitok", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+def test_the_command_prints_the_plan_and_refuses_what_does_not_fit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _free(monkeypatch, 24 * GIB)
+    asked = ("plan", "pca-f16x64", "flux", "--resolution", "16384", "--json")
+    assert _vitok(*asked, monkeypatch=monkeypatch) == 2
+    printed = capsys.readouterr()
+    first, second = json.loads(printed.out)
+    assert (first["tokenizer"], first["fits"], first["largest"]) == ("pca-f16x64", "yes", 16384)
+    assert (second["tokenizer"], second["fits"]) == ("flux", "no")
+    assert second["largest"] < 4096
+    (sentence,) = printed.err.splitlines()
+    assert sentence.startswith("vitok: tokenizer 'flux' at 16384 px needs about 771 GiB and cpu has 24 GiB free")
+    assert _vitok(*asked, "--force", monkeypatch=monkeypatch) == 0
+    forced = capsys.readouterr()
+    assert (json.loads(forced.out), forced.err) == ([first, second], "")
+
+
+def test_an_evaluation_that_does_not_fit_is_refused_before_loading_unless_forced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], results: Path
+) -> None:
+    _free(monkeypatch, MIB)
+    asked = ("eval", "pca-f16x64", "--images", "photos", "--resolution", "256", "--samples", "1", "--metrics", "psnr")
+    assert _vitok(*asked, monkeypatch=monkeypatch) == 2
+    assert "tokenizer 'pca-f16x64' at 256 px needs about" in capsys.readouterr().err
+    assert not results.exists()
+    assert _vitok(*asked, "--force", monkeypatch=monkeypatch) == 0
+    assert list(results.rglob("*.json"))

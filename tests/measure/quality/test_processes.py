@@ -1,0 +1,100 @@
+"""Processes that are killed, and processes that measure the same at the same time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from vitok_lib.project import ROOT
+from vitok_lib.records.store import read_record, results_root
+
+COUNT = 12
+COUNTING = '''
+"""A tokenizer that notes each image it sees in a file."""
+import os, time
+from vitok_lib.records.schema import Settings, Weights
+from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
+
+class Counting:
+    spec = TokenizerSpec("counting", "test", 1, 3, "a test")
+    weights = Weights(source="none")
+    settings = Settings(device="cpu", dtype="float32")
+    def encode(self, images):
+        with open(os.environ["COUNTING_LOG"], "a") as log:
+            log.write("image\\n")
+        time.sleep(0.05)
+        return Latent(images.movedim(1, -1), images.shape[2], images.shape[3])
+    def decode(self, latent):
+        return latent.values.movedim(-1, 1)
+    def reconstruct(self, images):
+        return self.decode(self.encode(images))
+'''
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    (folder / "counting.py").write_text(COUNTING, encoding="utf-8")
+    return {**os.environ, "PYTHONPATH": str(folder), "COUNTING_LOG": str(folder / "log")}
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    rng = np.random.default_rng(3)
+    for index in range(COUNT):
+        Image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)).save(folder / f"{index:02d}.png")
+    return folder
+
+
+def test_two_processes_on_one_record_measure_each_image_once(images: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from vitok_lib.cli.app import main; main()", "eval", "counting:Counting"]
+    command += ["--images", str(images), "--resolution", "32", "--json"]
+    environment = _environment(tmp_path)
+    both = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    answers = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], answers
+    assert answers[0][0] == answers[1][0]
+    assert len((tmp_path / "log").read_text(encoding="utf-8").splitlines()) == COUNT
+    files = sorted(path.name for path in results_root().rglob("*") if path.is_file())
+    assert files == ["counting_Counting.json", "counting_Counting.parquet"]
+    (table,) = results_root().rglob("*.parquet")
+    assert list(pd.read_parquet(table)["image"]) == [f"{index:02d}.png" for index in range(COUNT)]
+
+
+def test_kills_at_random_moments_lose_nothing_and_change_nothing() -> None:
+    benchmark = [sys.executable, str(ROOT / "benchmarks" / "kills.py"), "12"]
+    done = subprocess.run(benchmark, capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout.splitlines()[-1])
+    assert counts["kills"] == 12
+    assert (counts["lost"], counts["duplicated"], counts["damaged"], counts["different"]) == (0, 0, 0, 0)
+
+
+def test_what_a_killed_process_left_half_written_is_cleared_away(images: Path, tmp_path: Path) -> None:
+    environment = _environment(tmp_path)
+    program = (
+        "import sys; from pathlib import Path; import vitok_lib as vl\n"
+        "vl.evaluate('counting:Counting', images=Path(sys.argv[1]), resolution=32)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(images)], env=environment, check=True)
+    (record,) = results_root().rglob("*.json")
+    (record.parent / f".{record.name}.abc.part").write_text("{")
+    (record.parent / f".{record.stem}.parquet.abc.part").write_text("PAR1")
+    record.unlink()
+    subprocess.run([sys.executable, "-c", program, str(images)], env=environment, check=True)
+    assert sorted(path.name for path in record.parent.iterdir()) == [
+        "counting_Counting.json",
+        "counting_Counting.parquet",
+    ]
+    assert read_record(record).outcome.done == COUNT

@@ -1,0 +1,247 @@
+"""Profiles: nothing of the profiler's total is lost, and torch counts what the formulas say."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from vitok_lib.cost.flops import vitok_work
+from vitok_lib.errors import RequestError
+from vitok_lib.measure.speed import profile as trace
+from vitok_lib.measure.speed.op_types import TYPES, OperationType, type_of_operator
+from vitok_lib.measure.speed.profile import count_operations, measure_profile, time_by_type
+from vitok_lib.records.schema import Kind, OutcomeStatus, Record, Settings
+from vitok_lib.records.store import read_record, record_path
+from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.tokenizers.vitok.variant import parse_variant
+
+NAME = "w32_d2_h2-w16_d3_h1/8x6"
+# Operators that make no pass over values: they view, allocate, ask, or call others.
+WITHOUT_WORK = """
+    alias arange as_strided chunk detach dropout empty empty_like empty_strided expand flatten narrow new_empty
+    new_zeros nnpack_available ones permute promote_types reshape reshape_alias resize resolve_conj result_type
+    select slice split t transpose type_as unbind unflatten unsafe_view unsqueeze view
+"""
+
+
+def _profile(name: str = NAME, **asked: Any) -> Record:
+    weights = "random" if "/" in name else "released"
+    return measure_profile(name, **{"resolution": 64, "weights": weights, **asked})
+
+
+def _number(record: Record, quantity: str) -> float:
+    value = record.value(quantity)
+    assert value is not None, quantity
+    return value.value
+
+
+def test_the_types_together_are_all_that_the_profiler_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Kept(profile):
+        def __enter__(self) -> Any:
+            seen.append(self)
+            return super().__enter__()  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(trace, "profile", Kept)
+    tokenizer = load_tokenizer(NAME, weights="random", window=20)
+    spent = time_by_type(lambda: tokenizer.reconstruct(torch.rand(1, 3, 128, 128)), "cpu", iterations=2)
+    (profiler,) = seen
+    assert sum(spent.values()) * 2 * 1e3 == pytest.approx(profiler.key_averages().self_cpu_time_total)
+    assert tuple(spent) == TYPES
+    assert spent["convolution"] == 0
+    assert min(spent[kind] for kind in TYPES if kind != "convolution") > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [(NAME, {"weights": "random", "window": 20}), (NAME, {"weights": "random", "folded": True}), ("nano-kl-f8x4", {})],
+)
+def test_whatever_works_on_values_has_a_type(name: str, options: dict[str, Any]) -> None:
+    tokenizer = load_tokenizer(name, **options)
+    images = torch.rand(1, 3, 64, 64)
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        tokenizer.reconstruct(images)
+    operators = {event.key for event in profiler.key_averages()}
+    untyped = {name.rpartition("::")[2].strip("_") for name in operators if type_of_operator(name) == "other"}
+    assert untyped - set(WITHOUT_WORK.split()) == set()
+
+
+def test_on_cuda_kernels_count_and_neither_operators_nor_annotations(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda, cpu = SimpleNamespace(name="CUDA"), SimpleNamespace(name="CPU")
+
+    def event(key: str, device: Any, microseconds: float, annotation: bool = False) -> Any:
+        return SimpleNamespace(
+            key=key,
+            device_type=device,
+            is_user_annotation=annotation,
+            self_device_time_total=microseconds,
+            self_cpu_time_total=1e9,
+        )
+
+    events = [
+        event("nvjet_tst_192x192_64x4_2x1_v_bz_coopA_TNT", cuda, 600.0),
+        event("void pytorch_flash::flash_fwd_kernel<Flash_fwd_kernel_traits<128>>", cuda, 300.0),
+        event("Memcpy DtoD (Device -> Device)", cuda, 60.0),
+        event("## Call CompiledFxGraph f ##", cuda, 900.0, annotation=True),
+        event("aten::mm", cpu, 600.0),
+    ]
+
+    class Fake:
+        def __init__(self, activities: list[ProfilerActivity]) -> None:
+            assert activities == [ProfilerActivity.CUDA]
+
+        def __enter__(self) -> Fake:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            return None
+
+        def key_averages(self) -> list[Any]:
+            return events
+
+    waited: list[str] = []
+    monkeypatch.setattr(trace, "profile", Fake)
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+    spent = time_by_type(lambda: None, "cuda:0", iterations=3)
+    assert waited == ["cuda:0"]
+    expected = {"linear": 0.2, "attention": 0.1, "copy": 0.02}
+    assert spent == pytest.approx(dict.fromkeys(TYPES, 0.0) | expected)
+
+
+@pytest.mark.parametrize(("height", "width", "batch"), [(64, 64, 1), (41, 64, 2)])
+def test_torch_counts_what_the_formulas_say_of_full_attention(height: int, width: int, batch: int) -> None:
+    record = _profile(height=height, width=width, batch=batch)
+    work = vitok_work(parse_variant(NAME), height, width)
+    for kind in ("linear", "attention"):
+        expected = (getattr(work.encoder, kind) + getattr(work.decoder, kind)) / 1e12
+        assert _number(record, f"work_{kind}") == pytest.approx(expected)
+        assert _number(record, f"counted_{kind}") == pytest.approx(expected)
+    assert record.value("counted_convolution") is None
+
+
+@pytest.mark.parametrize("window", [0, 3, 200])
+def test_bands_compute_at_least_what_a_window_asks_for_and_less_than_all(window: int) -> None:
+    tokenizer = load_tokenizer("w32_d1_h2/1x4", weights="random", window=window, attention="bands")
+    counted = count_operations(lambda: tokenizer.reconstruct(torch.zeros(1, 3, 40, 40)))  # four blocks of queries
+    variant = parse_variant("w32_d1_h2/1x4")
+    asked, full = (vitok_work(variant, 40, 40, radius) for radius in (window, None))
+    assert counted["linear"] == asked.encoder.linear + asked.decoder.linear
+    attention = counted["attention"]
+    assert asked.encoder.attention + asked.decoder.attention <= attention
+    assert attention < full.encoder.attention + full.decoder.attention
+
+
+def test_a_record_says_what_was_run_and_how_to_run_it_again() -> None:
+    record = _profile(options={"window": 5}, notebook="n", parameters={"a": 1})
+    assert (record.benchmark, record.resolution, record.outcome.status) == ("profile", 64, OutcomeStatus.OK)
+    assert (record.settings.path, record.settings.window, record.settings.batch) == ("reference", 5, 1)
+    assert record.tokenizer.weights.source == "random:0"
+    assert record.provenance is not None
+    assert (record.provenance.notebook, record.provenance.parameters) == ("n", {"a": 1})
+    times = [value for value in record.values if value.quantity.startswith("time_")]
+    assert [value.quantity for value in times] == [f"time_{kind}" for kind in TYPES]
+    assert {(value.unit, value.kind, value.n) for value in times} == {("ms", Kind.MEASURED, trace.ITERATIONS)}
+    path = record_path("local", "profile", 64, NAME, "path=reference,window=5,weights=random0")
+    assert read_record(path) == record
+    path.unlink()
+    program, flag, code = shlex.split(record.provenance.command)
+    assert (program, flag) == ("python", "-c")
+    exec(code, {})
+    assert read_record(path).settings == record.settings
+
+
+def test_what_is_recorded_is_measured_again_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = _profile()
+    calls = []
+
+    def counted(call: Callable[[], object], device: str) -> dict[OperationType, float]:
+        calls.append(device)
+        return time_by_type(call, device)
+
+    monkeypatch.setattr(trace, "time_by_type", counted)
+    assert _profile() == first
+    assert not calls
+    assert _profile(again=True).settings == first.settings
+    assert len(calls) == 1
+
+
+def test_running_out_of_memory_is_an_outcome_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(trace, "time_by_type", fail)
+    record = _profile()
+    assert (record.outcome.status, record.values) == (OutcomeStatus.OOM, ())
+    assert record.outcome.memory is not None
+    assert record.outcome.memory.requested_bytes == 2 * 2**30
+    assert _profile() == record
+
+
+def test_a_path_that_an_auto_encoder_has_not_is_unsupported() -> None:
+    record = _profile("nano-kl-f8x4", path="compiled")
+    assert record.outcome.status is OutcomeStatus.UNSUPPORTED
+    assert record.values == ()
+
+
+def test_an_auto_encoder_has_convolutions_and_no_formula() -> None:
+    record = _profile("nano-kl-f8x4")
+    assert record.outcome.status is OutcomeStatus.OK
+    assert _number(record, "time_convolution") > _number(record, "time_attention")
+    tokenizer = load_tokenizer("nano-kl-f8x4")
+    counted = count_operations(lambda: tokenizer.reconstruct(torch.zeros(1, 3, 64, 64)))
+    assert _number(record, "counted_convolution") == pytest.approx(counted["convolution"] / 1e12)
+    # Of 64 tokens of one head of 128 values, in the encoder and in the decoder.
+    assert _number(record, "counted_attention") == pytest.approx(2 * 4 * 64**2 * _attention_width(tokenizer) / 1e12)
+    assert record.value("work_linear") is None
+
+
+def _attention_width(tokenizer: Any) -> int:
+    width: int = tokenizer.model.decoder.mid_block.attentions[0].to_q.out_features
+    return width
+
+
+def test_compiled_loops_on_a_cpu_get_names_while_a_profile_is_taken() -> None:
+    from torch._inductor import config
+
+    before = config.cpp.enable_kernel_profile
+    with trace._compiled_alone(Settings(compile="default")):
+        assert config.cpp.enable_kernel_profile is True
+    assert config.cpp.enable_kernel_profile is before
+
+
+@pytest.mark.parametrize(
+    ("settings", "counted"),
+    [
+        (Settings(attention="sdpa", chunk=0), True),
+        (Settings(attention="varlen", window=3), True),
+        (Settings(attention="flex", window=3), False),
+        (Settings(compile="default"), False),
+        (Settings(folded=True), False),
+        (Settings(precision="fp8"), False),
+    ],
+    ids=str,
+)
+def test_operations_are_counted_where_torch_sees_them(settings: Settings, counted: bool) -> None:
+    assert trace._is_countable(settings) is counted
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"resolution": 0}, "resolution must be between 1 and 16384 pixels"),
+        ({"height": 32, "width": 32}, r"resolution \(=64\) must be the longer side of 32 × 32 pixels"),
+        ({"batch": 0}, r"batch \(=0\) must be at least 1 image"),
+        ({"path": "quick"}, "unknown path 'quick'"),
+        ({"options": {"windo": 3}}, "unknown option of a contender 'windo'; did you mean window"),
+    ],
+)
+def test_a_wrong_request_is_one_sentence(asked: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(RequestError, match=sentence):
+        _profile(**asked)

@@ -1,0 +1,94 @@
+"""The published records against the CSV, read here by other means."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from vitok_lib.published import figures as published
+from vitok_lib.records.schema import Kind, OutcomeStatus
+from vitok_lib.records.store import read_record
+
+PROJECT = Path(__file__).resolve().parents[2]
+COMMITTED = PROJECT / "results" / "published"
+
+
+def csv_rows() -> list[dict[str, str]]:
+    with (PROJECT / "vitok_lib" / "published" / "published.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def committed() -> dict[str, bytes]:
+    return {str(path.relative_to(COMMITTED)): path.read_bytes() for path in COMMITTED.glob("*/*.json")}
+
+
+def test_generation_gives_the_committed_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITOK_RESULTS", str(tmp_path))
+    stale = tmp_path / "published" / "div8k-1024" / "gone.json"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("{}")
+
+    published.write()
+
+    made = {str(path.relative_to(tmp_path / "published")): path.read_bytes() for path in tmp_path.rglob("*.json")}
+    assert made == committed()
+
+
+def test_every_row_of_the_csv_is_in_exactly_one_record_with_its_kind_and_count() -> None:
+    found = [
+        (
+            record.source.name if record.source else None,
+            record.benchmark,
+            record.resolution,
+            record.tokenizer.name,
+            record.settings.window,
+            value.n,
+            value.value,
+            value.kind.value,
+        )
+        for record in map(read_record, COMMITTED.glob("*/*.json"))
+        for value in record.values
+    ]
+    expected = [
+        (
+            row["source"],
+            row["dataset"],
+            int(row["resolution"]),
+            row["tokenizer"],
+            int(row["window"]) if row["window"] else None,
+            int(row["samples"]) if row["samples"] else None,
+            float(row["value"]),
+            "estimated" if row["kind"] == "estimated" else "published",
+        )
+        for row in csv_rows()
+        if row["quantity"] != "status"
+    ]
+    assert sorted(found, key=str) == sorted(expected, key=str)
+
+
+def test_reported_failures_are_published_outcomes() -> None:
+    expected = {
+        (row["source"], int(row["resolution"]), row["tokenizer"]) for row in csv_rows() if row["quantity"] == "status"
+    }
+    failed = [read_record(path) for path in COMMITTED.glob("*/*.json")]
+    failed = [record for record in failed if record.outcome.status == OutcomeStatus.OOM]
+    assert {(record.source and record.source.name, record.resolution, record.tokenizer.name) for record in failed} == (
+        expected
+    )
+    assert {record.outcome.kind for record in failed} == {Kind.PUBLISHED}
+
+
+@pytest.mark.parametrize(
+    ("name", "ratio", "channels"),
+    [("flux", 12.0, 16), ("flux2", 6.0, 32), ("sd", 48.0, 4), ("dc-ae-f64", 96.0, 128), ("5B-f32x64", 48.0, 64)],
+)
+def test_tokenizers_are_described_from_their_names(name: str, ratio: float, channels: int) -> None:
+    identity = published.identity(name)
+    assert (identity.compression_ratio, identity.latent_channels) == (ratio, channels)
+
+
+def test_flux_and_flux2_do_not_mix_sources() -> None:
+    names = {path.stem.partition("@")[0::2] for path in COMMITTED.glob("*/flux*.json")}
+    assert names == {("flux", "evaluation-summary"), ("flux2", "project-page")}

@@ -1,0 +1,41 @@
+"""Chunks of tokens, against counts of tokens and the defaults of the model itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.report.machine_records import write_machine
+from vitok_lib.report.data.record_view import load
+from vitok_lib.report.findings import chunking
+from vitok_lib.tokenizers.vitok import chunks, running
+
+VITOK = "nano-f16x64"
+
+
+def test_the_report_knows_the_chunks_that_a_vitok_has_by_default() -> None:
+    assert chunking.DEFAULT_CHUNKS == {"cpu": chunks.TOKENS, "cuda": running.CUDA_CHUNK}
+
+
+@pytest.mark.parametrize(
+    ("name", "resolution", "settings", "fills", "words"),
+    [
+        (VITOK, 2048, {}, False, "16,384 tokens at a time"),  # 128 × 128 tokens
+        (VITOK, 2064, {}, True, "16,384 tokens at a time"),
+        (VITOK, 2048, {"batch": 2}, True, "16,384 tokens at a time"),
+        (VITOK, 2048, {"chunk": 0}, False, "all tokens at a time"),
+        (VITOK, 2064, {"chunk": 0}, True, "all tokens at a time"),
+        (VITOK, 512, {"chunk": 256}, True, "256 tokens at a time"),
+        (VITOK, 2064, {"choices": {"chunk": "65536: enough to fill a GPU"}}, False, "65,536 tokens at a time"),
+        (VITOK, 2064, {"gpu": "Invented GPU"}, False, "65,536 tokens at a time"),
+        ("nano-kl-f8x16", 4096, {}, False, ""),
+    ],
+)
+def test_an_image_fills_a_chunk_with_more_tokens_than_it_takes(
+    results: Path, name: str, resolution: int, settings: dict[str, Any], fills: bool, words: str
+) -> None:
+    write_machine(results, "memory", resolution, name, {"model_peak": 1.0}, **{"gpu": None, **settings})
+    (entry,) = load()
+    assert (chunking.fills_a_chunk(entry), chunking.chunk_words(entry)) == (fills, words)

@@ -1,0 +1,54 @@
+"""How values are written, and which way they are better."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from vitok_lib.metrics.signature import METRICS
+from vitok_lib.report.page.labels import HIGHER_IS_BETTER, digits, in_order, memory_words
+
+
+@pytest.mark.parametrize(
+    ("quantity", "value", "text"),
+    [
+        ("psnr", 31.416, "31.42"),
+        ("psnr", -0.004, "−0.00"),
+        ("ssim", 0.0004, "0.000"),
+        ("throughput", 12345.678, "12,346"),
+        ("latency", 0.9, "0.9"),
+        ("fd-random", 0.0, "0"),
+        ("kid-random", 0.001, "0.001"),
+        ("kid-random", 0.000002718, "2.718·10⁻⁶"),
+        ("kid-random", -0.00005, "−5·10⁻⁵"),
+        ("kid-random", 0.00099999, "1·10⁻³"),
+        ("psnr", math.inf, "∞"),
+        ("psnr", math.nan, "undefined"),
+    ],
+)
+def test_values_are_written_to_the_decimals_of_their_quantity_or_to_four_digits(
+    quantity: str, value: float, text: str
+) -> None:
+    assert digits(quantity, value) == text
+
+
+def test_bytes_are_written_in_the_largest_unit_with_a_whole_part() -> None:
+    sizes = (1023, 1024, 3 * 2**19, 5 * 2**30, 2**40)
+    assert [memory_words(size) for size in sizes] == ["1,023 bytes", "1.0 KiB", "1.5 MiB", "5.0 GiB", "1,024.0 GiB"]
+
+
+def test_quantities_come_in_the_order_of_the_catalogue_and_unknown_ones_last() -> None:
+    assert in_order(["kid", "zeta", "psnr", "fdd", "alpha", "psnr"]) == ["psnr", "kid", "fdd", "alpha", "zeta"]
+
+
+def test_higher_is_better_of_similarity_and_lower_of_distance() -> None:
+    assert {name for name, higher in HIGHER_IS_BETTER.items() if higher} == {"psnr", "ssim", "ms-ssim"}
+    assert {name for name in METRICS if name not in HIGHER_IS_BETTER} == {
+        "bpp",
+        "fd-random",
+        "fd-infinity-random",
+        "kid-random",
+        "paired-random",
+        "patch-fd-random",
+    }

@@ -1,0 +1,81 @@
+"""The directives of speed, memory and work on small projects: without records they say so, and import no torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.report.conftest import PROJECT, Site
+from tests.report.machine_records import write_all_machines
+from vitok_lib.errors import RequestError
+from vitok_lib.published import figures as published
+from vitok_lib.report.sphinx import machine_directives
+
+MakeSite = Callable[..., Site]
+CHAPTERS = ("sliding-window", "technical", "memory")
+NOTHING = "Not measured yet."
+
+
+def chapters() -> dict[str, str]:
+    """The chapters as they are in the book; their links go to pages that a small project has not."""
+    texts = {name: (PROJECT / "book" / f"{name}.md").read_text(encoding="utf-8") for name in CHAPTERS}
+    return {name: re.sub(r"\[([^\]]+)\]\(\w+\.md\)", r"\1", text) for name, text in texts.items()}
+
+
+def test_chapters_build_without_a_record_and_say_how_to_measure(site: MakeSite) -> None:
+    made = site(**chapters())
+    build = made.build(after="assert 'torch' not in sys.modules")
+    assert build.returncode == 0, build.stderr
+    for name in CHAPTERS:
+        assert NOTHING in made.html(name)
+    assert "Full attention of 5B-f16x64 takes as many operations" in made.html("technical")
+
+
+def test_chapters_show_every_benchmark_on_every_machine(site: MakeSite, results: Path) -> None:
+    write_all_machines(results)
+    published.write()
+    made = site(**chapters())
+    build = made.build(after="assert 'torch' not in sys.modules")
+    assert build.returncode == 0, build.stderr
+    runs = made.html("runs")
+    for name in CHAPTERS:
+        html = made.html(name)
+        assert html.count("Study h200, Invented GPU") == html.count("Study cpu, invented processor") > 0
+        anchors = re.findall(r'href="runs\.html#(record-[^"]+)"', html)
+        assert anchors
+        assert all(f'id="{anchor}"' in runs for anchor in set(anchors))
+        images = re.findall(r'<img alt="([^"]+)" src="([^"]+)"', html)
+        assert all(len(alt) > 40 and (made.folder / "_build" / source).exists() for alt, source in images)
+    assert NOTHING not in made.html("sliding-window")
+
+
+@pytest.mark.parametrize(
+    ("page", "named"),
+    [
+        ("```{machine-table} speed\n:quantities: latency\n:tokenizers: flux\n```", "no record of flux for speed"),
+        ("```{machine-findings} pahts\n```", "unknown findings on machines 'pahts'; did you mean paths"),
+    ],
+    ids=["tokenizer", "findings"],
+)
+def test_what_a_page_asks_for_in_vain_fails_the_build(site: MakeSite, page: str, named: str) -> None:
+    build = site(index=f"# Index\n\n{page}\n").build()
+    assert build.returncode != 0
+    assert f"page 'index': {named}" in build.stderr
+
+
+def test_options_are_read_or_refused_with_what_they_should_be() -> None:
+    assert machine_directives.sizes_of("1024, 2048") == [1024, 2048]
+    assert machine_directives.windows_of(None) == [None]
+    assert machine_directives.windows_of("full 64") == [None, 64]
+    assert machine_directives.where_of("path=dense|fast window=*") == {"path": "dense|fast", "window": "*"}
+    for read, argument, message in (
+        (machine_directives.sizes_of, None, "'' is no list of sizes in pixels"),
+        (machine_directives.sizes_of, "big", "'big' is no list of sizes in pixels"),
+        (machine_directives.windows_of, "all", "'all' is no window"),
+        (machine_directives.where_of, "path", "has 'path' without a value"),
+    ):
+        with pytest.raises(RequestError, match=message):
+            read(argument)

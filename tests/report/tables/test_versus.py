@@ -1,0 +1,93 @@
+"""Two tokenizers side by side: only within one protocol, with the kind that a difference has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.report.reading import numbers
+from tests.report.records import write_measured
+from vitok_lib.published import figures as published
+from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
+from vitok_lib.report.data.record_view import load
+from vitok_lib.report.page.content import Table, plain
+from vitok_lib.report.tables.versus import versus_table
+
+CASE, FIRST, SECOND = "photos-512", "nano-f16x64", "pca-f16x64"
+
+
+def _rows(table: Table) -> list[list[str]]:
+    return [[plain(cell).replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in table.rows]
+
+
+def test_a_measured_difference_is_paired_and_names_the_better(results: Path) -> None:
+    write_measured(results, "cpu", FIRST, CASE, {"psnr": [30.0, 31.0], "lpips": [0.4, 0.4]})
+    write_measured(results, "cpu", SECOND, CASE, {"psnr": [29.0, 30.0], "lpips": [0.2, 0.2]})
+    table = versus_table(load(), FIRST, SECOND)
+    rows = {row[2]: row for row in _rows(table)}
+    assert rows["PSNR"][5] == "+1.00 [1.00, 1.00]"
+    assert rows["PSNR"][6] == FIRST
+    assert rows["LPIPS"][6] == SECOND, "a lower LPIPS is better"
+    assert {number.kind for number in numbers(table)} == {Kind.MEASURED, Kind.DERIVED}
+
+
+def test_two_on_other_images_are_not_compared_and_it_says_so(results: Path) -> None:
+    write_measured(results, "cpu", FIRST, CASE, {"psnr": [30.0, 31.0]})
+    write_measured(results, "cpu", SECOND, CASE, {"psnr": [29.0, 30.0]}, manifest="1" * 64)
+    table = versus_table(load(), FIRST, SECOND)
+    assert table.rows == []
+    (note,) = map(plain, table.notes)
+    assert note.startswith(f"On {CASE} nothing is compared by PSNR, for the two share no protocol: ")
+
+
+def test_a_difference_of_published_figures_is_published(results: Path) -> None:
+    published.write()
+    table = versus_table(load(), "5B-f16x64", "flux")
+    assert table.rows
+    assert {row[1] for row in _rows(table)} == {"evaluation-summary"}, "each source is a protocol of its own"
+    assert {number.kind for number in numbers(table)} <= {Kind.PUBLISHED, Kind.ESTIMATED}
+    (psnr,) = [row for row in _rows(table) if row[0].startswith("div8k-1024") and row[2] == "PSNR"]
+    assert (psnr[3], psnr[4], psnr[5]) == ("33.99 dB", "31.45 dB", "+2.54")
+    assert psnr[6] == "5B-f16x64 as published"
+    assert any("flux by evaluation-summary: OOM" in plain(note) for note in table.notes)
+
+
+def test_an_estimate_is_the_reason_where_it_is_one(results: Path) -> None:
+    published.write()
+    notes = [plain(note) for note in versus_table(load(), "5B-f16x64", "flux").notes]
+    (psnr,) = [note for note in notes if note.startswith("On div8k-2048 nothing is compared by PSNR")]
+    assert "for the value of flux is an estimate, which takes no part: 5B-f16x64 by evaluation-summary" in psnr
+    assert not any("share no protocol" in note for note in notes)
+
+
+def test_a_run_that_did_not_end_well_is_the_reason_where_it_is_one(results: Path) -> None:
+    write_measured(results, "cpu", FIRST, CASE, {"psnr": [30.0, 31.0]})
+    ended = Outcome(status=OutcomeStatus.TIMEOUT)
+    write_measured(results, "cpu", SECOND, CASE, {"psnr": [29.0, 30.0]}, outcome=ended)
+    notes = [plain(note) for note in versus_table(load(), FIRST, SECOND).notes]
+    assert f"nothing is compared by PSNR, for the run of {SECOND} did not end well: " in notes[0]
+
+
+def test_both_ratios_stand_below_where_they_differ(results: Path) -> None:
+    published.write()
+    for name in (FIRST, SECOND, "nano-f32x64"):
+        write_measured(results, "cpu", name, CASE, {"psnr": [30.0, 31.0]})
+    told = {other: plain(versus_table(load(), FIRST, other).notes[0]) for other in ("nano-f32x64",)}
+    assert told == {"nano-f32x64": "Not at one ratio of compression: nano-f16x64 12 : 1, nano-f32x64 48 : 1."}
+    assert versus_table(load(), FIRST, SECOND).notes == [], "both compress 12 : 1"
+    found = [plain(note) for note in versus_table(load(), "5B-f16x64", "flux2").notes]
+    assert found[0] == "Not at one ratio of compression: 5B-f16x64 12 : 1, flux2 6 : 1."
+
+
+def test_of_two_studies_with_the_same_pair_the_preceding_one_is_shown(results: Path) -> None:
+    for study, shift in (("cpu", 0.0), ("local", 1.0)):
+        write_measured(results, study, FIRST, CASE, {"psnr": [30.0 + shift, 31.0 + shift]})
+        write_measured(results, study, SECOND, CASE, {"psnr": [29.0, 30.0]})
+    (only,) = _rows(versus_table(load(), FIRST, SECOND))
+    assert (only[1], only[5]) == ("study local", "+2.00 [2.00, 2.00]")
+
+
+def test_a_run_of_one_of_the_two_takes_no_comparison_away(results: Path) -> None:
+    for study, name in (("cpu", FIRST), ("cpu", SECOND), ("local", FIRST)):
+        write_measured(results, study, name, CASE, {"psnr": [30.0, 31.0]})
+    (only,) = _rows(versus_table(load(), FIRST, SECOND))
+    assert only[1] == "study cpu"

@@ -1,0 +1,116 @@
+"""Named paths: what they spell out, for whom they are, and that the loader takes it."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from vitok_lib.errors import RequestError, UnsupportedError
+from vitok_lib.measure.common.random_images import noise, noise_identity, settings_text
+from vitok_lib.records.schema import Settings, Weights
+from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.tokenizers.presets import PATHS, find_path
+
+GPU = {"device": "cuda:0", "dtype": "bfloat16", "tokens": 4096}
+CPU = {"device": "cpu", "dtype": "float32", "tokens": 4096}
+
+
+@pytest.mark.parametrize(
+    ("path", "where", "window", "expected"),
+    [
+        ("reference", GPU, 64, {"chunk": 0, "attention": "varlen"}),
+        ("reference", GPU, None, {"chunk": 0, "attention": "flash"}),
+        ("reference", GPU | {"dtype": "float16", "device": "cuda"}, None, {"chunk": 0, "attention": "flash"}),
+        ("reference", GPU | {"dtype": "float32"}, None, {"chunk": 0, "attention": "sdpa"}),
+        ("reference", GPU | {"dtype": "float32"}, 64, {"chunk": 0, "attention": "bands"}),
+        ("reference", CPU, 64, {"chunk": 0, "attention": "bands"}),
+        ("dense", GPU, 64, {"chunk": 0, "attention": "mask"}),
+        ("compiled", CPU, None, {"chunk": 0, "attention": "sdpa", "compile": "default"}),
+        ("folded", GPU, 64, {"folded": True}),
+        ("fast", GPU, 64, {"folded": True, "compile": "default", "graphs": True}),
+        ("fast", GPU | {"tokens": 8193}, 64, {"folded": True, "compile": "default"}),
+        ("fast", CPU, 64, {"folded": True, "compile": "default"}),
+        ("fp8", GPU, None, {"folded": True, "compile": "default", "graphs": True, "precision": "fp8"}),
+    ],
+)
+def test_a_path_spells_out_arguments(path, where, window, expected) -> None:
+    assert PATHS[path].arguments("vitok", window=window, **where) == expected
+
+
+def test_the_loader_takes_every_argument_of_a_path() -> None:
+    known = inspect.signature(load_tokenizer).parameters
+    for path in PATHS.values():
+        for where in (GPU, CPU):
+            assert set(path.arguments("vitok", window=64, **where)) <= set(known)
+
+
+@pytest.mark.parametrize("path", ["reference", "dense", "folded"])
+def test_a_tokenizer_loads_on_a_path(path: str) -> None:
+    arguments = PATHS[path].arguments("vitok", window=3, **CPU)
+    tokenizer = load_tokenizer("w32_d2_h2/8x6", weights="random", window=3, **arguments)
+    kept = tokenizer.settings.model_dump()
+    assert {name: kept[name] for name in arguments} == arguments
+
+
+def test_other_tokenizers_know_the_reference_alone() -> None:
+    assert PATHS["reference"].arguments("kl", window=None, **CPU) == {}
+    for name in set(PATHS) - {"reference"}:
+        with pytest.raises(UnsupportedError, match=f"'{name}' is made for ViTok"):
+            PATHS[name].arguments("kl", window=None, **CPU)
+
+
+def test_a_mask_needs_a_window() -> None:
+    with pytest.raises(UnsupportedError, match="no window was asked for"):
+        PATHS["dense"].arguments("vitok", window=None, **CPU)
+
+
+def test_an_unknown_path_names_the_nearest() -> None:
+    with pytest.raises(RequestError, match="unknown path 'referense'; did you mean reference"):
+        find_path("referense")
+
+
+def test_noise_is_uniform_and_fresh_and_the_same_again() -> None:
+    images = noise(2, 30, 50, "cpu")
+    first, second = next(images), next(images)
+    assert first.shape == (2, 3, 30, 50)
+    assert -1 <= first.min() < -0.99
+    assert 0.99 < first.max() < 1
+    assert abs(first.mean()) < 0.05
+    assert abs(first.var() - 1 / 3) < 0.02  # of a uniform density on [-1, 1]
+    assert (first != second).float().mean() > 0.99
+    assert next(noise(2, 30, 50, "cpu")).equal(first)
+
+
+def test_the_identity_of_noise_tells_its_size() -> None:
+    assert noise_identity(4, 30, 50).rule == "30x50 px as drawn"
+
+
+@pytest.mark.parametrize(
+    ("settings", "weights", "beside", "expected"),
+    [
+        ({"path": "reference", "device": "cpu", "dtype": "float32", "batch": 1}, "released", (), "path=reference"),
+        (
+            {"path": "fast", "window": 64, "dtype": "bfloat16", "device": "cuda", "batch": 4, "compile": "default"},
+            "random:0",
+            (),
+            "path=fast,window=64,dtype=bfloat16,device=cuda,batch=4,weights=random0",
+        ),
+        ({"path": "fast", "compile": "max-autotune"}, "released", ("compile",), "path=fast,compile=max-autotune"),
+        ({"attention": "math", "tiling": True}, "released", ("attention",), "attention=math,tiling"),
+        ({"memory_limit_gib": 12.0, "window": 0}, "released", (), "window=0,limit=12GiB"),
+    ],
+)
+def test_the_text_of_settings_names_what_is_unusual(settings, weights, beside, expected) -> None:
+    assert settings_text(Settings(**{"batch": 1, **settings}), Weights(source=weights), 64, 64, beside) == expected
+
+
+def test_the_text_of_settings_names_a_size_that_is_no_square() -> None:
+    assert settings_text(Settings(path="fp8", batch=1), Weights(source="shipped"), 30, 50) == "path=fp8,size=30x50"
+
+
+def test_the_text_of_settings_tells_files_apart_by_their_content() -> None:
+    one, other = (Weights(source="file", files={"weights.safetensors": digest * 64}) for digest in "ab")
+    texts = {settings_text(Settings(batch=1), weights, 64, 64) for weights in (one, other)}
+    assert len(texts) == 2
+    assert all(len(text) == len("weights=") + 8 for text in texts)

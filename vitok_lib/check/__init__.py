@@ -1,0 +1,1 @@
+"""What ``vitok check`` audits: records, sums, claims, pages and the built site."""

@@ -1,0 +1,65 @@
+"""What ``vitok check`` runs: the audit of the records, the claims, the pages' prose, and the book that was built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vitok_lib.check.records import audit
+from vitok_lib.errors import RequestError
+from vitok_lib.project import ROOT
+from vitok_lib.report.claims.registry import judge
+from vitok_lib.report.claims.verdict import Judged
+from vitok_lib.report.data.record_view import load
+from vitok_lib.report.page import site as built
+from vitok_lib.report.page.typed_numbers import typed_in
+
+SITE = ROOT / "_build" / "html"
+BOOK = ROOT / "book"
+
+
+@dataclass
+class Checked:
+    """What was looked at, and a sentence for each finding."""
+
+    looked_at: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        count = len(self.findings)
+        return f"checked {', '.join(self.looked_at)}: {count} {'finding' if count == 1 else 'findings'}"
+
+
+def check(site: Path | None = None, book: Path = BOOK) -> Checked:
+    """Audit everything; ``site`` is the built book, by default that of this clone where there is one.
+
+    Raises:
+        RequestError: there is no record to audit, or no book in the folder that was asked for.
+    """
+    checked = Checked()
+    checked.findings += audit()
+    judged = _judged(checked)
+    if book.is_dir():
+        checked.looked_at.append("the prose of the pages")
+        checked.findings += typed_in(book)
+    if site is not None or (SITE / "index.html").is_file():
+        checked.looked_at.append(f"the book in '{site or SITE}'")
+        checked.findings += built.behind(site or SITE, judged)
+    else:
+        checked.looked_at.append("no built book, since there is none")
+    checked.findings = list(dict.fromkeys(checked.findings))
+    return checked
+
+
+def _judged(checked: Checked) -> list[Judged] | None:
+    """The claims with their verdicts, or None with a finding that says why there are none."""
+    try:
+        entries = load()
+        judged = judge(entries)
+    except RequestError as error:
+        checked.findings.append(str(error).replace("\n", " "))
+        checked.looked_at.append("the records")
+        return None
+    checked.looked_at += [f"{len(entries):,} records", f"{len(judged):,} claims"]
+    return judged

@@ -1,0 +1,1 @@
+"""How much memory do tokenizers need, and which resolution still fits?"""

@@ -1,0 +1,1 @@
+"""What would an evaluation take? Memory, FLOPs and least time before anything is loaded."""

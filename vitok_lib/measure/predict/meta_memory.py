@@ -1,0 +1,175 @@
+"""What a call would hold in memory and compute, found by running it on the meta device, where nothing is allocated.
+
+Every tensor that an operation returns counts with the bytes of its storage until its last reference goes; views share
+one storage; what existed before (weights, inputs) does not count. Memory that a kernel takes and gives back inside
+itself (a workspace of cuDNN, a layout that oneDNN prefers) is not seen. The same tracker follows real tensors.
+
+On the meta device, scaled dot-product attention would fall apart into its products with all N×N scores. What runs is
+a fused kernel that holds none of them: flash attention on a CPU, for any head and any mask; on CUDA flash attention up
+to 256 values a head, and the memory-efficient kernel above and with a mask. So a fused kernel is what is counted: its
+output, the row sums it keeps, and the mask. (float64 on CUDA has no such kernel and needs far more.) Where torch's
+plain attention is asked for, its scores and their softmax count as well, which it holds in float32.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry, sdpa_flop_count
+
+from vitok_lib.measure.speed.op_types import OperationType, type_of_operator
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """``peak_bytes`` alive at one time; ``flops_by_type`` of matrix products, attention and convolutions, where a
+    multiply-add counts as 2.
+    """
+
+    peak_bytes: int
+    flops_by_type: Counter[OperationType]
+
+    @property
+    def flops(self) -> int:
+        return self.flops_by_type.total()
+
+
+def replay(
+    call: Callable[[], Result], repeated: Sequence[nn.Module] = (), fused_attention: bool = True
+) -> tuple[Result, Replay]:
+    """Run ``call`` without gradients and tell what it took; its result is alive at the end.
+
+    Of ``repeated`` modules, which a tiled model calls for each tile, one call for each input shape is run on the meta
+    device; the others are taken to need as much on top of what is alive then.
+    """
+    tracker = _Tracker()
+    with torch.no_grad(), _once_a_shape(repeated, tracker), _AttentionOnMeta(tracker, fused_attention), tracker:
+        result = call()
+    return result, Replay(tracker.peak, tracker.flops)
+
+
+@contextmanager
+def _once_a_shape(modules: Sequence[nn.Module], tracker: _Tracker) -> Iterator[None]:
+    for module in modules:
+        module.forward = _remembering(module.forward, tracker)
+    try:
+        yield
+    finally:
+        for module in modules:
+            del module.forward
+
+
+def _remembering(forward: Callable[..., Tensor], tracker: _Tracker) -> Callable[..., Tensor]:
+    known: dict[torch.Size, tuple[Replay, torch.Size, torch.dtype]] = {}
+
+    def remembered(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if x.shape not in known:
+            peak, live, flops = tracker.peak, tracker.live, tracker.flops.copy()
+            tracker.peak = live
+            out = forward(x, *args, **kwargs)
+            known[x.shape] = (Replay(tracker.peak - live, tracker.flops - flops), out.shape, out.dtype)
+            tracker.peak = max(peak, tracker.peak)
+            return out
+        needed, shape, dtype = known[x.shape]
+        tracker.peak = max(tracker.peak, tracker.live + needed.peak_bytes)
+        tracker.flops += needed.flops_by_type
+        return torch.empty(shape, dtype=dtype, device=x.device)
+
+    return remembered
+
+
+class _Tracker(TorchDispatchMode):
+    """Follows each storage from the operation that makes it to its end."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.peak = 0
+        self.flops: Counter[OperationType] = Counter()
+        self.live = 0
+        self._known: dict[int, weakref.ref[torch.UntypedStorage]] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here: without torch's guard against it, each operation takes half the time."""
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        for tensor in _tensors((*args, *kwargs.values())):
+            self._meet(tensor, made_here=False)
+        out = func(*args, **kwargs)
+        for tensor in _tensors(out):
+            self._meet(tensor, made_here=True)
+        formula = flop_registry.get(func.overloadpacket)
+        if formula is not None:
+            self.flops[type_of_operator(func.overloadpacket.__name__)] += formula(*args, **kwargs, out_val=out)
+        return out
+
+    def _meet(self, tensor: Tensor, made_here: bool) -> None:
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._known:
+            return
+        size = storage.nbytes() if made_here else 0
+        self.live += size
+        self.peak = max(self.peak, self.live)
+
+        def forget(_: Any) -> None:
+            del self._known[key]
+            self.live -= size
+
+        self._known[key] = weakref.ref(storage, forget)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors among an operation's arguments or results, which hold them in lists and tuples."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from _tensors(part)
+
+
+class _AttentionOnMeta(TorchFunctionMode):
+    """Puts the shape of a kernel's output where attention on the meta device is asked for."""
+
+    def __init__(self, tracker: _Tracker, fused: bool) -> None:
+        super().__init__()
+        self._tracker = tracker
+        self._fused = fused
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is F.scaled_dot_product_attention and args[0].is_meta:
+            return self._attend(*args, **kwargs)
+        return func(*args, **kwargs)
+
+    def _attend(
+        self, query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *rest: Any, **named: Any
+    ) -> Tensor:
+        """``[B, h, N, d]`` in, the same out; a kernel lays its output out as ``[B, N, h, d]``."""
+        batch, heads, tokens, _ = query.shape
+        held = [torch.empty(batch, heads, tokens, dtype=torch.float32, device="meta")]
+        if attn_mask is not None and attn_mask.dtype is torch.bool:
+            held.append(attn_mask.to(query.dtype))
+        if not self._fused:
+            held += [torch.empty(batch, heads, tokens, key.shape[2], device="meta") for _ in ("scores", "softmax")]
+        self._tracker.flops["attention"] += sdpa_flop_count(query.shape, key.shape, value.shape)
+        out = torch.empty(batch, tokens, heads, value.shape[-1], dtype=query.dtype, device="meta")
+        return out.transpose(1, 2)

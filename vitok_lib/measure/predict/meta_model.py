@@ -1,0 +1,208 @@
+"""A tokenizer of the right shapes on the meta device, and what encoding and decoding with it would take.
+
+Nothing is allocated, fetched or loaded, so that a tokenizer of any size can be asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from vitok_lib.errors import RequestError, unknown
+from vitok_lib.measure.predict.meta_memory import Replay, replay
+from vitok_lib.records.schema import Settings, Weights
+from vitok_lib.tokenizers.interface import Tokenizer, TokenizerSpec
+from vitok_lib.tokenizers.load import CONVOLUTIONAL
+from vitok_lib.tokenizers.registry import Entry, describe
+from vitok_lib.tokenizers.vitok.kernel_choice import SIXTEEN_BITS, choose_kernel
+from vitok_lib.tokenizers.vitok.running import Running, set_up
+from vitok_lib.tokenizers.vitok.variant import Side, parse_variant
+
+_UNKNOWN_WEIGHTS = Weights(source="none")
+_REPLAYED_TOKENS_A_SIDE = 448  # of a ViTok; beyond, memory grows by the same bytes with every token
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What encoding and decoding take; the images that go in are not counted, those that come out are."""
+
+    encode: Replay
+    decode: Replay
+
+
+@dataclass
+class StandIn:
+    """``parameters`` counts the real model's, which take ``weight_bytes``; of these ``encoder_bytes`` are read at least
+    once to encode, and ``decoder_bytes`` to decode. Beyond ``straight_from`` pixels a side memory is a straight line.
+    """
+
+    tokenizer: Tokenizer
+    parameters: int
+    weight_bytes: int
+    encoder_bytes: int
+    decoder_bytes: int
+    repeated: tuple[nn.Module, ...] = ()
+    straight_from: int | None = None
+    fused_attention: bool = True
+    _known: dict[tuple[int, int], Footprint] = field(default_factory=dict)
+
+    def footprint(self, resolution: int, batch: int) -> Footprint:
+        """Of ``batch`` square images of ``resolution`` pixels a side."""
+        key = (resolution, batch)
+        if key not in self._known:
+            beyond = self.straight_from is not None and resolution > self.straight_from
+            self._known[key] = self._extrapolated(*key) if beyond else self._replayed(*key)
+        return self._known[key]
+
+    def _replayed(self, resolution: int, batch: int) -> Footprint:
+        images = torch.empty(batch, 3, resolution, resolution, device="meta")
+        latent, encode = replay(lambda: self.tokenizer.encode(images), self.repeated, self.fused_attention)
+        _, decode = replay(lambda: self.tokenizer.decode(latent), self.repeated, self.fused_attention)
+        return Footprint(encode, decode)
+
+    def _extrapolated(self, resolution: int, batch: int) -> Footprint:
+        assert self.straight_from is not None
+        sides = (self.straight_from * 6 // 7, self.straight_from)  # both where the line is straight
+        low, high = (self.footprint(side, batch) for side in sides)
+        steps = (resolution**2 - sides[0] ** 2) / (sides[1] ** 2 - sides[0] ** 2)
+
+        def along(first: int, second: int) -> int:
+            return round(first + (second - first) * steps)
+
+        def line(first: Replay, second: Replay) -> Replay:
+            flops = {kind: along(first.flops_by_type[kind], count) for kind, count in second.flops_by_type.items()}
+            return Replay(along(first.peak_bytes, second.peak_bytes), Counter(flops))
+
+        return Footprint(line(low.encode, high.encode), line(low.decode, high.decode))
+
+
+def stand_in(
+    entry: Entry,
+    dtype: str,
+    window: int | None,
+    tiling: bool,
+    *,
+    device: str = "cpu",
+    precision: str | None = None,
+    attention: str | None = None,
+    folded: bool | None = None,
+    chunk: int | None = None,
+) -> StandIn | None:
+    """The stand-in of a registry entry; None where only loading it tells its shapes (a plug-in, a codec).
+
+    ``device`` is what the real one would run on, and need not be here. The other settings are those of
+    :func:`vitok_lib.tokenizers.load.load_tokenizer`, and those of a ViTok mean nothing to others.
+    """
+    spec = describe(entry.name)
+    if entry.family == "vitok":
+        running = Running(device, dtype, window, precision, None, attention, folded, chunk)
+        return _vitok(entry, spec, replace(running, attention=_kernel(running)))
+    if entry.family == "pca":
+        return _pca(spec, getattr(torch, dtype))
+    if entry.family in CONVOLUTIONAL:
+        return _autoencoder(entry, spec, getattr(torch, dtype), tiling, attention)
+    return None
+
+
+def _kernel(running: Running) -> str:
+    """The attention kernel that stands for the one which would run: of all that hold no N × N scores the simplest.
+
+    Raises:
+        RequestError: the kernel that is asked for does not suit the window, the device or the dtype.
+    """
+    choose_kernel(
+        running.attention,
+        device=running.device,
+        dtype=running.dtype,
+        window=running.window,
+        fastest=False,
+        choices={},
+    )
+    if running.window is None:
+        return "sdpa"
+    if running.attention in ("mask", "bands"):
+        return running.attention
+    on_gpu = torch.device(running.device).type == "cuda"
+    return "varlen" if on_gpu and running.dtype in SIXTEEN_BITS else "bands"
+
+
+def _vitok(entry: Entry, spec: TokenizerSpec, running: Running) -> StandIn:
+    """One block a side: a block gives back all that it takes, so that more of them hold no more."""
+    from vitok_lib.tokenizers.vitok.checkpoint import ViTok, empty_modules
+    from vitok_lib.tokenizers.vitok.model import Decoder, Encoder
+
+    variant = parse_variant(entry.architecture)
+
+    def shallow(side: Side) -> Side:
+        return replace(side, depth=1)
+
+    modules = empty_modules(replace(variant, encoder=shallow(variant.encoder), decoder=shallow(variant.decoder)))
+    encoder, decoder = (module.to(getattr(torch, running.dtype)) for module in modules.values())
+    assert isinstance(encoder, Encoder)
+    assert isinstance(decoder, Decoder)
+    set_up(modules.values(), running)
+    tokenizer = ViTok(spec, _UNKNOWN_WEIGHTS, Settings(window=running.window), encoder, decoder)
+    encoder_bytes = _bytes(encoder) + (variant.encoder.depth - 1) * _bytes(encoder.encoder_blocks)
+    decoder_bytes = _bytes(decoder) + (variant.decoder.depth - 1) * _bytes(decoder.decoder_blocks)
+    return StandIn(
+        tokenizer,
+        variant.parameters,
+        encoder_bytes + decoder_bytes,
+        encoder_bytes,
+        decoder_bytes,
+        straight_from=variant.patch * _REPLAYED_TOKENS_A_SIDE if running.attention == "bands" else None,
+    )
+
+
+def _pca(spec: TokenizerSpec, dtype: torch.dtype) -> StandIn:
+    from vitok_lib.tokenizers.pca import PCA
+
+    assert spec.downsampling is not None
+    assert spec.latent_channels is not None
+    values = 3 * spec.downsampling**2
+    mean = torch.empty(values, dtype=dtype, device="meta")
+    components = torch.empty(spec.latent_channels, values, dtype=dtype, device="meta")
+    tokenizer = PCA(spec, _UNKNOWN_WEIGHTS, Settings(), mean, components)
+    size = mean.nbytes + components.nbytes  # read whole in either direction
+    return StandIn(tokenizer, mean.numel() + components.numel(), size, size, size)
+
+
+def _autoencoder(
+    entry: Entry, spec: TokenizerSpec, dtype: torch.dtype, tiling: bool, attention: str | None
+) -> StandIn | None:
+    """None where the configuration is not on this machine."""
+    from vitok_lib.tokenizers.architectures import build_on_meta
+    from vitok_lib.tokenizers.autoencoders import KERNELS, Autoencoder
+
+    if attention is not None and attention not in KERNELS:
+        raise unknown("attention kernel", attention, KERNELS)
+    try:
+        model: Any = build_on_meta(entry)
+    except RequestError:
+        return None
+    nn.Module.to(model, dtype)
+    repeated: tuple[nn.Module, ...] = ()
+    if tiling:
+        model.enable_tiling()
+        # Blending writes into tiles that are there already, line by line: no memory, and most of the operations.
+        model.blend_v = model.blend_h = lambda before, after, extent: after
+        repeated = (model.encoder, model.decoder)
+    parameters = list(model.parameters())
+    return StandIn(
+        Autoencoder(spec, _UNKNOWN_WEIGHTS, Settings(), model),
+        sum(parameter.numel() for parameter in parameters),
+        sum(parameter.nbytes for parameter in parameters),
+        _bytes(model.encoder),
+        _bytes(model.decoder),
+        repeated,
+        fused_attention=attention != "math",
+    )
+
+
+def _bytes(module: nn.Module) -> int:
+    """Of all weights, 8-bit ones with their scales among them."""
+    return sum(tensor.nbytes for tensor in module.state_dict().values())

@@ -1,0 +1,231 @@
+"""What an evaluation would take, before anything is loaded: memory, work, the least time, the largest image that fits.
+
+A resolution caps the longest side of an image, so that a square is the worst case, and the one that is predicted.
+Not predicted are the workspace that a convolution takes for itself; what a compiler saves; images that are prepared
+ahead; and metrics that hold whole maps of an image.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vitok_lib.cost.flops import SideWork, vitok_work
+from vitok_lib.errors import RequestError, unknown
+from vitok_lib.images.prepare import check_resolution
+from vitok_lib.measure.predict.meta_memory import Replay
+from vitok_lib.measure.predict.meta_model import stand_in
+from vitok_lib.measure.predict.prediction import Plan, device_of
+from vitok_lib.tokenizers.load import CONVOLUTIONAL, DTYPES
+from vitok_lib.tokenizers.registry import Entry, describe, find
+from vitok_lib.tokenizers.vitok.running import PRECISIONS
+from vitok_lib.tokenizers.vitok.variant import parse_variant
+
+CARDS_GIB = (24, 40, 80)
+"""Memory of common cards."""
+PREPARED, BATCHED, FLOAT_COPY, RECONSTRUCTION = 3, 3, 12, 3
+"""Bytes a pixel: the prepared image, its copy in a batch, that in float32, and the reconstruction in 8 bits."""
+SIDES = ("encode", "decode")
+_MEMORY_INFO = Path("/proc/meminfo")
+
+
+def predict(
+    name: str,
+    resolution: int,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    window: int | None = None,
+    batch: int = 1,
+    tiling: bool = False,
+    precision: str | None = None,
+    attention: str | None = None,
+    folded: bool | None = None,
+    chunk: int | None = None,
+) -> Plan:
+    """What evaluating ``batch`` images of ``resolution`` × ``resolution`` pixels at a time would take.
+
+    Of a codec only what the evaluation holds is known, of a plug-in nothing more either, nor of an auto-encoder whose
+    configuration is not on this machine. The settings are those of :func:`vitok_lib.tokenizers.load.load_tokenizer`.
+
+    Raises:
+        RequestError: the tokenizer, the resolution, the device or the dtype is none, or a setting does not apply.
+    """
+    entry = find(name)
+    check_resolution(resolution)
+    _check_settings(entry, dtype, window, batch, tiling, precision, attention, folded, chunk)
+    image = BATCHED if device_of(device).type != "cpu" else PREPARED + BATCHED
+    plan = Plan(
+        tokenizer=name,
+        resolution=resolution,
+        device=device,
+        dtype=dtype,
+        evaluation_bytes=batch * resolution**2 * (image + FLOAT_COPY + RECONSTRUCTION),
+        available_bytes=available_bytes(device),
+        precision=precision,
+    )
+    model = stand_in(
+        entry,
+        dtype,
+        window,
+        tiling,
+        device=device,
+        precision=precision,
+        attention=attention,
+        folded=folded,
+        chunk=chunk,
+    )
+    if model is None:
+        return plan
+
+    def total_at(side: int) -> int:
+        # The float copy is gone before the reconstruction comes.
+        footprint, pixels = model.footprint(side, batch), batch * side**2
+        encoding = footprint.encode.peak_bytes + pixels * (image + FLOAT_COPY)
+        decoding = footprint.decode.peak_bytes + pixels * (image + RECONSTRUCTION)
+        return model.weight_bytes + max(encoding, decoding)
+
+    footprint = model.footprint(resolution, batch)
+    encode_work, decode_work = _side_work(footprint.encode), _side_work(footprint.decode)
+    if entry.family == "vitok":
+        work = vitok_work(parse_variant(entry.architecture), resolution, resolution, window, batch)
+        encode_work, decode_work = work.encoder, work.decoder
+    image_bytes = batch * 3 * resolution**2 * int(getattr(torch, dtype).itemsize)
+    return replace(
+        plan,
+        parameters=model.parameters,
+        weight_bytes=model.weight_bytes,
+        encode_bytes=footprint.encode.peak_bytes,
+        decode_bytes=footprint.decode.peak_bytes,
+        total_bytes=total_at(resolution),
+        encode_work=encode_work,
+        decode_work=decode_work,
+        encode_moved=model.encoder_bytes + image_bytes,
+        decode_moved=model.decoder_bytes + image_bytes,
+        stride=describe(name).downsampling or 1,
+        total_at=total_at,
+    )
+
+
+def _side_work(replayed: Replay) -> SideWork:
+    attention = replayed.flops_by_type["attention"]
+    return SideWork(linear=replayed.flops - attention, attention=attention)
+
+
+def check_fits(plan: Plan) -> None:
+    """Raise a RequestError if it is known that the plan needs more memory than is free."""
+    if plan.fits is not False:
+        return
+    assert plan.total_bytes is not None
+    assert plan.available_bytes is not None
+    largest = plan.largest_resolution
+    way_out = f"the largest square that fits is {largest} px" if largest else "no resolution fits"
+    raise RequestError(
+        f"tokenizer '{plan.tokenizer}' at {plan.resolution} px needs about {_gib(plan.total_bytes)} and {plan.device} "
+        f"has {_gib(plan.available_bytes)} free; {way_out}, and --force tries it all the same"
+    )
+
+
+def as_row(plan: Plan) -> dict[str, str | int]:
+    """The plan as a row of a table; an empty cell is not known."""
+    bytes_of = {
+        "weights": plan.weight_bytes,
+        "encode": plan.encode_bytes,
+        "decode": plan.decode_bytes,
+        "evaluation": plan.evaluation_bytes,
+        "peak": plan.total_bytes,
+        "free": plan.available_bytes,
+    }
+    work = {"encode TFLOP": plan.encode_flops, "decode TFLOP": plan.decode_flops}
+    fits = {True: "yes", False: "no", None: ""}[plan.fits]
+    least = plan.least_seconds or ("", "")
+    return {
+        "tokenizer": plan.tokenizer,
+        "resolution": plan.resolution,
+        "parameters": "" if plan.parameters is None else f"{plan.parameters / 1e6:.4g} M",
+        **{name: "" if count is None else _gib(count) for name, count in bytes_of.items()},
+        "fits": fits,
+        "largest": plan.largest_resolution or "",
+        **{name: "" if flops is None else f"{flops / 1e12:.3g}" for name, flops in work.items()},
+        **{f"least s {side}": f"{seconds:.3g}" if seconds else "" for side, seconds in zip(SIDES, least, strict=True)},
+    }
+
+
+def card_rows(
+    names: Sequence[str],
+    resolutions: Sequence[int],
+    *,
+    cards: Sequence[int] = CARDS_GIB,
+    device: str = "cuda",
+    dtype: str = "bfloat16",
+    **settings: Any,
+) -> list[dict[str, str | int]]:
+    """A row for each tokenizer: the peak at each of ``resolutions``, and the largest that each of ``cards``, in GiB,
+    holds; an empty cell is not known, or there is none. ``settings`` are those of :func:`predict`.
+
+    Raises:
+        RequestError: there is no resolution, or :func:`predict` refuses one.
+    """
+    if not resolutions:
+        raise RequestError("nothing to predict: name at least one resolution")
+    rows = []
+    for name in names:
+        plans = [predict(name, resolution, device=device, dtype=dtype, **settings) for resolution in resolutions]
+        peaks = {f"{plan.resolution} px": _gib(plan.total_bytes) if plan.total_bytes else "" for plan in plans}
+        largest = {f"{card} GiB": plans[0].largest_within(card * 2**30) or "" for card in cards}
+        rows.append({"tokenizer": name, **peaks, **largest})
+    return rows
+
+
+def available_bytes(device: str) -> int | None:
+    """Memory that is free on ``device`` now; None where it cannot be told (a device that is not on this machine)."""
+    kind = device_of(device)
+    if kind.type == "cuda" and (kind.index or 0) < torch.cuda.device_count():
+        return int(torch.cuda.mem_get_info(kind)[0])
+    if kind.type != "cpu":
+        return None
+    if _MEMORY_INFO.is_file():
+        for line in _MEMORY_INFO.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _check_settings(
+    entry: Entry,
+    dtype: str,
+    window: int | None,
+    batch: int,
+    tiling: bool,
+    precision: str | None,
+    attention: str | None,
+    folded: bool | None,
+    chunk: int | None,
+) -> None:
+    if dtype not in DTYPES:
+        raise unknown("dtype", dtype, DTYPES)
+    if precision is not None and precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
+    if batch < 1:
+        raise RequestError(f"batch (={batch}) must be at least 1 image")
+    if window is not None and window < 0:
+        raise RequestError(f"window (={window}) must be 0 or more tokens, or None for full attention")
+    if chunk is not None and chunk < 0:
+        raise RequestError(f"chunk (={chunk}) must be 1 or more tokens, 0 for all, or None for automatic")
+    of_a_vitok = {"window": window, "precision": precision, "folded": folded, "chunk": chunk}
+    given = [setting for setting, value in of_a_vitok.items() if value is not None]
+    if given and entry.family != "vitok":
+        raise RequestError(f"tokenizer '{entry.name}' is no ViTok: {', '.join(given)} does not apply to it")
+    if attention is not None and entry.family not in ("vitok", *CONVOLUTIONAL):
+        raise RequestError(f"tokenizer '{entry.name}' has no attention: attention does not apply to it")
+    if tiling and entry.family not in CONVOLUTIONAL:
+        raise RequestError(f"tokenizer '{entry.name}' is no convolutional auto-encoder: tiling does not apply to it")
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.3g} GiB"

@@ -1,0 +1,1 @@
+"""How well do tokenizers reconstruct images? Image by image, kept as records."""

@@ -1,0 +1,99 @@
+"""From the results of single images to the values of a record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vitok_lib.measure.quality.metric_suite import PATCHES, takes_patches, unpacked
+from vitok_lib.metrics.frechet import at_counts, counts_for
+from vitok_lib.metrics.sets import set_estimate
+from vitok_lib.metrics.signature import Metric
+from vitok_lib.metrics.statistics import RESAMPLES, bootstrap_mean
+from vitok_lib.records.schema import Interval, Kind, Value
+
+INTERVAL_METHOD = f"percentile bootstrap over images, {RESAMPLES} resamples"
+_KEPT_ELSEWHERE = ("features", "status")
+
+Results = Sequence[Mapping[str, Any]]
+
+
+def per_image_table(results: Mapping[str, Mapping[str, Any]], digests: Mapping[str, str]) -> pd.DataFrame:
+    """One row an image, in order: its name, the sha256 of its content, its size, its values, or its error."""
+    return pd.DataFrame(
+        {"image": name, "sha256": digests[name]}
+        | {key: value for key, value in result.items() if key not in _KEPT_ELSEWHERE}
+        for name, result in results.items()
+    )
+
+
+def values_of(
+    metrics: Sequence[Metric], signatures: Sequence[str], results: Results
+) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
+    """The value of each metric over the images that have one, and the distances over their first n for smaller n."""
+    values: list[Value] = []
+    smaller: list[Value] = []
+    whole = [result for result in results if "error" not in result]
+    for metric, signature in zip(metrics, signatures, strict=True):
+        if metric.scope != "set":
+            values += _mean(metric, signature, whole)
+            continue
+        kept = f"{metric.extractor}/{PATCHES}" if takes_patches(metric) else metric.extractor
+        held = [result["features"][kept] for result in whole]
+        if not held:
+            continue
+        originals, reconstructions = (np.stack([unpacked(pair[side]) for pair in held]) for side in (0, 1))
+        if not takes_patches(metric):
+            originals, reconstructions = originals[:, 0], reconstructions[:, 0]
+        values += _distance(metric, signature, originals, reconstructions)
+        if metric.statistic == "fd":
+            smaller += _at_smaller_counts(metric, signature, originals, reconstructions)
+    return tuple(values), tuple(smaller)
+
+
+def _mean(metric: Metric, signature: str, results: Results) -> list[Value]:
+    column = np.array([result[metric.name] for result in results], np.float64)
+    column = column[~np.isnan(column)]
+    if column.size == 0:
+        return []
+    low, high = bootstrap_mean(column)
+    interval = Interval(low=low, high=high, method=INTERVAL_METHOD)
+    mean = math.fsum(column) / column.size
+    return [_value(metric, signature, mean, column.size, interval)]
+
+
+def _distance(
+    metric: Metric, signature: str, originals: NDArray[np.float32], reconstructions: NDArray[np.float32]
+) -> list[Value]:
+    assert metric.statistic is not None
+    estimate = set_estimate(metric.statistic, originals, reconstructions)
+    if estimate is None:
+        return []
+    interval = None
+    if estimate.low is not None and estimate.high is not None:
+        interval = Interval(low=estimate.low, high=estimate.high, method=estimate.method)
+    return [_value(metric, signature, estimate.value, estimate.n, interval)]
+
+
+def _at_smaller_counts(
+    metric: Metric, signature: str, originals: NDArray[np.float32], reconstructions: NDArray[np.float32]
+) -> list[Value]:
+    distances = at_counts(originals, reconstructions, counts_for(len(originals)))
+    return [_value(metric, signature, distance, count) for count, distance in distances.items()]
+
+
+def _value(metric: Metric, signature: str, value: float, n: int, interval: Interval | None = None) -> Value:
+    return Value(
+        quantity=metric.name,
+        value=value,
+        unit=metric.unit,
+        kind=Kind.MEASURED,
+        n=n,
+        interval=interval,
+        signature=signature,
+    )

@@ -1,0 +1,199 @@
+"""Taking a tokenizer through the images of a request, batch by batch, so that nothing measured is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from vitok_lib.errors import RequestError, UnsupportedError
+from vitok_lib.images.ahead import load_ahead
+from vitok_lib.images.manifest import ManifestEntry
+from vitok_lib.images.prepare import ImageError
+from vitok_lib.measure.common.outcomes import is_out_of_memory, listed, requested_bytes, words, worst
+from vitok_lib.measure.quality.journal import Journal
+from vitok_lib.measure.quality.metric_suite import Instruments, Pixels
+from vitok_lib.measure.quality.request import Request
+from vitok_lib.records.schema import Outcome, OutcomeStatus, OutOfMemory
+
+Progress = Callable[[int, int], None]
+"""Called with the number of images done and of all."""
+
+Loaded = tuple[ManifestEntry, Pixels]
+_FAILURES_IN_A_ROW = 3
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a run may go.
+
+    ``time_limit`` in seconds, None for none: a batch is not begun that would end after it, if it took as long as the
+    slowest one before; the first is always begun, so that a run resumed often enough comes to its end.
+    ``smaller_batch``: after running out of memory go on with half the batch. ``workers`` threads prepare images.
+    """
+
+    time_limit: float | None = None
+    smaller_batch: bool = False
+    workers: int = 2
+
+
+@dataclass
+class Run:
+    """One request on its way; ``journal`` keeps what each image gave."""
+
+    request: Request
+    journal: Journal
+    limits: Limits
+    progress: Progress | None = None
+    _started: float = field(default_factory=time.monotonic)
+    _slowest: float = 0.0
+    _failed_in_a_row: int = 0
+
+    def finish(self) -> Outcome:
+        """Measure what the journal does not hold yet; how it ended."""
+        entries = self.request.manifest.entries
+        todo = {entry.sha256: entry for entry in entries if entry.sha256 not in self.journal.results}
+        self._report()
+        stopped = self._go_through(list(todo.values())) if todo else None
+        failed = {
+            entry.name: self.journal.results[entry.sha256]
+            for entry in entries
+            if "error" in self.journal.results.get(entry.sha256, {})
+        }
+        done = sum(entry.sha256 in self.journal.results for entry in entries) - len(failed)
+        counts = {"total": len(entries), "done": done, "failed": len(failed)}
+        if stopped is not None:
+            return stopped.model_copy(update=counts)
+        if failed:
+            status = worst({OutcomeStatus(result["status"]) for result in failed.values()})
+            detail = listed({name: result["error"] for name, result in failed.items()}, len(entries))
+            return Outcome(status=status, detail=detail).model_copy(update=counts)
+        return Outcome(detail=self._reduced()).model_copy(update=counts)
+
+    def _go_through(self, todo: Sequence[ManifestEntry]) -> Outcome | None:
+        """None once every image has a result; otherwise what stopped the run."""
+        instruments = Instruments(self.request.tokenizer, self.request.metrics)
+        loading = load_ahead(self.request.image_set, todo, self.request.resolution, self.limits.workers)
+        with closing(loading) as loaded:
+            for batch in self._batches(loaded):
+                stopped = self._measure(instruments, batch)
+                if stopped is not None:
+                    return stopped
+        return None
+
+    def _batches(self, loaded: Iterator[tuple[ManifestEntry, Pixels | ImageError]]) -> Iterator[list[Loaded]]:
+        """Images of one size that follow one another; which ones go together depends on the images alone."""
+        batch: list[Loaded] = []
+        for entry, pixels in loaded:
+            if isinstance(pixels, ImageError):
+                self._keep_failure(entry, OutcomeStatus.ERROR, str(pixels))
+                continue
+            if batch and batch[0][1].shape != pixels.shape:
+                yield batch
+                batch = []
+            batch.append((entry, pixels))
+            if len(batch) == self.request.batch:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _measure(self, instruments: Instruments, batch: list[Loaded]) -> Outcome | None:
+        """Measure ``batch`` in as many pieces as memory asks for."""
+        rest = batch
+        while rest:
+            piece = rest[: min(self.request.batch, self.journal.batch_limit or self.request.batch)]
+            if self._is_out_of_time():
+                return self._timeout()
+            began = time.monotonic()
+            try:
+                results = instruments.measure([pixels for _, pixels in piece])
+            except RequestError:
+                raise
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    stopped = self._failed(instruments, piece, error)
+                    if stopped is not None:
+                        return stopped
+                elif self.limits.smaller_batch and len(piece) > 1:
+                    self.journal.limit_batch(len(piece) // 2)
+                    continue
+                else:
+                    return self._out_of_memory(error, piece)
+            else:
+                self._failed_in_a_row = 0
+                self._keep(piece, results)
+            self._slowest = max(self._slowest, time.monotonic() - began)
+            rest = rest[len(piece) :]
+        return None
+
+    def _failed(self, instruments: Instruments, piece: list[Loaded], error: Exception) -> Outcome | None:
+        """A failure is one image's: of a batch each is tried alone. Many in a row are the tokenizer's."""
+        if len(piece) > 1:
+            for loaded in piece:
+                stopped = self._measure(instruments, [loaded])
+                if stopped is not None:
+                    return stopped
+            return None
+        entry = piece[0][0]
+        if isinstance(error, UnsupportedError):
+            self._keep_failure(entry, OutcomeStatus.UNSUPPORTED, words(error))
+            return None
+        sentence = f"{type(error).__name__}: {words(error)}"
+        self._keep_failure(entry, OutcomeStatus.ERROR, sentence)
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row < _FAILURES_IN_A_ROW:
+            return None
+        detail = f"{_FAILURES_IN_A_ROW} images in a row failed, the last one {entry.name}: {sentence}"
+        return Outcome(status=OutcomeStatus.ERROR, detail=detail)
+
+    def _keep(self, piece: list[Loaded], results: list[dict[str, Any]]) -> None:
+        for result in results:
+            if "error" in result:
+                result["status"] = OutcomeStatus.ERROR.value
+        self.journal.append({entry.sha256: result for (entry, _), result in zip(piece, results, strict=True)})
+        self._report()
+
+    def _keep_failure(self, entry: ManifestEntry, status: OutcomeStatus, sentence: str) -> None:
+        self.journal.append({entry.sha256: {"error": sentence, "status": status.value}})
+        self._report()
+
+    def _report(self) -> None:
+        if self.progress is not None:
+            entries = self.request.manifest.entries
+            self.progress(sum(entry.sha256 in self.journal.results for entry in entries), len(entries))
+
+    def _is_out_of_time(self) -> bool:
+        limit = self.limits.time_limit
+        return limit is not None and self._slowest > 0 and time.monotonic() - self._started + self._slowest > limit
+
+    def _timeout(self) -> Outcome:
+        detail = f"the time limit of {self.limits.time_limit:g} s was reached; --retry goes on from here"
+        return Outcome(status=OutcomeStatus.TIMEOUT, detail=detail)
+
+    def _out_of_memory(self, error: Exception, piece: list[Loaded]) -> Outcome:
+        height, width = piece[0][1].shape[:2]
+        largest = max(
+            (result for result in self.journal.results.values() if "error" not in result),
+            key=lambda result: int(result["batch"] * result["height"] * result["width"]),
+            default={},
+        )
+        memory = OutOfMemory(
+            requested_bytes=requested_bytes(error),
+            device=self.request.settings.device or "cpu",
+            batch=len(piece),
+            height=height,
+            width=width,
+            fit_batch=largest.get("batch"),
+            fit_height=largest.get("height"),
+            fit_width=largest.get("width"),
+        )
+        detail = f"out of memory on image {piece[0][0].name}, {height} × {width} pixels at batch {len(piece)}"
+        return Outcome(status=OutcomeStatus.OOM, detail=f"{detail}: {words(error) or 'no detail given'}", memory=memory)
+
+    def _reduced(self) -> str | None:
+        if self.journal.batch_limit is None:
+            return None
+        return f"went on with batch {self.journal.batch_limit} after batch {self.request.batch} ran out of memory"

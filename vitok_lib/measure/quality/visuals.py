@@ -1,0 +1,179 @@
+"""Making pictures for the report's viewer: what tokenizers make of some images, kept without loss."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from vitok_lib.errors import RequestError
+from vitok_lib.images.manifest import ManifestEntry
+from vitok_lib.images.sets import ImageError, ImageSet, open_image_set
+from vitok_lib.measure.common.outcomes import is_out_of_memory, words
+from vitok_lib.measure.quality.crops import choose_views, seen
+from vitok_lib.measure.quality.evaluate import reconstruct_pixels
+from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
+from vitok_lib.metrics.pixel import image_metric
+from vitok_lib.records.provenance import provenance
+from vitok_lib.records.schema import Settings, TokenizerIdentity
+from vitok_lib.records.store import LOCAL, atomic, slug
+from vitok_lib.records.visuals import MANIFEST, Picture, Reconstruction, View, Visual, visual_folder
+from vitok_lib.tokenizers.interface import Tokenizer
+
+MOST_TOKENIZERS = 9  # the keys 1 to 9 of the viewer flip between them
+METRICS = ("psnr", "ssim")
+_ENCODING: dict[str, Any] = {"format": "WEBP", "lossless": True, "method": 2, "quality": 50}  # quality: of the search
+
+
+@dataclass
+class _Seen:
+    """One image on its way, and what each tokenizer has made of it so far."""
+
+    entry: ManifestEntry
+    original: Pixels
+    made: dict[str, tuple[TokenizerIdentity, Settings, Pixels]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def make_visuals(
+    tokenizers: Iterable[Tokenizer],
+    *,
+    images: str | Path | ImageSet,
+    resolution: int,
+    count: int,
+    study: str = LOCAL,
+    notebook: str = "viewer",
+    parameters: Mapping[str, Any] | None = None,
+) -> list[Visual]:
+    """Keep the first ``count`` images and what every tokenizer makes of them; earlier pictures of them are replaced.
+
+    An image that cannot be read is passed over, and a tokenizer that fails on one is left out there with its reason,
+    as in an evaluation.
+
+    Args:
+        tokenizers: taken one after the other, so that a generator holds one in memory at a time.
+        images: an image set, or whatever :func:`open_image_set` opens.
+        resolution: cap of the longest side in pixels, or the size that a drawn set is drawn at.
+        count: so many images, from the first.
+        study: the folder of ``results`` that the pictures go to.
+        notebook, parameters: what makes the same again, for the provenance.
+
+    Raises:
+        RequestError: the request is wrong, nothing could be made, or the results folder cannot be written.
+    """
+    started = datetime.now(UTC)
+    image_set = open_image_set(images) if isinstance(images, str | Path) else images
+    held = _read(image_set, resolution, count)
+    device = "cpu"
+    names: list[str] = []
+    for tokenizer in tokenizers:
+        name = tokenizer.spec.name
+        if name in names:
+            raise RequestError(f"tokenizer '{name}' is named twice; pictures of one image hold each tokenizer once")
+        names.append(name)
+        if len(names) > MOST_TOKENIZERS:
+            raise RequestError(f"the viewer flips between at most {MOST_TOKENIZERS} tokenizers; leave some out")
+        device = tokenizer.settings.device or device
+        for image in held:
+            _reconstruct(tokenizer, image)
+        del tokenizer  # or else it would still be there while the next one is loaded
+    whole = [image for image in held if image.made]
+    if not whole:
+        reasons = sorted({reason for image in held for reason in image.left_out.values()})
+        raise RequestError(f"no pictures of '{image_set.name}': {'; '.join(reasons) or 'no tokenizer is at hand'}")
+    command = ["vitok", "run", notebook]
+    for key, value in (parameters or {}).items():
+        command += ["-p", f"{key}={value}"]
+    visuals = []
+    for image in whole:
+        folder = visual_folder(study, image_set.name, resolution, image.entry.name, image.entry.sha256)
+        views = choose_views(image.original, [pixels for _, _, pixels in image.made.values()])
+        visual = Visual(
+            benchmark=image_set.name,
+            resolution=resolution,
+            image=image.entry.name,
+            sha256=image.entry.sha256,
+            width=image.original.shape[1],
+            height=image.original.shape[0],
+            views=views,
+            originals=tuple(_save(seen(image.original, view), folder, "original", view) for view in views),
+            reconstructions=tuple(_kept(image, name, views, folder) for name in image.made),
+            left_out=image.left_out,
+            provenance=provenance(shlex.join(command), notebook, dict(parameters or {}), started, device),
+        )
+        _write(visual, folder)
+        visuals.append(visual)
+    return visuals
+
+
+def _read(image_set: ImageSet, resolution: int, count: int) -> list[_Seen]:
+    held = []
+    for entry in image_set.manifest(resolution, count).entries:
+        try:
+            held.append(_Seen(entry, image_set.load(entry.name, resolution)))
+        except ImageError:
+            continue
+    if not held:
+        raise RequestError(f"none of the first {count} images of '{image_set.name}' can be read")
+    return held
+
+
+def _reconstruct(tokenizer: Tokenizer, image: _Seen) -> None:
+    name = tokenizer.spec.name
+    try:
+        pixels = reconstruct_pixels(tokenizer, image.original)
+    except RequestError:
+        raise
+    except Exception as error:
+        image.left_out[name] = "out of memory" if is_out_of_memory(error) else words(error)
+        return
+    image.made[name] = tokenizer.spec.identity(tokenizer.weights), tokenizer.settings, pixels
+
+
+def _kept(image: _Seen, name: str, views: Sequence[View], folder: Path) -> Reconstruction:
+    identity, settings, pixels = image.made[name]
+    pictures = []
+    for view in views:
+        cut, original = seen(pixels, view), seen(image.original, view)
+        is_crop = view.native and len(views) > 1
+        pictures.append(_save(cut, folder, name, view, _values(original, cut) if is_crop else {}))
+    return Reconstruction(
+        tokenizer=identity, settings=settings, values=_values(image.original, pixels), pictures=tuple(pictures)
+    )
+
+
+def _values(original: Pixels, reconstruction: Pixels) -> dict[str, float]:
+    """The metrics of two images; those that images as small as these do not have are left out."""
+    pair = [as_tensor([pixels])[0] for pixels in (original, reconstruction)]
+    values = {name: image_metric(name, "cpu")(*pair) for name in METRICS}
+    return {name: value for name, value in values.items() if not math.isnan(value)}
+
+
+def _save(pixels: Pixels, folder: Path, name: str, view: View, values: dict[str, float] | None = None) -> Picture:
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, **_ENCODING)
+    digest = hashlib.sha256(encoded.getvalue()).hexdigest()
+    # The digest in the name: a manifest that a killed process did not get to replace still finds its own pictures.
+    file = f"{slug(name)}-{slug(view.rule.value)}-{digest[:8]}.webp"
+    with atomic(folder / file) as temporary:
+        temporary.write_bytes(encoded.getvalue())
+    return Picture(file=file, sha256=digest, values=values or {})
+
+
+def _write(visual: Visual, folder: Path) -> None:
+    """The manifest, once its pictures are there; then pictures of earlier ones go."""
+    with atomic(folder / MANIFEST) as temporary:
+        temporary.write_text(visual.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
+    shown = (*visual.originals, *(picture for made in visual.reconstructions for picture in made.pictures))
+    kept = {picture.file for picture in shown}
+    for path in folder.glob("*.webp"):
+        if path.name not in kept:
+            path.unlink()

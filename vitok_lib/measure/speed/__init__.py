@@ -1,0 +1,1 @@
+"""How fast are tokenizers, and where does the time go?"""

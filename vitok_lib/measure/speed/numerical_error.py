@@ -1,0 +1,92 @@
+"""How far a fast path is from the exact one: relative root mean square error of reconstructions.
+
+The exact one is the same tokenizer with the same weights, on the reference path, in float64 on a CPU and in float32
+without TF32 on a GPU, where float64 would take hours. The image is small, not square, with a count of tokens that is
+no multiple of anything and a last row and column that are cut: what is wrong at an edge shows in the last row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vitok_lib.measure.common.random_images import noise
+from vitok_lib.tokenizers.interface import Tokenizer
+from vitok_lib.tokenizers.load import CONVOLUTIONAL, load_tokenizer
+from vitok_lib.tokenizers.presets import PATHS, REFERENCE
+
+EXACT_FAMILIES = ("vitok", *CONVOLUTIONAL)
+"""Whose arithmetic has a dtype, so that an exact one can be had."""
+
+GPU_GRID, CPU_GRID = (61, 67), (13, 17)
+"""Rows and columns of tokens, primes; on a GPU enough for a window of 1024 tokens to leave something out."""
+_MATHS = ("weights", "seed", "revision", "window", "tiling", "slicing", "posterior")
+_STRIP_VALUES = 2**22  # compared at a time, which bounds the memory
+
+
+def small_size(stride: int, device: str) -> tuple[int, int]:
+    """Height and width in pixels of the small image; its last tokens hold half a stride of it."""
+    rows, columns = GPU_GRID if device.startswith("cuda") else CPU_GRID
+    return rows * stride - stride // 2, columns * stride - stride // 2
+
+
+def small_image(stride: int, device: str) -> Tensor:
+    """The image ``[1, 3, H, W]``; the same on every call."""
+    return next(noise(1, *small_size(stride, device), device))
+
+
+def maths(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments of ``load_tokenizer`` that exact results depend on."""
+    return {name: value for name, value in arguments.items() if name in _MATHS}
+
+
+@torch.no_grad()
+def exact_reconstruction(name: str, family: str, arguments: Mapping[str, Any], image: Tensor) -> Tensor:
+    """The reconstruction of ``image`` by tokenizer ``name`` with the weights and the maths of ``arguments``."""
+    device = arguments["device"]
+    path = PATHS[REFERENCE].arguments(
+        family, device=device, dtype="float32", window=arguments.get("window"), tokens=image[0, 0].numel()
+    )
+    # Random weights are drawn in a dtype, so that only float32 ones are the weights that were measured.
+    tokenizer = load_tokenizer(name, **{**maths(arguments), **path, "device": device, "dtype": "float32"})
+    if not device.startswith("cuda"):
+        _widen(tokenizer)
+    with _without_tf32():
+        return tokenizer.reconstruct(image.double() if not device.startswith("cuda") else image)
+
+
+def _widen(tokenizer: Tokenizer) -> None:
+    for part in vars(tokenizer).values():
+        if isinstance(part, nn.Module):
+            nn.Module.to(part, torch.float64)
+
+
+@contextmanager
+def _without_tf32() -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def relative_error(found: Tensor, exact: Tensor) -> float:
+    """‖found − exact‖ / ‖exact‖ of two tensors of one shape, summed in float64."""
+    difference, size = 0.0, 0.0
+    for x, y in zip(found.flatten().split(_STRIP_VALUES), exact.flatten().split(_STRIP_VALUES), strict=True):
+        wide = y.to(x.device, torch.float64)
+        difference += float((x.double() - wide).square_().sum())
+        size += float(wide.square_().sum())
+    return float((difference / size) ** 0.5) if size else float(difference > 0)
+
+
+def last_row(images: Tensor, stride: int) -> Tensor:
+    """The pixels of the last row of tokens of ``[B, 3, H, W]``."""
+    height = images.shape[2]
+    return images[:, :, (height - 1) // stride * stride :]

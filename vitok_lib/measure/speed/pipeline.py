@@ -1,0 +1,184 @@
+"""From files to a metric: what an evaluation of images takes, stage by stage and as a whole.
+
+Every stage is timed by itself, with all of its work done before the next begins: means over the images, which differ
+in size, so that the stages add up, as medians would not. The whole is timed apart, with images loaded ahead in
+threads, as an evaluation does: what it takes is about the larger of loading, shared by the threads, and of all the
+rest; on a CPU it is more, where the threads that load take the cores that the rest runs on. Images are decoded and
+prepared as in a first evaluation, past the cache of prepared images; the files are in the system's memory.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vitok_lib.images.ahead import load_ahead
+from vitok_lib.images.manifest import ManifestEntry
+from vitok_lib.images.prepare import ImageError
+from vitok_lib.images.sets import ImageSet
+from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
+from vitok_lib.measure.speed.timer import Clock
+from vitok_lib.metrics.pixel import from_uint8, psnr, to_uint8
+from vitok_lib.records.schema import Kind, Value
+from vitok_lib.tokenizers.interface import Latent, Tokenizer
+
+STAGES = ("load", "copy", "encode", "decode", "metric")
+WORKERS = 2
+EXPLAINED = 0.25
+"""Relative: what the stages predict of the whole may be so far off for one of them to be what the whole waits for.
+
+The stages are timed in another pass than the whole, and single passes over a few images differ by a tenth or two.
+"""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Mean milliseconds an image: ``stages`` each alone, and ``total`` with ``workers`` threads that load ahead."""
+
+    stages: dict[str, float]
+    total: float
+    images: int
+    workers: int
+
+    @property
+    def device(self) -> float:
+        """Encoding and decoding of these very images, which a latency at one size does not tell."""
+        return self.stages["encode"] + self.stages["decode"]
+
+    @property
+    def bound(self) -> str | None:
+        """What the whole waits for; None where it takes another time than the stages predict."""
+        loading = self.stages["load"] / self.workers
+        rest = {stage: taken for stage, taken in self.stages.items() if stage != "load"}
+        predicted = max(loading, sum(rest.values()))
+        if abs(self.total - predicted) > EXPLAINED * predicted:
+            return None
+        return "load" if loading == predicted else max(rest, key=lambda stage: rest[stage])
+
+    def values(self, signature: str) -> list[Value]:
+        """As a record keeps them; ``signature`` names the images."""
+
+        def value(quantity: str, number: float, unit: str, kind: Kind = Kind.MEASURED) -> Value:
+            return Value(quantity=quantity, value=number, unit=unit, kind=kind, n=self.images, signature=signature)
+
+        return [
+            value("end_to_end_latency", self.total, "ms"),
+            value("end_to_end_throughput", 1e3 / self.total, "img/s", Kind.DERIVED),
+            *(value(f"stage_{stage}", taken, "ms") for stage, taken in self.stages.items()),
+            value("device_latency", self.device, "ms", Kind.DERIVED),
+        ]
+
+
+def chain_signature(image_set: ImageSet, batch: int) -> str:
+    """Of the values of a chain over these images."""
+    return f"end-to-end|{image_set.name}|mean|batch:{batch}|v2"
+
+
+@torch.no_grad()
+def measure_chain(
+    tokenizer: Tokenizer, image_set: ImageSet, resolution: int, *, count: int, batch: int, clock: Clock
+) -> Chain:
+    """Take the first ``count`` images of the set through ``tokenizer``, ``batch`` of one size at a time.
+
+    They are loaded once before, and a batch of each size goes through the tokenizer, so that it is compiled.
+
+    Raises:
+        ImageError: an image cannot be read.
+        Exception: whatever the tokenizer raises.
+    """
+    entries = image_set.manifest(resolution, count).entries
+    with _without_cache():
+        return _measured(_Stages(tokenizer, clock), image_set, entries, resolution, batch)
+
+
+def _measured(
+    chain: _Stages, image_set: ImageSet, entries: Sequence[ManifestEntry], resolution: int, batch: int
+) -> Chain:
+    seen = set()
+    for pixels in _batches(image_set, entries, resolution, batch, workers=0):
+        if (shape := (len(pixels), *pixels[0].shape)) not in seen:
+            seen.add(shape)
+            chain.go_through(pixels)
+
+    taken = dict.fromkeys(STAGES, 0.0)
+    loading = _batches(image_set, entries, resolution, batch, workers=0)
+
+    def following() -> list[Pixels] | None:
+        return next(loading, None)
+
+    while True:
+        loaded, milliseconds = chain.clock.time(following)
+        if loaded is None:
+            break
+        for stage, spent in {"load": milliseconds, **chain.go_through(loaded)}.items():
+            taken[stage] += spent / len(entries)
+
+    began = time.perf_counter()
+    for pixels in _batches(image_set, entries, resolution, batch, WORKERS):
+        chain.go_through(pixels)
+    total = (time.perf_counter() - began) * 1e3 / len(entries)
+    return Chain(taken, total, len(entries), WORKERS)
+
+
+@contextmanager
+def _without_cache() -> Iterator[None]:
+    """Neither read nor write prepared images."""
+    names = ("VITOK_CACHE", "VITOK_CACHE_GIB")
+    before = {name: os.environ.get(name) for name in names}
+    with tempfile.TemporaryDirectory() as empty:
+        os.environ.update(zip(names, (empty, "0"), strict=True))
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+@dataclass(frozen=True)
+class _Stages:
+    tokenizer: Tokenizer
+    clock: Clock
+
+    def go_through(self, pixels: Sequence[Pixels]) -> dict[str, float]:
+        """Milliseconds that each stage after loading takes for this batch."""
+        taken = {}
+        originals, taken["copy"] = self.clock.time(lambda: as_tensor(pixels).to(self.clock.device))
+        latent, taken["encode"] = self.clock.time(lambda: self._encoded(originals))
+        images, taken["decode"] = self.clock.time(lambda: self.tokenizer.decode(latent))
+        _, taken["metric"] = self.clock.time(lambda: _fidelity(originals, images))
+        return taken
+
+    def _encoded(self, originals: Tensor) -> Latent:
+        return self.tokenizer.encode(from_uint8(originals))
+
+
+def _fidelity(originals: Tensor, images: Tensor) -> list[float]:
+    reconstructions = to_uint8(images).to(originals.device)
+    return [psnr(original, image) for original, image in zip(originals, reconstructions, strict=True)]
+
+
+def _batches(
+    image_set: ImageSet, entries: Sequence[ManifestEntry], resolution: int, batch: int, workers: int
+) -> Iterator[list[Pixels]]:
+    """Images of one size that follow one another, at most ``batch`` of them."""
+    held: list[Pixels] = []
+    with closing(load_ahead(image_set, entries, resolution, workers)) as loaded:
+        for _, pixels in loaded:
+            if isinstance(pixels, ImageError):
+                raise pixels
+            if held and (len(held) == batch or held[0].shape != pixels.shape):
+                yield held
+                held = []
+            held.append(pixels)
+    if held:
+        yield held

@@ -1,0 +1,163 @@
+"""From the timings of a contender to the values of its record."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from vitok_lib.cost.flops import vitok_work
+from vitok_lib.measure.speed.peak_rates import FP8
+from vitok_lib.measure.speed.state import Entrant
+from vitok_lib.measure.speed.timer import median, median_interval, percentile_95
+from vitok_lib.records.schema import Interval, Kind, Settings, Value
+
+STAGES = ("encode", "decode")
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """``products`` in TFLOP/s a precision (a dtype or ``"fp8"``), ``copy`` in GB/s."""
+
+    products: Mapping[str, float]
+    copy: float
+
+
+def precision_of(settings: Settings) -> str | None:
+    """What the products of a tokenizer are taken in; None where it takes none."""
+    return FP8 if settings.precision == FP8 else settings.dtype
+
+
+def per_round(entrant: Entrant, stages: Sequence[str] = STAGES) -> list[float]:
+    """Of each round the median of its calls, in milliseconds for the whole batch, over all of ``stages`` together."""
+    rounds: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for sample in entrant.samples:
+        rounds[sample.number][sample.stage].append(sample.milliseconds)
+    return [median(_totals(calls, stages)) for _, calls in sorted(rounds.items())]
+
+
+def _totals(calls: Mapping[str, Sequence[float]], stages: Sequence[str]) -> list[float]:
+    return [sum(parts) for parts in zip(*(calls[stage] for stage in stages), strict=True)]
+
+
+def all_calls(entrant: Entrant) -> list[float]:
+    """Milliseconds of every call, encoding and decoding a batch."""
+    calls: dict[str, list[float]] = defaultdict(list)
+    for sample in entrant.samples:
+        calls[sample.stage].append(sample.milliseconds)
+    return _totals(calls, STAGES)
+
+
+def speed_values(entrant: Entrant, ceilings: Ceilings) -> list[Value]:
+    """All but errors and the chain from files, which are measured apart; nothing for one that was never timed."""
+    values: list[Value] = []
+    if entrant.samples:
+        values = _timings(entrant) + _ratio(entrant) + _work(entrant, ceilings)
+    precision = precision_of(entrant.settings)
+    if precision is not None and precision in ceilings.products:
+        rate = ceilings.products[precision]
+        values.append(_value("ceiling_matmul", rate, "TFLOP/s", signature=f"matmul|{precision}|random|v1"))
+        if precision != entrant.settings.dtype:
+            values.append(_attention_ceiling(entrant.settings, ceilings))
+    values.append(_value("ceiling_copy", ceilings.copy, "GB/s", signature="copy|read+write|v1"))
+    if entrant.settings.compile is not None and entrant.samples:
+        values.append(_value("compile_time", entrant.compile_seconds, "s"))
+        values.append(_value("graphs", entrant.graphs, "count"))
+        values.append(_value("recompilations", entrant.recompilations, "count"))
+    if entrant.peak_bytes is not None:
+        values.append(_value("peak_memory", entrant.peak_bytes / 2**30, "GiB", signature="torch-allocated|model|v1"))
+    clocks = [sample.clock_mhz for sample in entrant.samples if sample.clock_mhz is not None]
+    if clocks:
+        values.append(_value("clock", median(clocks), "MHz"))
+    return values
+
+
+def _timings(entrant: Entrant) -> list[Value]:
+    batch, values = entrant.conditions.batch, []
+    for quantity, stages in (("encode_latency", STAGES[:1]), ("decode_latency", STAGES[1:]), ("latency", STAGES)):
+        rounds = [milliseconds / batch for milliseconds in per_round(entrant, stages)]
+        signature = f"latency|{'+'.join(stages)}|median|batch:{batch}|v1"
+        values.append(
+            _value(quantity, median(rounds), "ms", len(rounds), interval=median_interval(rounds), signature=signature)
+        )
+    calls = [milliseconds / batch for milliseconds in all_calls(entrant)]
+    signature = f"latency|encode+decode|p95|batch:{batch}|v1"
+    values.append(_value("latency_p95", percentile_95(calls), "ms", len(calls), signature=signature))
+    values.append(_derived("throughput", 1e3 / values[2].value, "img/s", values[2].n))
+    return values
+
+
+def ratio_to(opponent: Entrant, entrant: Entrant) -> tuple[str, str]:
+    """The quantity that sets a contender against another one, and its signature.
+
+    At one size it tells how many times as fast the contender is, at another how many times as long it takes.
+    """
+    stem = opponent.record_path.stem
+    if entrant.conditions == opponent.conditions:
+        return "speedup", f"speedup|per-round ratio|median|to:{stem}|v1"
+    size = f"{opponent.conditions.height}x{opponent.conditions.width} px"
+    return "relative_time", f"relative-time|per-round ratio|median|to:{stem} at {size}|v1"
+
+
+def _ratio(entrant: Entrant) -> list[Value]:
+    """Against its opponent; nothing where the two were not timed round by round."""
+    opponent = entrant.opponent
+    if opponent is None or not opponent.finished:
+        return []
+    quantity, signature = ratio_to(opponent, entrant)
+    pairs = zip(per_round(entrant), per_round(opponent), strict=True)
+    ratios = [theirs / ours if quantity == "speedup" else ours / theirs for ours, theirs in pairs]
+    interval = median_interval(ratios)
+    return [_derived(quantity, median(ratios), "×", len(ratios), interval=interval, signature=signature)]
+
+
+def _work(entrant: Entrant, ceilings: Ceilings) -> list[Value]:
+    """Operations of one image by formula, the rate that they are done at, and its share of what products reach."""
+    if entrant.variant is None:
+        return []
+    conditions = entrant.conditions
+    work = vitok_work(entrant.variant, conditions.height, conditions.width, entrant.settings.window)
+    linear, attention = (work.encoder.linear + work.decoder.linear), (work.encoder.attention + work.decoder.attention)
+    rate = work.total / (median(per_round(entrant)) / conditions.batch * 1e-3) / 1e12
+    values = [
+        _derived("work", work.total / 1e12, "TFLOP"),
+        _derived("work_linear", linear / 1e12, "TFLOP"),
+        _derived("work_attention", attention / 1e12, "TFLOP"),
+        _derived("rate", rate, "TFLOP/s"),
+    ]
+    precision = precision_of(entrant.settings)
+    if precision is not None and precision in ceilings.products:
+        least = linear / ceilings.products[precision] + attention / _attention_ceiling(entrant.settings, ceilings).value
+        values.append(_derived("utilisation", 100 * rate * least / work.total, "%"))
+    return values
+
+
+def _attention_ceiling(settings: Settings, ceilings: Ceilings) -> Value:
+    """The products of attention are taken in the dtype, whatever the precision of the matrices."""
+    dtype = str(settings.dtype)
+    return _value("ceiling_attention", ceilings.products[dtype], "TFLOP/s", signature=f"matmul|{dtype}|random|v1")
+
+
+def _value(
+    quantity: str,
+    value: float,
+    unit: str,
+    n: int | None = None,
+    *,
+    kind: Kind = Kind.MEASURED,
+    interval: Interval | None = None,
+    signature: str | None = None,
+) -> Value:
+    return Value(quantity=quantity, value=value, unit=unit, kind=kind, n=n, interval=interval, signature=signature)
+
+
+def _derived(
+    quantity: str,
+    value: float,
+    unit: str,
+    n: int | None = None,
+    *,
+    interval: Interval | None = None,
+    signature: str | None = None,
+) -> Value:
+    return _value(quantity, value, unit, n, kind=Kind.DERIVED, interval=interval, signature=signature)

@@ -1,0 +1,1 @@
+"""Other people's figures and their sources, as records."""

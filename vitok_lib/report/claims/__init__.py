@@ -1,0 +1,1 @@
+"""The claims of the published evaluation, and the verdict on each."""

@@ -1,0 +1,1 @@
+"""Records as the report sees them, and which of them may be compared."""

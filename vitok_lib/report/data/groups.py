@@ -1,0 +1,234 @@
+"""Measurements of speed and memory as the report sees them: by machine, by run, with the settings that set them apart.
+
+A latency or a peak says nothing without its machine, so nothing here ever puts two machines into one group.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vitok_lib.errors import RequestError, unknown
+from vitok_lib.records.schema import OutcomeStatus, Value
+from vitok_lib.records.store import slug
+from vitok_lib.report.data.record_view import Entry, natural
+from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
+
+SPEED, WINDOWS, COMPILE, PRECISION, ROOFLINE = "speed", "sliding-window", "compile-modes", "precision", "roofline"
+MEMORY, CAPACITY, PROFILE, TILING = "memory", "capacity", "profile", "tiling"
+BENCHMARKS = (SPEED, WINDOWS, COMPILE, PRECISION, ROOFLINE, MEMORY, CAPACITY, PROFILE, TILING)
+"""What measures a machine at work instead of the quality of images."""
+
+SETTINGS = {
+    "path": "Path",
+    "window": "Radius",
+    "dtype": "Type",
+    "precision": "Precision",
+    "batch": "Batch",
+    "compile": "Compile mode",
+    "attention": "Attention",
+    "chunk": "Tokens at a time",
+    "tiling": "Tiled",
+    "memory_limit_gib": "Limit, GiB",
+}
+"""The settings that a table names in columns of their own, where they differ within it."""
+
+WORDS = {
+    "window": "radius {}",
+    "dtype": "{}",
+    "precision": "{}",
+    "path": "path {}",
+    "batch": "batch {}",
+    "attention": "attention {}",
+    "chunk": "{} tokens at a time",
+    "memory_limit_gib": "within {} GiB",
+}
+"""The settings that a sentence has to name."""
+WAYS = ("window", "attention", "chunk", "tiling")
+"""Settings that not every family has: how a tokenizer does its work, where a question does not ask for one way."""
+SPACE = "\N{NO-BREAK SPACE}"
+IMPLIED = ("precision", "compile", "attention", "chunk")
+_SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
+
+
+@dataclass(frozen=True, order=True)
+class Machine:
+    """Where a measurement was made: its study and the GPU, or the processor where no GPU took part."""
+
+    study: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"study {self.study}, {self.device}"
+
+    @property
+    def slug(self) -> str:
+        return slug(f"{self.study}-{self.device}")
+
+
+def machine_of(entry: Entry) -> Machine:
+    provenance = entry.record.provenance
+    assert provenance is not None  # a published record measures no machine
+    return Machine(entry.study, provenance.host.gpu or provenance.host.cpu)
+
+
+def by_machine(
+    entries: Iterable[Entry], benchmarks: Sequence[str], where: Mapping[str, str] | None = None
+) -> dict[Machine, list[Entry]]:
+    """The measured records of ``benchmarks`` that ``where`` lets through, sorted, a list a machine.
+
+    ``where`` maps a setting, or ``tokenizer``, ``family`` or ``resolution``, to its value as text, or to several with
+    ``|`` between them; ``*`` is any value that is set and ``-`` none.
+
+    Raises:
+        RequestError: a benchmark or a name in ``where`` is not known.
+    """
+    for benchmark in benchmarks:
+        if benchmark not in BENCHMARKS:
+            raise unknown("benchmark of machines", benchmark, BENCHMARKS)
+    groups: dict[Machine, list[Entry]] = {}
+    for entry in entries:
+        if entry.measured and entry.record.benchmark in benchmarks and _passes(entry, where or {}):
+            groups.setdefault(machine_of(entry), []).append(entry)
+    return {machine: sorted(held, key=_order) for machine, held in groups.items()}
+
+
+def _passes(entry: Entry, where: Mapping[str, str]) -> bool:
+    facts = {
+        **entry.record.settings.model_dump(),
+        "tokenizer": entry.record.tokenizer.name,
+        "family": entry.record.tokenizer.family,
+        "resolution": entry.record.resolution,
+    }
+    for name, wanted in where.items():
+        if name not in facts:
+            raise unknown("setting", name, facts)
+        held = facts[name]
+        if wanted in ("*", "-"):
+            if (held is None) == (wanted == "*"):
+                return False
+        elif str(held) not in wanted.split("|"):
+            return False
+    return True
+
+
+def _order(entry: Entry) -> tuple[object, ...]:
+    settings = entry.record.settings
+    window = settings.window
+    return (
+        natural(entry.record.tokenizer.name),
+        entry.record.resolution,
+        settings.dtype or "",
+        settings.batch or 0,
+        settings.memory_limit_gib or 0,
+        window is not None,  # full attention first, then from the widest window down
+        -(window or 0),
+        natural(entry.stem),
+    )
+
+
+def asked(entry: Entry, name: str) -> str:
+    """A setting as a table says it; an empty text where it was not asked for.
+
+    What a path or an automatic choice set is not asked for: it follows, and the file's name leaves it out.
+    """
+    held = getattr(entry.record.settings, name)
+    if held is None or (name in IMPLIED and f"{name}=" not in entry.variant):
+        return ""
+    if name == "chunk":
+        return f"{held:,}" if held else "all"
+    if isinstance(held, bool):
+        return "yes" if held else ""
+    return f"{held:,g}" if isinstance(held, float) else f"{held:,}" if isinstance(held, int) else str(held)
+
+
+def varying(entries: Sequence[Entry], left_out: Sequence[str] = ()) -> list[str]:
+    """The settings in which ``entries`` differ, in the order of ``SETTINGS``."""
+    return [name for name in SETTINGS if name not in left_out and len({asked(entry, name) for entry in entries}) > 1]
+
+
+def described(entry: Entry, left_out: Sequence[str] = ()) -> str:
+    """The tokenizer with its size and the settings that a sentence has to name."""
+    name = entry.record.tokenizer.name
+    words = [name if "resolution" in left_out else f"{name} at {size_text(entry)}"]
+    words += ["random weights"] if random_weights(entry) else []
+    for name, shown in WORDS.items():
+        if name not in left_out and (text := asked(entry, name)) and (name, text) != ("batch", "1"):
+            words.append(shown.format(text))
+    return ", ".join(words)
+
+
+def random_weights(entry: Entry) -> bool:
+    return entry.record.tokenizer.weights.source.startswith("random")
+
+
+def size(entry: Entry) -> tuple[int, int]:
+    """Height and width in pixels, as the record's size rule states them; a square of its resolution otherwise."""
+    found = _SIZE.search(entry.record.images.rule)
+    if found is None:
+        return entry.record.resolution, entry.record.resolution
+    return int(found[1]), int(found[2])
+
+
+def size_text(entry: Entry) -> str:
+    height, width = size(entry)
+    return f"{width}{SPACE}px" if height == width else f"{height}{SPACE}×{SPACE}{width}{SPACE}px"
+
+
+def variant_of(entry: Entry) -> Variant | None:
+    """The ViTok architecture of an entry's tokenizer; None of any other."""
+    identity = entry.record.tokenizer
+    if identity.family != "vitok" or identity.variant is None:
+        return None
+    try:
+        return parse_variant(identity.variant)
+    except RequestError:
+        return None
+
+
+def tokens(entry: Entry) -> int | None:
+    """Tokens of one image, of a ViTok."""
+    variant = variant_of(entry)
+    return variant.tokens(*size(entry)) if variant else None
+
+
+def ended_well(entry: Entry) -> bool:
+    return entry.record.outcome.status == OutcomeStatus.OK
+
+
+def held(entry: Entry, quantity: str) -> Value | None:
+    """A value that a sentence may rest on: that of a record that ended well."""
+    return entry.record.value(quantity) if ended_well(entry) else None
+
+
+ASKED = ("device", *SETTINGS)
+"""What a comparison holds fixed."""
+RACES = (SPEED, WINDOWS, COMPILE, PRECISION, ROOFLINE)
+"""Benchmarks whose contenders of one run take turns; what compares, compares within such a run."""
+
+
+def runs_of(entries: Iterable[Entry], *, apart_from: str | Collection[str]) -> list[list[Entry]]:
+    """Entries that differ in ``apart_from`` alone, settings, ``resolution`` or ``tokenizer``, where at least two do.
+
+    What is timed is of one run, which is told by its start, and what has a run for each record of one commit. Over the
+    resolution, where each size has a run, images are of one shape, and what is timed is of one commit; a peak of memory
+    is no matter of the hour, and may be of several.
+    """
+    free = {apart_from} if isinstance(apart_from, str) else set(apart_from)
+    groups: dict[object, list[Entry]] = {}
+    for entry in entries:
+        record = entry.record
+        assert record.provenance is not None
+        commit, timed, (height, width) = record.provenance.commit, record.benchmark in RACES, size(entry)
+        whole = (record.provenance.started if timed else commit, height, width)
+        over_sizes = (commit if timed else None, round(height / width, 2))
+        key = (
+            machine_of(entry),
+            record.benchmark,
+            tuple(asked(entry, name) for name in ASKED if name not in free),
+            over_sizes if "resolution" in free else whole,
+            None if "tokenizer" in free else (record.tokenizer.name, record.tokenizer.weights.source),
+        )
+        groups.setdefault(key, []).append(entry)
+    return [group for group in groups.values() if len(group) > 1]

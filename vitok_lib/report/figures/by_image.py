@@ -1,0 +1,144 @@
+"""The figures of single images: how the values of a tokenizer spread, and where one of two tokenizers is better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from vitok_lib.errors import RequestError
+from vitok_lib.report.data import paired, protocol
+from vitok_lib.report.data.paired import Difference
+from vitok_lib.report.data.protocol import Standing
+from vitok_lib.report.data.record_view import Entry, natural
+from vitok_lib.report.figures.drawing import (
+    FLOOR_COLOUR,
+    STYLE,
+    Drawing,
+    Look,
+    finished,
+    legend_of,
+    looks,
+    mark,
+    panels,
+    width,
+)
+from vitok_lib.report.page.labels import HIGHER_IS_BETTER, bracket, digits, label, name_of, signed
+
+_SPREAD = 0.3
+"""Half of the height over which the marks of a row are spread, of the distance between rows."""
+
+
+def by_image(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Drawing:
+    """The value of each single image, a mark each, a row a tokenizer, with quartiles as a bar and the median as a line.
+
+    Raises:
+        RequestError: no record of one of ``cases`` keeps the ``quantity`` of single images.
+    """
+    groups = {case: _keeping_images(entries, case, quantity) for case in cases}
+    names = sorted({held.entry.title for group in groups.values() for held in group}, key=natural, reverse=True)
+    words, styles = [], looks(names)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width(len(cases)), 1.1 + 0.42 * len(names)))
+        for axes, (case, group) in zip(panels(figure, len(cases)), groups.items(), strict=True):
+            for held in group:
+                values = _values(held.entry, quantity)
+                _row(axes, names.index(held.entry.title), values, styles[held.entry.title])
+                low, middle, high = np.quantile(values, (0.0, 0.5, 1.0))
+                told = f"{digits(quantity, middle)} from {digits(quantity, low)} to {digits(quantity, high)}"
+                words.append(f"{case}, {held.entry.title}: median {told}, {len(values)} images")
+            axes.set_title(f"{case} (study {group[0].entry.origin})", fontsize=10)
+            axes.set_yticks(range(len(names)), names)
+            axes.set_xlabel(label(quantity, group[0].value.unit))
+        return finished(
+            figure,
+            f"{label(quantity)} of each single image. " + "; ".join(words) + ".",
+            f"{label(quantity)} of each single image, a mark an image. The bar spans the middle half of the images and "
+            "the upright line is the median; heights within a row only keep marks apart.",
+        )
+
+
+def _keeping_images(entries: Sequence[Entry], case: str, quantity: str) -> list[Standing]:
+    _, order = protocol.common(entries, case, quantity)
+    found = [held for held in order if paired.holds_single_images(held.entry, quantity)]
+    if not found:
+        raise RequestError(f"no record of '{case}' keeps the '{quantity}' of single images")
+    return found
+
+
+def _values(entry: Entry, quantity: str) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = entry.per_image[quantity].to_numpy(dtype=np.float64)
+    known: NDArray[np.float64] = values[~np.isnan(values)]  # an image too small for a metric has none
+    return known
+
+
+def _row(axes: Axes, row: int, values: NDArray[np.float64], look: Look) -> None:
+    # The order of the set spreads the marks, and so an image stands at one height in every row.
+    heights = row + np.linspace(-_SPREAD, _SPREAD, len(values)) if len(values) > 1 else np.full(1, row)
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+    axes.plot([low, high], [row, row], color=look["color"], linewidth=9, alpha=0.22, solid_capstyle="butt")
+    axes.plot(values, heights, **mark(look), markersize=4, alpha=0.75)
+    axes.plot([middle, middle], [row - _SPREAD, row + _SPREAD], color=look["color"], linewidth=2)
+
+
+def paired_images(entries: Sequence[Entry], cases: Sequence[str], quantity: str, names: Sequence[str]) -> Drawing:
+    """The first of two tokenizers minus the second on each image, sorted, a panel a case, and the mean with interval.
+
+    Raises:
+        RequestError: ``names`` are not two, one of them was not measured under the protocol of a case, or its record
+            keeps no single images.
+    """
+    if len(names) != 2:
+        raise RequestError(f"a figure of paired differences needs two ':tokenizers:', not {len(names)}")
+    found = {case: _pair(entries, case, quantity, names) for case in cases}
+    words = []
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width(len(cases)), 3.6))
+        for axes, (case, (difference, values)) in zip(panels(figure, len(cases)), found.items(), strict=True):
+            _bars(axes, difference, values)
+            axes.set_title(f"{case} (study {difference.entry.origin})", fontsize=10)
+            axes.set_xlabel("images, by the difference")
+            axes.set_ylabel(f"Δ {label(quantity, difference.entry.value(quantity).unit)}")
+            words.append(_told(case, difference, values))
+        legend_of(figure, {f"{name} is better": look for name, look in looks(names).items()}, 2)
+        title = f"{name_of(quantity)} of {names[0]} minus that of {names[1]}"
+        return finished(
+            figure,
+            f"{title}, image by image. " + " ".join(words),
+            f"{title}: a bar an image, in the colour of the tokenizer that is better there. Dashed is the mean "
+            "difference and the band its 95 % interval.",
+        )
+
+
+def _pair(
+    entries: Sequence[Entry], case: str, quantity: str, names: Sequence[str]
+) -> tuple[Difference, NDArray[np.float64]]:
+    held = {standing.entry.title: standing.entry for standing in _keeping_images(entries, case, quantity)}
+    missing = [name for name in names if name not in held]
+    if missing:
+        raise RequestError(f"no record of {', '.join(missing)} keeps the '{quantity}' of single images in '{case}'")
+    first, second = (held[name] for name in names)
+    return paired.paired(first, second, quantity), np.sort(paired.by_image(first, second, quantity))
+
+
+def _bars(axes: Axes, difference: Difference, values: NDArray[np.float64]) -> None:
+    first, second = (look["color"] for look in looks([difference.entry.title, difference.other.title]).values())
+    better = (values > 0) == HIGHER_IS_BETTER.get(difference.quantity, True)
+    axes.bar(range(len(values)), values, color=np.where(better, first, second), width=0.85)
+    axes.axhspan(difference.interval.low, difference.interval.high, color=FLOOR_COLOUR, alpha=0.18, linewidth=0)
+    axes.axhline(difference.mean, color=FLOOR_COLOUR, linestyle="--", linewidth=1.2)
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.set_xticks([])
+    axes.set_axisbelow(True)
+
+
+def _told(case: str, difference: Difference, values: NDArray[np.float64]) -> str:
+    higher = int((values > 0).sum())
+    return (
+        f"On {case} the mean difference is {signed(difference.quantity, difference.mean)} "
+        f"{bracket(difference.quantity, difference.interval)}; it is above zero on {higher} of {len(values)} images."
+    )

@@ -1,0 +1,172 @@
+"""The figures that join measurements: quality against its time, and memory against the cards there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from vitok_lib.records.schema import OutcomeStatus, Value
+from vitok_lib.report.data import groups, protocol
+from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED, Machine
+from vitok_lib.report.data.protocol import Standing
+from vitok_lib.report.data.record_view import Entry, natural
+from vitok_lib.report.figures.drawing import (
+    FLOOR_COLOUR,
+    STYLE,
+    Drawing,
+    finished,
+    interval_bar,
+    legend_of,
+    looks,
+    mark,
+    said,
+)
+from vitok_lib.report.figures.speed import Drawings, line_name
+from vitok_lib.report.page.labels import digits, label
+
+OOM_MARK = "X"
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A tokenizer's quality and its latency, on one machine in one study at one resolution."""
+
+    quality: Standing
+    latency: Value
+    path: str
+
+
+def quality_and_speed(entries: Sequence[Entry], case: str, quantity: str) -> Drawings:
+    """Quality over the latency of one image, a figure a machine that measured both of at least two tokenizers.
+
+    A latency joins a quality only where study, machine, tokenizer, resolution, type of number and window are the same;
+    of several paths it is the shortest at a batch of one, which the words name.
+    """
+    measured = [entry for entry in entries if entry.case == case and entry.measured]
+    found: Drawings = []
+    for machine, timed in groups.by_machine(entries, [SPEED]).items():
+        group: list[Standing] = []
+        for shared, standings in protocol.by_protocol(measured, quantity).items():
+            if shared.origin == machine.study and len(standings) > len(group):
+                group = standings
+        joined = [point for held in protocol.ranked(group, quantity) if (point := _join(held, timed, machine))]
+        if len(joined) >= protocol.MINIMUM_TO_RANK:
+            found.append((machine, _quality_and_speed(machine, case, quantity, joined)))
+    return found
+
+
+def _join(held: Standing, timed: Sequence[Entry], machine: Machine) -> Joined | None:
+    wanted = held.entry.record
+    if groups.machine_of(held.entry) != machine:
+        return None
+    fitting = [
+        entry
+        for entry in timed
+        if entry.record.tokenizer.name == wanted.tokenizer.name
+        and groups.size(entry) == (wanted.resolution, wanted.resolution)
+        and entry.record.settings.batch in (None, 1)
+        and entry.record.settings.dtype in (None, wanted.settings.dtype)
+        and entry.record.settings.window == wanted.settings.window
+        and entry.record.settings.precision == wanted.settings.precision
+        and groups.held(entry, "latency")
+    ]
+    if not fitting:
+        return None
+    best = min(fitting, key=lambda entry: entry.value("latency").value)
+    return Joined(held, best.value("latency"), best.record.settings.path or "reference")
+
+
+def _quality_and_speed(machine: Machine, case: str, quantity: str, joined: Sequence[Joined]) -> Drawing:
+    styles = looks(sorted((point.quality.entry.title for point in joined), key=natural))
+    words = []
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.4, 4.6))
+        axes = figure.subplots()
+        for point in joined:
+            style, value = styles[point.quality.entry.title], point.quality.value
+            interval_bar(axes, point.latency.value, value, style["color"])
+            if point.latency.interval:
+                ends = [point.latency.interval.low, point.latency.interval.high]
+                axes.plot(ends, [value.value] * 2, color=style["color"], linewidth=2.2, alpha=0.55)
+            axes.plot(point.latency.value, value.value, **mark(style), markersize=8)
+            told = f"{digits('latency', point.latency.value)} {point.latency.unit}, path {point.path}"
+            words.append(f"{said(point.quality)} at {told}")
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xlabel("encode and decode of an image, ms")
+        axes.set_ylabel(label(quantity, joined[0].quality.value.unit))
+        axes.set_title(f"{case}, {machine}", fontsize=10)
+        legend_of(figure, styles, 3, hollow=list(styles))
+        return finished(
+            figure,
+            f"{label(quantity)} on {case} against the latency of an image on {machine}. {'; '.join(words)}.",
+            f"Mean {label(quantity)} on {case} over the latency of a square of that size, with intervals as bars: "
+            "further left is faster, further up is better. Of several paths to the same result the fastest is drawn.",
+        )
+
+
+def memory_frontier(entries: Sequence[Entry]) -> Drawings:
+    """The model's peak over the resolution, a figure a machine and a line a setting, with the cards as level lines.
+
+    The cards are the caps within which the largest size was looked for. A run that ended out of memory is a cross at
+    the top of its resolution.
+    """
+    found: Drawings = []
+    for machine, held in groups.by_machine(entries, [MEMORY]).items():
+        capped = groups.by_machine(entries, [CAPACITY]).get(machine, [])
+        cards = {entry.record.settings.memory_limit_gib for entry in capped}
+        drawn = [entry for entry in held if groups.held(entry, "model_peak") or _oom(entry)]
+        if any(groups.held(entry, "model_peak") for entry in drawn):
+            found.append((machine, _memory(machine, drawn, sorted(card for card in cards if card))))
+    return found
+
+
+def _oom(entry: Entry) -> bool:
+    return entry.record.outcome.status == OutcomeStatus.OOM
+
+
+def _memory(machine: Machine, held: Sequence[Entry], cards: Sequence[float]) -> Drawing:
+    differing = groups.varying(held)
+    lines: dict[str, dict[int, Entry]] = {}
+    for entry in held:
+        lines.setdefault(line_name(entry, differing), {})[entry.record.resolution] = entry
+    styles, words = looks(sorted(lines, key=natural)), []
+    sizes = sorted({entry.record.resolution for entry in held})
+    top = max(*cards, *(value.value for entry in held if (value := groups.held(entry, "model_peak"))), 0.0) * 1.25
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.4, 4.2 + 0.1 * len(lines)))
+        axes = figure.subplots()
+        for name, style in styles.items():
+            points = dict(sorted(lines[name].items()))
+            peaks = {size: value.value for size, e in points.items() if (value := groups.held(e, "model_peak"))}
+            axes.plot(list(peaks), list(peaks.values()), **style, markersize=5)
+            ended = [size for size, entry in points.items() if _oom(entry)]
+            axes.plot(ended, [top] * len(ended), linestyle="none", marker=OOM_MARK, color=style["color"], markersize=8)
+            told = [f"{digits('model_peak', peak)} GiB at {size} px" for size, peak in peaks.items()]
+            words.append(f"{name}: {', '.join([*told, *(f'OOM at {size} px' for size in ended)])}")
+        for card in cards:
+            axes.axhline(card, color=FLOOR_COLOUR, linestyle="--", linewidth=1)
+            axes.annotate(f"{card:g} GiB", (sizes[0], card), va="bottom", fontsize=8, color=FLOOR_COLOUR)
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log", base=2)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xlabel("longest side, px")
+        axes.set_ylabel(label("model_peak", "GiB"))
+        axes.set_title(str(machine), fontsize=10)
+        legend_of(figure, styles, 2)
+        caps = f" Cards: {', '.join(f'{card:g} GiB' for card in cards)}." if cards else ""
+        return finished(
+            figure,
+            f"Peak memory of the model over the resolution on {machine}. {'; '.join(words)}.{caps}",
+            "Peak memory of the model alone over the longest side, both axes logarithmic. Dashed lines are cards: a "
+            "model above one does not fit on it, one below leaves the rest of it for images and metrics. A cross at "
+            "the top ended out of memory.",
+        )

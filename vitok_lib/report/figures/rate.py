@@ -1,0 +1,159 @@
+"""The figures of quality against rate: numbers kept for each pixel value, or bits for each pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vitok_lib.errors import RequestError
+from vitok_lib.report.data import protocol
+from vitok_lib.report.data.protocol import Protocol, Standing
+from vitok_lib.report.data.record_view import Entry, natural
+from vitok_lib.report.figures.drawing import (
+    FLOOR_COLOUR,
+    STYLE,
+    Drawing,
+    Look,
+    finished,
+    interval_bar,
+    legend_of,
+    looks,
+    mark,
+    panels,
+    said,
+    width,
+)
+from vitok_lib.report.page.labels import digits, label
+
+
+def rate_and_quality(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Drawing:
+    """Compression ratio against the measured mean, a panel a case; what has no ratio by its architecture is left out.
+
+    Raises:
+        RequestError: nothing measured in one of ``cases`` holds ``quantity`` and has a ratio.
+    """
+    points = {case: _points(entries, case, quantity, _ratio) for case in cases}
+    ratios = sorted({point.rate for _, held in points.values() for point in held})
+    return _against_rate(
+        points,
+        quantity,
+        ratios,
+        "pixel values for each latent value",
+        "Compression ratio",
+        f"Compression ratio and measured mean {label(quantity)} with its interval (bar). "
+        "Further left keeps more numbers, further up is better.",
+    )
+
+
+def bits_and_quality(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Drawing:
+    """Bits per pixel against the measured mean, a panel a case: learned tokenizers beside codecs.
+
+    Raises:
+        RequestError: nothing measured in one of ``cases`` holds ``quantity`` and a rate.
+    """
+    points = {case: _points(entries, case, quantity, _bits) for case in cases}
+    curves = any(len(curve) > 1 for _, held in points.values() for curve in _curves(held).values())
+    return _against_rate(
+        points,
+        quantity,
+        [2.0**power for power in range(-6, 6)],
+        "bits per pixel",
+        "Bits per pixel",
+        f"Rate and measured mean {label(quantity)} with its interval (bar); filled marks are codecs"
+        + (", and a line joins the settings of one" if curves else "")
+        + ". A codec's bits are those of its streams; a latent counts 16 bits a value, without entropy coding. "
+        "Further left is smaller, further up is better.",
+    )
+
+
+@dataclass(frozen=True)
+class Point:
+    """A tokenizer at its rate."""
+
+    rate: float
+    standing: Standing
+
+    @property
+    def codec(self) -> str | None:
+        """The codec whose setting this is; None for what has no settings to choose among."""
+        tokenizer = self.standing.entry.record.tokenizer
+        return tokenizer.name.partition(":")[0] if tokenizer.family == "codec" else None
+
+
+def _ratio(entry: Entry) -> float | None:
+    return entry.record.tokenizer.compression_ratio
+
+
+def _bits(entry: Entry) -> float | None:
+    rate = entry.record.value("bpp")
+    return rate.value if rate else None
+
+
+def _points(
+    entries: Sequence[Entry], case: str, quantity: str, rate_of: Callable[[Entry], float | None]
+) -> tuple[Protocol, list[Point]]:
+    shared, group = protocol.common(entries, case, quantity)
+    found = [Point(rate, standing) for standing in group if (rate := rate_of(standing.entry))]
+    if not found:
+        raise RequestError(f"nothing measured in '{case}' holds '{quantity}' and has a rate to show it against")
+    return shared, found
+
+
+def _against_rate(
+    panels_of: Mapping[str, tuple[Protocol, list[Point]]],
+    quantity: str,
+    ticks: Sequence[float],
+    axis: str,
+    title: str,
+    caption: str,
+) -> Drawing:
+    every = [point for _, points in panels_of.values() for point in points]
+    names = sorted({point.standing.entry.title for point in every}, key=natural)
+    hollow = {point.standing.entry.title for point in every if not point.codec}
+    words, styles = [], looks(names)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width(len(panels_of)), 4.4))
+        for axes, (case, (shared, points)) in zip(panels(figure, len(panels_of)), panels_of.items(), strict=True):
+            _draw_points(axes, points, styles)
+            _scale(axes, [point.rate for point in points], ticks)
+            axes.set_xlabel(axis)
+            axes.set_ylabel(label(quantity, points[0].standing.value.unit))
+            axes.set_title(f"{case} (study {shared.origin}, {shared.count})", fontsize=10)
+            words.append(f"{case}: " + ", ".join(f"{said(p.standing)} at {digits('rate', p.rate)}" for p in points))
+        legend_of(figure, styles, 2 + len(panels_of), hollow=hollow)
+        alternative = f"{title} against mean {label(quantity)}. " + ". ".join(words) + "."
+        return finished(figure, alternative, caption)
+
+
+def _draw_points(axes: Axes, points: Sequence[Point], styles: Mapping[str, Look]) -> None:
+    """A mark for each tokenizer: hollow, so that it does not hide another at its rate, or filled for a codec."""
+    for point in points:
+        style, value = styles[point.standing.entry.title], point.standing.value
+        interval_bar(axes, point.rate, value, style["color"])
+        fill = style["color"] if point.codec else "none"
+        axes.plot(point.rate, value.value, **mark(style), markersize=8, markerfacecolor=fill)
+    for curve in _curves(points).values():
+        axes.plot(*zip(*curve, strict=True), color=FLOOR_COLOUR, linewidth=1, alpha=0.6, zorder=1)
+
+
+def _curves(points: Sequence[Point]) -> dict[str, list[tuple[float, float]]]:
+    """Rate and value of each setting of each codec, by growing rate."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for point in sorted(points, key=lambda point: point.rate):
+        if point.codec:
+            curves.setdefault(point.codec, []).append((point.rate, point.standing.value.value))
+    return curves
+
+
+def _scale(axes: Axes, rates: Sequence[float], ticks: Sequence[float]) -> None:
+    """Powers of two as equal steps, with those of ``ticks`` that are in sight."""
+    low, high = min(rates) / 1.3, max(rates) * 1.3
+    shown = [tick for tick in ticks if low <= tick <= high]
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(low, high)
+    axes.set_xticks(shown, [f"{tick:g}" for tick in shown])
+    axes.minorticks_off()

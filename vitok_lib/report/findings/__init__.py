@@ -1,0 +1,1 @@
+"""The sentences that the report computes from records."""

@@ -1,0 +1,173 @@
+"""From the report's plain parts to docutils nodes and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from docutils import nodes
+from sphinx import addnodes
+
+from vitok_lib.records.schema import Kind
+from vitok_lib.report.page.content import (
+    CAVEAT_MARK,
+    NOT_MEASURED,
+    RUNS_PAGE,
+    Code,
+    Link,
+    Note,
+    Number,
+    Part,
+    RecordFile,
+    Sentence,
+    Table,
+)
+
+RECORDS_FOLDER = "records"
+
+MARKS = {Kind.MEASURED: "", Kind.DERIVED: "⁼", Kind.PUBLISHED: "", Kind.ESTIMATED: "*"}
+"""Typography alone does not survive copying, so what is weakest carries its mark in the text."""
+
+COUNT = "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
+"""A line breaks before a count and not within it."""
+
+MEANINGS = {
+    Kind.MEASURED: "by this project; each links to its record",
+    Kind.DERIVED: "arithmetic on measured values or on the architecture",
+    Kind.PUBLISHED: "printed by someone else, not checked here",
+    Kind.ESTIMATED: "guessed by someone else; supports no conclusion",
+}
+
+
+class record_link(nodes.Inline, nodes.TextElement):  # noqa: N801  docutils names nodes so
+    """A link to an entry on the page of runs, from whatever page it stands on.
+
+    ``tip`` is its tooltip, ``amount`` the number that the script of tables sorts by.
+    """
+
+
+def visit_record_link(translator: Any, node: record_link) -> None:
+    attributes = {"class": " ".join(node["classes"])}
+    if node["tip"]:
+        attributes["title"] = node["tip"]
+    if node["amount"] is not None:
+        attributes["data-amount"] = repr(node["amount"])
+    if node["anchor"]:
+        page = translator.builder.get_relative_uri(translator.builder.current_docname, RUNS_PAGE)
+        attributes["href"] = f"{page}#{node['anchor']}"
+    tag = "a" if node["anchor"] else "span"
+    translator.body.append(translator.starttag(nodes.inline(), tag, "", **attributes))
+    translator.context.append(f"</{tag}>")
+
+
+def depart_record_link(translator: Any, node: record_link) -> None:
+    translator.body.append(translator.context.pop())
+
+
+def pass_node(translator: Any, node: nodes.Node) -> None:
+    """Other builders print the text alone."""
+
+
+def inlines(sentence: Sequence[Part], docname: str) -> list[nodes.Node]:
+    """A sentence as inline nodes of the page ``docname``."""
+    return [node for part in sentence for node in _inline(part, docname)]
+
+
+def _inline(part: Part, docname: str) -> list[nodes.Node]:
+    match part:
+        case str():
+            return [nodes.Text(part.replace("n = ", COUNT))]
+        case Number():
+            classes = ["vk", f"vk-{part.kind.value}"]
+            classes += [name for name, holds in (("vk-best", part.best), ("vk-ended", part.ended)) if holds]
+            marks = MARKS[part.kind] + (CAVEAT_MARK if part.caveat else "")
+            shown: list[nodes.Node] = [_link(part.text + marks, part.anchor, classes, part.tip, part.amount)]
+            if part.interval:
+                interval = part.interval.replace(" ", "\N{NO-BREAK SPACE}")
+                shown += [nodes.Text(" "), nodes.inline("", interval, classes=["vk-interval"])]
+            return shown
+        case Note():
+            missing = ["vk-missing"] if part.text == NOT_MEASURED else []
+            return [nodes.inline("", part.text, classes=["vk-note", *missing])]
+        case Link():
+            return [_link(part.text, part.anchor, ["vk-row"], "")]
+        case Code():
+            return [nodes.literal("", part.text)]
+        case RecordFile():
+            up = "../" * docname.count("/")
+            uri = f"{up}{RECORDS_FOLDER}/{quote(part.name, safe='/@=,')}.json"
+            return [nodes.reference("", part.name.rpartition("/")[2], refuri=uri, internal=True)]
+
+
+def _link(text: str, anchor: str | None, classes: list[str], tip: str, amount: float | None = None) -> record_link:
+    return record_link("", text, anchor=anchor, classes=classes, tip=tip, amount=amount)
+
+
+def paragraph(sentence: Sentence, docname: str) -> nodes.paragraph:
+    return nodes.paragraph("", "", *inlines(sentence, docname))
+
+
+def bullets(sentences: Sequence[Sentence], docname: str) -> nodes.Node:
+    """Sentences as a list, or a lone one as a paragraph."""
+    if len(sentences) == 1:
+        return paragraph(sentences[0], docname)
+    items = [nodes.list_item("", paragraph(sentence, docname)) for sentence in sentences]
+    return nodes.bullet_list("", *items)
+
+
+def table(data: Table, docname: str, csv: str | None = None) -> list[nodes.Node]:
+    """A table within a box of its own, so that a wide one scrolls and the page does not; what stands below it.
+
+    ``csv`` is the table as a file, under the folder of the pages.
+    """
+    group = nodes.tgroup("", cols=data.columns)
+    group += [nodes.colspec(colwidth=1) for _ in range(data.columns)]
+    head = nodes.thead()
+    for cells in data.heads:
+        row = nodes.row()
+        for cell in cells:
+            entry = nodes.entry("", nodes.paragraph("", cell.text.replace("n = ", COUNT)))
+            if cell.span > 1:
+                entry["morecols"] = cell.span - 1
+            row += entry
+        head += row
+    body = nodes.tbody()
+    for index, sentences in enumerate(data.rows):
+        row = nodes.row(ids=[data.anchors[index]] if data.anchors else [])
+        row += [nodes.entry("", paragraph(sentence, docname)) for sentence in sentences]
+        body += row
+    group += [head, body]
+    box = nodes.container("", nodes.table("", group, classes=["vk-grid"]), classes=["vk-table"])
+    below: list[nodes.Node] = [
+        nodes.container("", paragraph(note, docname), classes=["vk-below"]) for note in data.notes
+    ]
+    if data.metrics:
+        below += [
+            nodes.raw("", '<details class="vk-metrics"><summary>The metrics of this table</summary>', format="html"),
+            nodes.bullet_list("", *(nodes.list_item("", paragraph(told, docname)) for told in data.metrics)),
+            nodes.raw("", "</details>", format="html"),
+        ]
+    if csv is not None:
+        link = addnodes.download_reference("", "", nodes.Text("This table as CSV"), reftarget=f"/{csv}", refdoc=docname)
+        below.append(nodes.container("", nodes.paragraph("", "", link), classes=["vk-below", "vk-download"]))
+    return [box, *below]
+
+
+def legend() -> nodes.Node:
+    """How each kind of value looks and what it means."""
+    box = nodes.container(classes=["vk-legend"])
+    for kind, meaning in MEANINGS.items():
+        sample = nodes.inline("", kind.value + MARKS[kind], classes=["vk", f"vk-{kind.value}"])
+        box += nodes.paragraph("", "", sample, nodes.Text(f" {meaning}"))
+    interval = nodes.inline("", "[low, high]", classes=["vk-interval"])
+    box += nodes.paragraph("", "", interval, nodes.Text(" 95 % interval"))
+    top = nodes.inline("", "boxed", classes=["vk", "vk-measured", "vk-best"])
+    box += nodes.paragraph("", "", top, nodes.Text(" best within one protocol"))
+    ended = nodes.inline("", "OOM", classes=["vk", "vk-measured", "vk-ended"])
+    box += nodes.paragraph("", "", ended, nodes.Text(" was run and ended so"))
+    missing = nodes.inline("", NOT_MEASURED, classes=["vk-note", "vk-missing"])
+    box += nodes.paragraph("", "", missing, nodes.Text(" nobody ran it here"))
+    mark = nodes.inline("", CAVEAT_MARK, classes=["vk"])
+    box += nodes.paragraph("", "", mark, nodes.Text(" the metric is not independent of the tokenizer; never ranked"))
+    return box

@@ -1,0 +1,134 @@
+"""Values, outcomes and differences of records as parts of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from vitok_lib.records.schema import Kind, OutcomeStatus, OutOfMemory, Value
+from vitok_lib.report.data.paired import Difference
+from vitok_lib.report.data.record_view import Entry
+from vitok_lib.report.page.content import CAVEAT_MARK, Number, Part, Sentence
+from vitok_lib.report.page.labels import (
+    TIMED,
+    bracket,
+    count_words,
+    digits,
+    memory_words,
+    name_of,
+    not_independent,
+    signed,
+)
+
+OUTCOMES = {
+    OutcomeStatus.OOM: "OOM",
+    OutcomeStatus.TIMEOUT: "timeout",
+    OutcomeStatus.ERROR: "error",
+    OutcomeStatus.UNSUPPORTED: "unsupported",
+}
+
+JOINT: Part = " "
+
+
+def number(entry: Entry, value: Value, *, unit: bool = False, best: bool = False) -> Number:
+    """One value of a record, ready for print."""
+    facts = [f"{value.kind.value}: {entry.record.source.title if entry.record.source else 'study ' + entry.study}"]
+    if value.n is not None:
+        facts.append(_counted(entry, value))
+    if value.interval:
+        facts.append(f"{value.interval.level:.0%} interval, {value.interval.method}")
+    if value.signature:
+        facts.append(value.signature)
+    caveat = not_independent(value.quantity, entry.record.tokenizer.name)
+    if caveat:
+        facts.append(caveat)
+    if best:
+        facts.append("best of its protocol")
+    return Number(
+        text=digits(value.quantity, value.value) + (f" {value.unit}" if unit and value.unit else ""),
+        kind=value.kind,
+        tip=" · ".join(facts),
+        anchor=entry.anchor,
+        interval=bracket(value.quantity, value.interval) if value.interval else None,
+        best=best,
+        caveat=caveat,
+    )
+
+
+def _counted(entry: Entry, value: Value) -> str:
+    """What the n of a value counts."""
+    counted = count_words(value.quantity, value.n)
+    if counted.endswith("crops"):
+        return counted
+    return f"{counted} {'repetitions' if entry.measured and value.quantity in TIMED else 'images'}"
+
+
+def outcome(entry: Entry) -> Number:
+    """How a record ended, where it did not end well, ready for print as a value of its kind."""
+    found = entry.record.outcome
+    facts = [f"{found.kind.value}: {entry.origin}"]
+    text = OUTCOMES[found.status]
+    if found.total is not None:
+        text += f", {found.done or 0:,} of {found.total:,}"
+        facts.append(f"{found.done or 0:,} of {found.total:,} images have values, {found.failed or 0:,} failed")
+    if found.memory:
+        facts += _memory_facts(found.memory)
+    if found.detail:
+        facts.append(found.detail)
+    return Number(text=text, kind=found.kind, tip=" · ".join(facts), anchor=entry.anchor, ended=True)
+
+
+def _memory_facts(memory: OutOfMemory) -> list[str]:
+    asked = memory_words(memory.requested_bytes) if memory.requested_bytes is not None else "an unknown amount"
+    facts = [f"asked for {asked} on {memory.device} at batch {memory.batch} of {memory.height} × {memory.width} px"]
+    if memory.fit_batch is None:
+        return [*facts, "nothing had gone through before"]
+    return [*facts, f"batch {memory.fit_batch} of {memory.fit_height} × {memory.fit_width} px had gone through before"]
+
+
+def difference_number(difference: Difference, *, unit: str = "") -> Number:
+    """A paired difference in print; it is derived from two measured records."""
+    quantity, interval = difference.quantity, difference.interval
+    names = [side.record.tokenizer.name for side in (difference.entry, difference.other)]
+    caveat = next(filter(None, (not_independent(quantity, name) for name in names)), None)
+    facts = [
+        f"derived: {difference.entry.name} minus {difference.other.name}, paired by image, n = {difference.n:,} images",
+        f"{interval.level:.0%} interval, {interval.method}",
+        *([caveat] if caveat else []),
+    ]
+    return Number(
+        text=signed(quantity, difference.mean) + unit,
+        kind=Kind.DERIVED,
+        tip=" · ".join(facts),
+        anchor=difference.entry.anchor,
+        interval=bracket(quantity, interval),
+        caveat=caveat,
+    )
+
+
+def caveats(shown: Iterable[tuple[str, str]]) -> list[Sentence]:
+    """The disclosures of ``shown``, pairs of a quantity and a tokenizer, one sentence for each reason.
+
+    ``disclosure`` gives "METRIC is not independent of TOKENIZER: REASON."; a page that shows nine such tokenizers
+    under four metrics says the reason once.
+    """
+    by_reason: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    for quantity, tokenizer in shown:
+        sentence = not_independent(quantity, tokenizer)
+        if sentence:
+            named, tokenizers = by_reason.setdefault(sentence.partition(": ")[2], ({}, {}))
+            named[name_of(quantity)] = tokenizers[tokenizer] = None
+    return [
+        (
+            f"{CAVEAT_MARK} Not independent: {', '.join(named)} of {', '.join(tokenizers)}, since {reason} "
+            "Such a value is shown and never ranked.",
+        )
+        for reason, (named, tokenizers) in by_reason.items()
+    ]
+
+
+def joined(parts: Sequence[Part]) -> list[Part]:
+    """``parts`` with a space between each two."""
+    spaced: list[Part] = []
+    for part in parts:
+        spaced += [JOINT, part] if spaced else [part]
+    return spaced

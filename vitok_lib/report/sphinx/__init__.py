@@ -1,0 +1,1 @@
+"""The Sphinx extension: roles and directives that put records on pages."""

@@ -1,0 +1,107 @@
+"""The Sphinx extension: roles and directives that put records on pages, and fail the build where one is missing.
+
+====================================  ==================================================================
+``{value}`photos-512/NAME:psnr` ``    one value; ``[<study>/]<case>/<record>:<quantity>``
+``{kinds}``                           the legend
+``{findings} best|floor|published``   sentences about ``:cases:``, also ``bias``; ``counts``, ``estimates`` need none
+``{quality-table} div8k-1024``        published beside measured; ``:quantities: all``, or a list that must be there
+``{image-table} challenge-384``       the values of single images
+``{floor-table}``                     distances to the floor over ``:cases:``
+``{pairs-table} photos-512``          the differences of all pairs of tokenizers, with simultaneous intervals
+``{result-figure} by-tokenizer``      a figure over ``:cases:``, also ``rate-and-quality``, ``bits-and-quality`` and
+                                      ``distance-by-n``, ``by-image``; ``by-resolution`` over ``:benchmark:``;
+                                      ``paired`` of two ``:tokenizers:``
+``{machine-table} speed``             ``:quantities:`` of machines, a table each, as ``:where:`` has it;
+                                      without these ``sliding-window``, ``roofline``, ``profile`` or ``capacity``
+``{machine-figure} by-tokens``        a figure a machine over ``:benchmarks:``, also ``roofline``, ``time``,
+                                      ``memory-frontier``, and ``quality`` (against speed) over ``:cases:``
+``{machine-findings} windows paths``  sentences on speed and memory, none where nothing was measured
+``{work-table} 5B-f16x64``            operations by formula over ``:resolutions:`` and ``:windows:``
+``{claim-counts}``                    the verdicts; ``{claim-overview}``: a row a claim; ``{claim-list}``: evidence
+``{best-table}``                      the best tokenizer per question: quality on ``:benchmarks:``, speed, memory, size
+``{coverage-table}``                  who measured what; ``{claim-summary}``, ``{outcome-summary}``: a sentence each
+``{versus-table} A B``                two tokenizers wherever they share a protocol
+``{run-list}``                        every record with its provenance
+``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``training``
+====================================  ==================================================================
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
+from sphinx.util.typing import ExtensionMetadata
+
+from vitok_lib.records.store import results_root
+from vitok_lib.report.data.record_view import load
+from vitok_lib.report.page import docutils_nodes as markup
+from vitok_lib.report.page import site
+from vitok_lib.report.page.typed_numbers import sentence, typed_results
+from vitok_lib.report.sphinx.claim_directives import CLAIM_DIRECTIVES
+from vitok_lib.report.sphinx.directives import DIRECTIVES, ValueRole
+from vitok_lib.report.sphinx.machine_directives import MACHINE_DIRECTIVES
+from vitok_lib.report.sphinx.summary_directives import SUMMARY_DIRECTIVES
+from vitok_lib.report.tables import runs
+
+
+def outdated(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> Iterable[str]:
+    """Every page with records, when records have come or gone since the last build; Sphinx sees changed ones itself."""
+    names = sorted(str(path) for path in [*results_root().glob("*/*/*.json"), *runs.training_files()])
+    before = getattr(env, "vitok_files", None)
+    env.vitok_files = names  # type: ignore[attr-defined]
+    if before == names:
+        return []
+    return [page for page, files in env.dependencies.items() if __file__ in files]
+
+
+def copy_records(app: Sphinx, exception: Exception | None) -> None:
+    """The records as files of the site, for the links of the page of runs."""
+    if exception is not None or app.builder.format != "html":
+        return
+    target = Path(app.outdir) / markup.RECORDS_FOLDER
+    shutil.rmtree(target, ignore_errors=True)
+    for entry in load():
+        folder = target / entry.study / entry.case
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in filter(None, (entry.path, entry.samples_path)):
+            if file.exists():
+                shutil.copyfile(file, folder / file.name)
+
+
+def seal_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Keep what every page is now, so that a check can tell one that was changed since."""
+    if exception is None and app.builder.format == "html":
+        site.seal(Path(app.outdir))
+
+
+def refuse_typed_results(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Fail the build where a page types a result; executed notebooks print what they measured."""
+    if Path(app.env.doc2path(docname)).suffix == ".md":
+        for result in typed_results(source[0]):
+            raise ExtensionError(sentence(f"{docname}.md", result))
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register everything with Sphinx."""
+    other = (markup.pass_node, markup.pass_node)
+    app.add_node(
+        markup.record_link,
+        html=(markup.visit_record_link, markup.depart_record_link),
+        text=other,
+        latex=other,
+    )
+    app.add_role("value", ValueRole())
+    for name, directive in (DIRECTIVES | MACHINE_DIRECTIVES | CLAIM_DIRECTIVES | SUMMARY_DIRECTIVES).items():
+        app.add_directive(name, directive)
+    app.connect("source-read", refuse_typed_results)
+    app.connect("env-get-outdated", outdated)
+    app.connect("build-finished", copy_records)
+    app.connect("build-finished", seal_pages, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

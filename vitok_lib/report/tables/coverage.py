@@ -1,0 +1,126 @@
+"""What was measured where, what others published, and what nobody has measured, at a glance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from vitok_lib.metrics.signature import METRICS
+from vitok_lib.records.schema import Kind, OutcomeStatus
+from vitok_lib.report.data import groups
+from vitok_lib.report.data.record_view import Entry
+from vitok_lib.report.page.content import NOT_MEASURED, Head, Note, Number, Part, Sentence, Table
+from vitok_lib.report.page.labels import PUBLISHED_FDD
+
+SETS = frozenset(
+    (
+        PUBLISHED_FDD,
+        *(name for name, metric in METRICS.items() if metric.scope == "set" and metric.extractor != "random"),
+    )
+)
+QUALITIES: dict[str, frozenset[str]] = {
+    "quality: pixels": frozenset(("psnr", "ssim", "ms-ssim")),
+    "quality: perceptual": frozenset(("lpips", "dists")),
+    "quality: sets of images": SETS,
+}
+COSTS: dict[str, frozenset[str]] = {
+    "speed": frozenset(("latency", "throughput", "latency_max_autotune")),
+    "memory": frozenset(("peak_memory",)),
+}
+"""What sources print beside the quality of a benchmark; here it is a measurement of its own."""
+MACHINES = {
+    groups.SPEED: "speed of each path",
+    groups.WINDOWS: "speed by window",
+    groups.COMPILE: "compile modes",
+    groups.PRECISION: "precision",
+    groups.ROOFLINE: "ceilings of the machine",
+    groups.PROFILE: "time by operation",
+    groups.MEMORY: "memory",
+    groups.CAPACITY: "largest size that fits",
+    groups.TILING: "tiles and chunks",
+}
+STUDIES = {"cpu": "Here, without a GPU", "h200": "Here, on the H200", "local": "Here, your own runs"}
+ALWAYS = ("cpu", "h200")
+"""The studies whose absence is told as well."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A row: what is asked, of which benchmark, and which records answer it."""
+
+    about: str
+    benchmark: str
+    answers: Callable[[Entry], bool]
+
+
+def coverage_table(entries: Sequence[Entry]) -> Table:
+    """A row a question and benchmark, a column an origin; a cell counts tokenizers at each resolution."""
+    found = {entry.study for entry in entries if entry.measured}
+    studies = [*ALWAYS, *sorted(found - set(ALWAYS))]
+    columns: list[tuple[str, Callable[[Entry], bool]]] = [
+        (STUDIES.get(study, f"Here, study {study}"), lambda entry, study=study: entry.measured and entry.study == study)  # type: ignore[misc]
+        for study in studies
+    ]
+    columns.append(("By others", lambda entry: not entry.measured))
+    rows: list[list[Sentence]] = []
+    nobody: list[str] = []
+    for question in _questions(entries):
+        answering = [
+            entry for entry in entries if entry.record.benchmark == question.benchmark and question.answers(entry)
+        ]
+        cells = [_cell([entry for entry in answering if holds(entry)]) for _, holds in columns]
+        rows.append([(question.about,), (question.benchmark,), *cells])
+        if not answering:
+            nobody.append(f"{question.about} ({question.benchmark})")
+    note = (
+        "A cell counts the tokenizers at each resolution. A run that ended out of memory counts where its origin has a "
+        "value for the question of some other run."
+    )
+    notes: list[Sentence] = [(note,)]
+    if nobody:
+        notes.append((f"Neither measured here nor published by anyone: {', '.join(nobody)}.",))
+    heads = ("Question", "Benchmark", *(title for title, _ in columns))
+    return Table(heads=[[Head(text) for text in heads]], rows=rows, notes=notes)
+
+
+def _questions(entries: Iterable[Entry]) -> list[Question]:
+    """Every question of every benchmark of images, what most was published of first, then those of machines."""
+    of_images = [entry for entry in entries if entry.record.benchmark not in MACHINES]
+    printed = Counter(entry.record.benchmark for entry in of_images if not entry.measured)
+    questions = []
+    for benchmark in sorted({entry.record.benchmark for entry in of_images}, key=lambda name: (-printed[name], name)):
+        asked = {**QUALITIES, **COSTS} if printed[benchmark] else QUALITIES
+        of_it = [entry for entry in of_images if entry.record.benchmark == benchmark]
+        questions += [Question(about, benchmark, _holds(quantities, of_it)) for about, quantities in asked.items()]
+    return [*questions, *(Question(about, benchmark, lambda entry: True) for benchmark, about in MACHINES.items())]
+
+
+def _holds(quantities: frozenset[str], entries: Iterable[Entry]) -> Callable[[Entry], bool]:
+    """Whether an entry has one of ``quantities``, or ran out of memory where its origin has them of another entry."""
+
+    def has(entry: Entry) -> bool:
+        return any(value.quantity in quantities for value in entry.record.values)
+
+    origins = {entry.origin for entry in entries if has(entry)}
+    return lambda entry: has(entry) or (_oom(entry) and not entry.record.values and entry.origin in origins)
+
+
+def _oom(entry: Entry) -> bool:
+    return entry.record.outcome.status == OutcomeStatus.OOM
+
+
+def _cell(answering: Sequence[Entry]) -> Sentence:
+    if not answering:
+        return (Note(NOT_MEASURED),)
+    by_resolution: dict[int, list[Entry]] = {}
+    for entry in answering:
+        by_resolution.setdefault(entry.record.resolution, []).append(entry)
+    parts: list[Part] = []
+    for resolution, held in sorted(by_resolution.items()):
+        names = {entry.record.tokenizer.name for entry in held}
+        ended = {entry.record.tokenizer.name for entry in held if _oom(entry)}
+        tip = f"derived: tokenizers with a record at {resolution:,} px, counted: {', '.join(sorted(names))}"
+        parts += [", " if parts else "", f"{resolution} px: ", Number(f"{len(names):,}", Kind.DERIVED, tip)]
+        parts += [Note(f" ({len(ended)} OOM)")] if ended else []
+    return tuple(parts)

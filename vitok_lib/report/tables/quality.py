@@ -1,0 +1,239 @@
+"""The table of one benchmark: a row a tokenizer, published figures beside measured ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from vitok_lib.errors import RequestError
+from vitok_lib.metrics.signature import METRICS
+from vitok_lib.records.schema import Kind, OutcomeStatus
+from vitok_lib.report.data import paired, protocol
+from vitok_lib.report.data.paired import Difference
+from vitok_lib.report.data.protocol import Standing
+from vitok_lib.report.data.record_view import Entry, natural, of_case
+from vitok_lib.report.page.content import NOT_MEASURED, Code, Head, Link, Note, Number, Part, Sentence, Table
+from vitok_lib.report.page.formatting import JOINT, caveats, difference_number, joined, number, outcome
+from vitok_lib.report.page.labels import QUALITY, count_words, digits, in_order, is_distance, label, name_of
+
+ALL = "all"
+"""What a page asks for instead of naming quantities."""
+
+EMPTY: Sentence = ()
+MEASURED_HERE = "measured here"
+PIXEL_BITS = 24
+
+
+@dataclass(frozen=True)
+class Column:
+    """Values of one quantity from one origin: a source of published figures, or None for what was measured here.
+
+    ``count`` is the n of every value in it whose record ended well; None where they differ. It is the ``first`` of
+    its origin, which also says how a record ended.
+    """
+
+    quantity: str
+    unit: str
+    source: str | None
+    count: int | None
+    first: bool
+
+    def holds(self, entry: Entry) -> bool:
+        return _is_of(entry, self.source)
+
+
+def _is_of(entry: Entry, source: str | None) -> bool:
+    return entry.measured if source is None else entry.origin == source
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """For each quantity the best entries, and the entries that are compared at another n than their own."""
+
+    best: Mapping[str, Mapping[str, Standing]]
+    elsewhere: Mapping[str, Mapping[str, Standing]]
+
+
+def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]) -> Table:
+    """One benchmark and resolution, such as ``div8k-1024``, with ``quantities`` in the order of the catalogue.
+
+    A row is a tokenizer with its settings. Under each quantity stands a column for each source that published
+    it and one for what was measured; the best of each protocol is marked, whatever column it stands in.
+    ``quantities`` that read ``all`` are every quality that a record of the case holds.
+
+    Raises:
+        RequestError: there is no record of ``case``, or none that holds one of the ``quantities`` that are named.
+    """
+    found = of_case(entries, case)
+    held = {value.quantity for entry in found for value in entry.record.values}
+    asked = in_order(held & QUALITY if list(quantities) == [ALL] else quantities)
+    missing = [quantity for quantity in asked if quantity not in held]
+    if missing or not asked:
+        raise RequestError(
+            f"no record of '{case}' holds {', '.join(missing) or 'a quality'}; they hold: {', '.join(in_order(held))}"
+        )
+    columns = _columns(found, asked)
+    rows: dict[tuple[str, str], list[Entry]] = {}
+    for entry in sorted(found, key=lambda entry: [natural(part) for part in entry.row]):
+        rows.setdefault(entry.row, []).append(entry)
+    # A record that another study's takes the row of still counts in the ranking of its own study.
+    every = [entry for entry in entries if entry.case == case]
+    ranking = Ranking(
+        {quantity: protocol.best(every, quantity) for quantity in asked},
+        {quantity: protocol.at_smaller_n(every, quantity) for quantity in asked},
+    )
+    measured = any(entry.measured for entry in found)
+    floors = _floors(found, every)
+    printed = []
+    for row in rows.values():
+        cells = [_cell(row, column, ranking) for column in columns]
+        if not any(isinstance(part, Number) for cell in cells for part in cell):
+            continue
+        lead: list[Sentence] = [_title(row[0]), ratio(row)]
+        if measured:
+            lead.append(tuple(joined([Note(entry.study) for entry in row if entry.measured])))
+        if floors:
+            lead.append(_floor_cell(row, floors))
+        if not measured:
+            cells.append((Note(NOT_MEASURED),))
+        printed.append([*lead, *cells])
+    return Table(
+        heads=_heads(columns, measured, bool(floors)),
+        rows=printed,
+        notes=[*_apart(every, asked), *caveats(_shown(found, asked))],
+        metrics=_metrics(found, asked),
+    )
+
+
+def _columns(found: Sequence[Entry], quantities: Sequence[str]) -> list[Column]:
+    sources: list[str | None] = [*sorted({entry.origin for entry in found if not entry.measured})]
+    sources += [None] if any(entry.measured for entry in found) else []
+    columns: list[Column] = []
+    for quantity in quantities:
+        holders = [entry for entry in found if entry.record.value(quantity)]
+        unit = holders[0].value(quantity).unit
+        for source in sources:
+            held = [entry for entry in holders if _is_of(entry, source)]
+            if held or source is None:
+                first = all(column.source != source for column in columns)
+                columns.append(Column(quantity, unit, source, _shared_count(held, quantity), first))
+    return columns
+
+
+def _shared_count(held: Sequence[Entry], quantity: str) -> int | None:
+    whole = [entry for entry in held if entry.record.outcome.status == OutcomeStatus.OK]
+    counts = {entry.value(quantity).n for entry in whole or held}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def _heads(columns: Sequence[Column], measured: bool, floors: bool) -> list[list[Head]]:
+    lead = [Head("Tokenizer"), Head("Ratio")]
+    lead += [Head("Study")] if measured else []
+    lead += [Head(f"Δ {name_of('psnr')} to the floor, dB")] if floors else []
+    if not any(column.source for column in columns):
+        return [[*lead, *(Head(label(column.quantity, column.unit) + _counted(column)) for column in columns)]]
+    top: list[Head] = [Head("", span=len(lead))]
+    for quantity, group in groupby(columns, key=lambda column: column.quantity):
+        held = list(group)
+        top.append(Head(label(quantity, held[0].unit), span=len(held)))
+    below = [*lead, *(Head((column.source or MEASURED_HERE) + _counted(column)) for column in columns)]
+    # One column says for all quantities that nothing was measured, so that the table stays narrow.
+    return [top, below] if measured else [[*top, Head("")], [*below, Head(MEASURED_HERE)]]
+
+
+def _counted(column: Column) -> str:
+    return "" if column.count is None else f", {count_words(column.quantity, column.count)}"
+
+
+def _title(entry: Entry) -> Sentence:
+    link = Link(entry.record.tokenizer.name, entry.anchor)
+    return (link, Note(f" {entry.variant}")) if entry.variant else (link,)
+
+
+def ratio(row: Sequence[Entry]) -> Sentence:
+    """Pixel values for each latent value, from the architecture; of a codec, pixel bits for each bit of its streams."""
+    known = row[0].record.tokenizer.compression_ratio
+    if known is not None:
+        tip = "derived: pixel values for each latent value, from the architecture"
+        return (Number(f"{digits('ratio', known)} : 1", Kind.DERIVED, tip, row[0].anchor),)
+    for entry in row:
+        rate = entry.record.value("bpp")
+        if rate is not None and rate.value > 0:
+            tip = (
+                f"derived: {PIXEL_BITS} bits of an 8-bit RGB pixel over the mean rate, {digits('bpp', rate.value)} "
+                f"{rate.unit}; a ratio of bits, not of numbers"
+            )
+            shown = Number(f"{digits('ratio', round(PIXEL_BITS / rate.value, 1))} : 1", Kind.DERIVED, tip, entry.anchor)
+            return (shown, JOINT, Note("in bits"))
+    return EMPTY
+
+
+def _cell(row: Sequence[Entry], column: Column, ranking: Ranking) -> Sentence:
+    """What one column says of one row."""
+    parts: list[Part] = []
+    winners, elsewhere = ranking.best[column.quantity], ranking.elsewhere[column.quantity]
+    for entry in filter(column.holds, row):
+        value = entry.record.value(column.quantity)
+        if value:
+            compared = elsewhere.get(entry.name)
+            parts.append(number(entry, value, best=compared is None and entry.name in winners))
+            said_once = column.count is None and not column.first and not is_distance(column.quantity)
+            if value.n is not None and value.n != column.count and not said_once:
+                parts.append(Note(count_words(column.quantity, value.n)))
+            if compared:
+                parts.append(number(entry, compared.value, best=entry.name in winners))
+                parts.append(Note(f"compared at {count_words(column.quantity, compared.value.n)}"))
+        if entry.record.outcome.status != OutcomeStatus.OK and column.first:
+            parts.append(outcome(entry))
+    if not parts and column.source is None:
+        return (Note(NOT_MEASURED),)
+    return tuple(joined(parts))
+
+
+def _floors(found: Sequence[Entry], every: Sequence[Entry]) -> dict[str, Difference]:
+    to_floor = {entry.name: paired.to_floor(entry, every, "psnr") for entry in found}
+    return {name: difference for name, difference in to_floor.items() if difference}
+
+
+def _floor_cell(row: Sequence[Entry], floors: dict[str, Difference]) -> Sentence:
+    if any(entry.measured and entry.record.tokenizer.name == paired.FLOOR for entry in row):
+        return (Note("the floor"),)
+    return tuple(joined([difference_number(floors[entry.name]) for entry in row if entry.name in floors]))
+
+
+def _shown(found: Sequence[Entry], quantities: Sequence[str]) -> list[tuple[str, str]]:
+    return [
+        (quantity, entry.record.tokenizer.name)
+        for quantity in quantities
+        for entry in found
+        if entry.record.value(quantity)
+    ]
+
+
+def _apart(every: Sequence[Entry], quantities: Sequence[str]) -> list[Sentence]:
+    """What is not ranked for want of a number of images that all records hold."""
+    return [
+        (
+            f"No best {name_of(quantity)} is named: {protocol.no_common_n(counts)}. Distances at different n differ "
+            "by their n alone.",
+        )
+        for quantity in quantities
+        for counts in protocol.without_common_n(every, quantity)
+    ]
+
+
+def _metrics(found: Sequence[Entry], quantities: Sequence[str]) -> list[Sentence]:
+    """What each quantity is: its signatures, as the records state them, and the paper or standard of its formula."""
+    told: list[Sentence] = []
+    for quantity in quantities:
+        values = [entry.record.value(quantity) for entry in found]
+        signatures = sorted({value.signature for value in values if value and value.signature})
+        if not signatures:
+            continue
+        parts: list[Part] = [f"{name_of(quantity)}: "]
+        for index, signature in enumerate(signatures):
+            parts += [", " if index else "", Code(signature)]
+        parts.append(f" – {METRICS[quantity].source}." if quantity in METRICS else "")
+        told.append(tuple(parts))
+    return told

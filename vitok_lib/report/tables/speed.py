@@ -1,0 +1,215 @@
+"""Tables of measurements on machines: settings beside values, a table a machine, and never two machines in one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from vitok_lib.errors import RequestError
+from vitok_lib.report.data import groups as machines
+from vitok_lib.report.data.groups import PROFILE, SETTINGS, WINDOWS, Machine
+from vitok_lib.report.data.record_view import Entry
+from vitok_lib.report.data.speedups import (
+    derived,
+    predicted_speedup,
+    published_ratio,
+    published_speedup,
+    published_windows,
+    speedup,
+    widest,
+    window_runs,
+)
+from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Part, Sentence, Table
+from vitok_lib.report.page.formatting import joined, number, outcome
+from vitok_lib.report.page.labels import TIMES, count_words, digits, label, name_of
+
+COUNTED = ("linear", "attention")
+OF_SOME = frozenset(("error_reference", "compile_time", "graphs", "recompilations"))
+"""What not every record has by its nature, such as the error of the first path to itself."""
+
+
+def machine_tables(
+    entries: Sequence[Entry],
+    benchmarks: Sequence[str],
+    quantities: Sequence[str],
+    *,
+    where: Mapping[str, str] | None = None,
+    tokenizers: Sequence[str] = (),
+) -> list[tuple[Machine, Table]]:
+    """The measured ``benchmarks``, a table a machine: a row a record, with a column for each setting that differs.
+
+    A column of a quantity that no record of the machine holds is left out, and so is a machine that holds none of
+    ``quantities`` and no outcome in their place.
+
+    Raises:
+        RequestError: no record of one of ``tokenizers`` is there, or a benchmark or a setting is not known.
+    """
+    groups = machines.by_machine(entries, benchmarks, where)
+    present = {entry.record.tokenizer.name for held in groups.values() for entry in held}
+    missing = [name for name in tokenizers if name not in present]
+    if missing:
+        raise RequestError(f"no record of {', '.join(missing)} for {', '.join(benchmarks)}")
+    found = []
+    for machine, held in groups.items():
+        columns = [name for name in quantities if any(entry.record.value(name) for entry in held)]
+        shown = [entry for entry in held if _says(entry, columns)]
+        if shown:
+            found.append((machine, _machine_table(shown, columns or list(quantities[:1]))))
+    return found
+
+
+def _says(entry: Entry, quantities: Sequence[str]) -> bool:
+    return not machines.ended_well(entry) or any(entry.record.value(quantity) for quantity in quantities)
+
+
+def _machine_table(held: Sequence[Entry], columns: Sequence[str]) -> Table:
+    settings = machines.varying(held)
+    heads = [*lead_heads(settings), *(Head(label(quantity, _unit(held, quantity))) for quantity in columns)]
+    rows = [
+        [*lead(entry, settings), *(value_cell(entry, quantity, quantity == columns[0]) for quantity in columns)]
+        for entry in held
+    ]
+    return Table([heads], rows, notes=same_for_all(held, settings))
+
+
+def _unit(held: Sequence[Entry], quantity: str) -> str:
+    return next((value.unit for entry in held if (value := entry.record.value(quantity))), "")
+
+
+def lead_heads(settings: Sequence[str]) -> list[Head]:
+    return [Head("Tokenizer"), Head("Size"), *(Head(SETTINGS[name]) for name in settings)]
+
+
+def lead(entry: Entry, settings: Sequence[str]) -> list[Sentence]:
+    """The first cells of a row: tokenizer, size and ``settings``."""
+    link = Link(entry.record.tokenizer.name, entry.anchor)
+    title: Sentence = (link, " ", Note("random weights")) if machines.random_weights(entry) else (link,)
+    cells: list[Sentence] = [title, (machines.size_text(entry),)]
+    return [*cells, *(setting_cell(entry, name) for name in settings)]
+
+
+def setting_cell(entry: Entry, name: str) -> Sentence:
+    text = machines.asked(entry, name)
+    if not text and name == "window" and machines.variant_of(entry):
+        return (Note("full"),)
+    return (text,) if text else (Note("–"),)
+
+
+def value_cell(entry: Entry, quantity: str, with_outcome: bool = False) -> Sentence:
+    """A value with its count of repetitions, and how the record ended where that was not well."""
+    value = entry.record.value(quantity)
+    parts: list[Part] = []
+    if value is not None:
+        parts.append(number(entry, value))
+        if value.n is not None and value.unit == "ms":
+            parts.append(Note(count_words(quantity, value.n)))
+    if not machines.ended_well(entry) and with_outcome:
+        parts.append(outcome(entry))
+    missing = machines.ended_well(entry) and quantity not in OF_SOME
+    return tuple(joined(parts or [Note(NOT_MEASURED if missing else "–")]))
+
+
+def same_for_all(held: Sequence[Entry], named: Sequence[str]) -> list[Sentence]:
+    """The settings that all rows share, in a sentence, since they have no column."""
+    shared = [
+        f"{title.lower()} {text}"
+        for name, title in SETTINGS.items()
+        if name not in named and (text := machines.asked(held[0], name))
+    ]
+    return [(f"All rows: {', '.join(shared)}.",)] if shared else []
+
+
+def window_tables(entries: Sequence[Entry]) -> list[tuple[Machine, Table]]:
+    """What a narrower window saves: a row a radius, its speed-up over the run's widest beside the predicted one."""
+    found = []
+    for machine in machines.by_machine(entries, [WINDOWS]):
+        runs = [run for run in window_runs(entries) if machines.machine_of(run[0]) == machine]
+        if runs:
+            found.append((machine, _window_table(entries, runs)))
+    return found
+
+
+def _window_table(entries: Sequence[Entry], runs: Sequence[Sequence[Entry]]) -> Table:
+    every = [entry for run in runs for entry in run]
+    settings = [*machines.varying(every, left_out=["window"]), "window"]
+    published = any(published_speedup(entries, entry) for entry in every)
+    rows: list[list[Sentence]] = []
+    for run in runs:
+        base = widest(run)
+        for entry in run:
+            cells: list[Sentence] = [value_cell(entry, "latency", True)]
+            shown = [speedup(entry, base), predicted_speedup(entry, base)] if base else [None, None]
+            shown += [published_speedup(entries, entry)] if published else []
+            cells += [(part,) if part else (Note("–"),) for part in shown]
+            rows.append([*lead(entry, settings), *cells, value_cell(entry, "peak_memory")])
+    unit = _unit(every, "latency")
+    heads = [*lead_heads(settings), Head(label("latency", unit)), Head("Speed-up, measured"), Head("by operations")]
+    heads += [Head("as published")] if published else []
+    note = (
+        "A speed-up is that over the widest window of the same run; by operations, that which counting alone predicts; "
+        "as published, the ratio of the latencies that a source prints for this tokenizer at this size."
+    )
+    table = Table([[*heads, Head(label("peak_memory", _unit(every, "peak_memory")))]], rows, notes=[(note,)])
+    if any(entry.record.value("peak_memory") for entry in every):
+        return table
+    return Table([heads], [row[:-1] for row in rows], notes=[(note,), *same_for_all(every, settings)])
+
+
+def published_window_tables(entries: Sequence[Entry]) -> list[tuple[str, Table]]:
+    """What sources print of the window, a table a source's tokenizer and size, with what counting predicts beside."""
+    found = []
+    for group in published_windows(entries):
+        base = group[0]
+        rows: list[list[Sentence]] = []
+        for entry in group:
+            counted = predicted_speedup(entry, base)
+            rows.append(
+                [
+                    (Link(f"{entry.record.settings.window:,}", entry.anchor),),
+                    (number(entry, entry.value("latency")),),
+                    (published_ratio(entry, base),),
+                    (counted,) if counted else (Note("–"),),
+                ]
+            )
+        heads = ("Radius", label("latency", base.value("latency").unit), "Speed-up, as published", "by operations")
+        title = f"{base.record.tokenizer.name} on {base.case}, as {base.origin} prints it"
+        found.append((title, Table([[Head(text) for text in heads]], rows)))
+    return found
+
+
+def profile_tables(entries: Sequence[Entry]) -> list[tuple[Machine, Table]]:
+    """Where the time goes by type of operation, and the operations counted beside those of the formula."""
+    found = []
+    for machine, held in machines.by_machine(entries, [PROFILE]).items():
+        settings = machines.varying(held)
+        times = [name for name in TIMES if any(value.value for entry in held if (value := entry.record.value(name)))]
+        times = times or list(TIMES[:1])
+        rows: list[list[Sentence]] = []
+        for entry in held:
+            cells = [_time_cell(entry, name, first=name == times[0]) for name in times]
+            rows.append([*lead(entry, settings), *cells, *(_count_cell(entry, kind) for kind in COUNTED)])
+        heads = [*lead_heads(settings), *(Head(label(name, "ms")) for name in times)]
+        heads += [Head(f"{name_of(f'counted_{kind}')}, TFLOP") for kind in COUNTED]
+        note = "Behind a time stands its share of all, and behind a count how far it is from the formula."
+        found.append((machine, Table([heads], rows, notes=[(note,), *same_for_all(held, settings)])))
+    return found
+
+
+def _time_cell(entry: Entry, quantity: str, *, first: bool) -> Sentence:
+    value, cell = entry.record.value(quantity), value_cell(entry, quantity, first)
+    whole = sum(held.value for held in entry.record.values if held.quantity in TIMES)
+    if value is None or not whole:
+        return cell
+    share = digits("share", 100 * value.value / whole)
+    return (*cell, " ", derived(f"{share} %", f"{name_of(quantity)} in the time of {entry.name}", entry))
+
+
+def _count_cell(entry: Entry, kind: str) -> Sentence:
+    counted, formula = entry.record.value(f"counted_{kind}"), entry.record.value(f"work_{kind}")
+    if counted is None:
+        return (Note("–"),)
+    cell: Sentence = (number(entry, counted),)
+    if formula is None or not formula.value:
+        return cell
+    off = 100 * (counted.value / formula.value - 1)
+    sign = "+" if off > 0 else ""
+    return (*cell, " ", derived(f"{sign}{digits('share', off)} %", f"counted over formula, {entry.name}", entry))

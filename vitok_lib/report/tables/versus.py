@@ -1,0 +1,137 @@
+"""Two tokenizers side by side, wherever they share a protocol; elsewhere it is said that they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vitok_lib.records.schema import Kind, OutcomeStatus
+from vitok_lib.report.data import paired, protocol
+from vitok_lib.report.data.protocol import Protocol, Standing
+from vitok_lib.report.data.record_view import Entry, natural, preferred
+from vitok_lib.report.page.content import Head, Note, Number, Part, Sentence, Table, plain
+from vitok_lib.report.page.formatting import caveats, difference_number, number, outcome
+from vitok_lib.report.page.labels import HIGHER_IS_BETTER, in_order, name_of, signed
+from vitok_lib.report.tables.quality import ratio
+
+UNDECIDED, NO_JUDGE = "not told apart", "not independent"
+SETTLES_NOTHING = "as published"
+"""Beside a difference of two figures of one source, which no run here stands behind."""
+
+
+def versus_table(entries: Sequence[Entry], first: str, second: str) -> Table:
+    """A row for each case, origin and quantity in which the two share a protocol: both values and the difference.
+
+    A measured difference is paired by image; that of two published figures is published as well. Below the table stands
+    at which ratios the two compress, where both have a value and yet are not compared and why, and where one of the two
+    ended without a value.
+    """
+    rows: list[list[Sentence]] = []
+    apart: list[Sentence] = []
+    shown: list[tuple[str, str]] = []
+    pair = [entry for entry in entries if entry.record.tokenizer.name in (first, second)]
+    for case in sorted({entry.case for entry in pair}, key=natural):
+        held = [entry for entry in pair if entry.case == case]
+        quantities = {value.quantity for entry in held for value in entry.record.values} & HIGHER_IS_BETTER.keys()
+        for quantity in in_order(quantities):
+            found = list(_shared(held, quantity, first, second))
+            rows += [_row(shared, one, other) for shared, one, other in found]
+            shown += [(quantity, standing.entry.record.tokenizer.name) for _, *both in found for standing in both]
+            if not found and _both_have(held, quantity, first, second):
+                apart.append(_apart(held, quantity, case, first, second))
+        apart += _ended(preferred(held), case)
+    heads = ("Case", "Origin", "Quantity", first, second, f"{first} minus {second}", "Better")
+    notes = [*_ratios(pair, first, second), *caveats(shown), *apart]
+    return Table(heads=[[Head(text) for text in heads]], rows=rows, notes=notes)
+
+
+def _ratios(pair: Sequence[Entry], first: str, second: str) -> list[Sentence]:
+    """At which ratios the two compress, where the architectures say that they are not the same."""
+    known = {entry.record.tokenizer.name: entry for entry in pair if entry.record.tokenizer.compression_ratio}
+    if {first, second} != set(known):
+        return []
+    one, other = ratio([known[first]]), ratio([known[second]])
+    if plain(one) == plain(other):
+        return []
+    return [(f"Not at one ratio of compression: {first} ", *one, f", {second} ", *other, ".")]
+
+
+def _shared(
+    held: Sequence[Entry], quantity: str, first: str, second: str
+) -> Sequence[tuple[Protocol, Standing, Standing]]:
+    """Each two of the named tokenizers in one protocol; of the same two in several studies, those that precede."""
+    by_files: dict[tuple[str, str], list[tuple[Protocol, Standing, Standing]]] = {}
+    for shared, group in protocol.by_protocol(held, quantity).items():
+        for one in group:
+            for other in group:
+                if (one.entry.record.tokenizer.name, other.entry.record.tokenizer.name) == (first, second):
+                    by_files.setdefault((one.entry.stem, other.entry.stem), []).append((shared, one, other))
+    return [
+        found
+        for alike in by_files.values()
+        for chosen in preferred(one.entry for _, one, _ in alike)
+        for found in alike
+        if found[1].entry is chosen
+    ]
+
+
+def _both_have(held: Sequence[Entry], quantity: str, first: str, second: str) -> bool:
+    return {first, second} <= {entry.record.tokenizer.name for entry in held if entry.record.value(quantity)}
+
+
+def _row(shared: Protocol, one: Standing, other: Standing) -> list[Sentence]:
+    origin = f"study {shared.origin}" if one.entry.measured else shared.origin
+    cells: list[Sentence] = [
+        (f"{shared.case}, {shared.count}",),
+        (origin,),
+        (name_of(shared.quantity), *([Note(f" {one.entry.variant}")] if one.entry.variant else [])),
+        (number(one.entry, one.value, unit=True),),
+        (number(other.entry, other.value, unit=True),),
+    ]
+    independent = one.independent and other.independent
+    if one.entry.measured and all(paired.holds_single_images(s.entry, shared.quantity) for s in (one, other)):
+        found = paired.paired(one.entry, other.entry, shared.quantity)
+        better = _better(shared.quantity, found.mean, one, other) if found.clear else Note(UNDECIDED)
+        return [*cells, (difference_number(found),), (better if independent else Note(NO_JUDGE),)]
+    mean = one.value.value - other.value.value
+    kind = Kind.DERIVED if one.entry.measured else Kind.PUBLISHED
+    shown = Number(signed(shared.quantity, mean), kind, f"{kind.value}: {one.entry.name} minus {other.entry.name}")
+    if not independent or mean == 0:
+        return [*cells, (shown,), (Note(NO_JUDGE if mean else UNDECIDED),)]
+    better = _better(shared.quantity, mean, one, other)
+    remark = [] if one.entry.measured else [Note(f" {SETTLES_NOTHING}")]
+    return [*cells, (shown,), (better, *remark)]
+
+
+def _better(quantity: str, difference: float, one: Standing, other: Standing) -> Part:
+    first_wins = (difference > 0) == HIGHER_IS_BETTER[quantity]
+    return (one if first_wins else other).entry.record.tokenizer.name
+
+
+def _apart(held: Sequence[Entry], quantity: str, case: str, first: str, second: str) -> Sentence:
+    with_value = [entry for entry in held if entry.record.value(quantity)]
+    reasons = [
+        why
+        for name in (first, second)
+        if (why := _out(name, [entry for entry in with_value if entry.record.tokenizer.name == name], quantity))
+    ]
+    why = " and ".join(reasons) or "the two share no protocol"
+    parts: list[Part] = [f"On {case} nothing is compared by {name_of(quantity)}, for {why}: "]
+    for index, entry in enumerate(with_value):
+        value = entry.value(quantity)
+        count = "" if value.n is None else f", n = {value.n:,}"
+        parts += ["; " if index else "", f"{entry.title} by {entry.origin}{count}, ", number(entry, value, unit=True)]
+    return (*parts, ".")
+
+
+def _out(name: str, held: Sequence[Entry], quantity: str) -> str | None:
+    """Why no value of a tokenizer takes part in a comparison; None where one does."""
+    if all(entry.value(quantity).kind == Kind.ESTIMATED for entry in held):
+        return f"the value of {name} is an estimate, which takes no part"
+    if all(entry.record.outcome.status != OutcomeStatus.OK for entry in held):
+        return f"the run of {name} did not end well"
+    return None
+
+
+def _ended(held: Sequence[Entry], case: str) -> list[Sentence]:
+    ended = [entry for entry in held if entry.record.outcome.status != OutcomeStatus.OK]
+    return [(f"On {case}, {entry.title} by {entry.origin}: ", outcome(entry), ".") for entry in ended]

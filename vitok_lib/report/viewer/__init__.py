@@ -1,0 +1,1 @@
+"""The viewer: originals and reconstructions side by side."""
