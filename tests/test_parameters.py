@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,6 +29,11 @@ def test_every_notebook_declares_parameters_whose_defaults_fit(source: Path) -> 
         ("bool", "true", True),
         ("bool", False, False),
         ("str", 7, "7"),
+        ("list[int]", "512, 128", [512, 128]),
+        ("list[int]", 512, [512]),
+        ("list[str]", "", []),
+        ("list[str]", ["a", "b"], ["a", "b"]),
+        ("list[float]", "0.5,1", [0.5, 1.0]),
     ],
 )
 def test_text_is_read_in_the_declared_type(type_name: str, text: Any, value: Any) -> None:
@@ -35,10 +41,21 @@ def test_text_is_read_in_the_declared_type(type_name: str, text: Any, value: Any
 
 
 @pytest.mark.parametrize(
-    ("type_name", "value"), [("int", "5x"), ("int", 1.5), ("int", True), ("float", "a"), ("bool", "2")]
+    ("type_name", "value", "named"),
+    [
+        ("int", "5x", "5x"),
+        ("int", 1.5, "1.5"),
+        ("int", True, "True"),
+        ("float", "a", "a"),
+        ("bool", "2", "2"),
+        ("list[int]", "512,12a", "12a"),
+        ("list[int]", "512,,128", "512,,128"),
+        ("list[str]", "a,", "a,"),
+        ("list[float]", [1.0, None], "None"),
+    ],
 )
-def test_a_value_of_another_type_is_named(type_name: str, value: Any) -> None:
-    with pytest.raises(RequestError, match=f"parameter 'p' must be {type_name}, not"):
+def test_a_value_of_another_type_is_named_with_its_parameter(type_name: str, value: Any, named: str) -> None:
+    with pytest.raises(RequestError, match=rf"parameter 'p' .*{re.escape(named)}"):
         Parameter("p", type_name, None).convert(value)
 
 

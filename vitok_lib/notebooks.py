@@ -60,7 +60,7 @@ def run_notebook(name: str, parameters: Mapping[str, Any], output: Path | None =
             read_source(source),
             None,
             given,
-            cwd=ROOT,
+            cwd=Path.cwd(),  # paths among the parameters are relative to where the user is
             kernel_name="python3",
             progress_bar=False,
             extra_arguments=_QUIET,

@@ -7,8 +7,9 @@ a value of the wrong type are errors, in the runner and inside a notebook that p
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,32 +17,49 @@ from typing import Any
 from vitok_lib.errors import RequestError, nearest, unknown
 from vitok_lib.project import in_clone
 
-_TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+_TYPES: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "str": str}
+_LIST = re.compile(r"list\[(\w+)\]")
+_PLAIN = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _KERNEL_NAMES = {"In", "Out", "exit", "quit", "get_ipython", "open"}
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of the parameters cell; ``type_name`` is int, float, str or bool."""
+    """One line of the parameters cell; ``type_name`` is int, float, str, bool, or a list of one of the first three."""
 
     name: str
     type_name: str
     default: Any
 
     def convert(self, value: Any) -> Any:
-        """``value`` in the declared type; text is read, as the command line gives it."""
-        kind = _TYPES[self.type_name]
+        """``value`` in the declared type; text is read, as the command line gives it: a list by commas.
+
+        Raises:
+            RequestError: the value does not fit; the message names the parameter.
+        """
+        of_items = _LIST.fullmatch(self.type_name)
+        if of_items is None:
+            return self._one(self.type_name, value)
+        pieces = [piece.strip() for piece in value.split(",")] if isinstance(value, str) else value
+        if pieces == [""]:
+            return []
+        items = pieces if isinstance(pieces, list | tuple) else [pieces]
+        if "" in items:
+            raise RequestError(f"parameter '{self.name}' has an empty item in {value!r}; separate its items by commas")
+        return [self._one(of_items[1], item) for item in items]
+
+    def _one(self, type_name: str, value: Any) -> Any:
         try:
-            if kind is bool:
+            if type_name == "bool":
                 return value if isinstance(value, bool) else _TRUTH[str(value).lower()]
             if isinstance(value, bool) or not isinstance(value, int | float | str):
                 raise ValueError
-            if kind is int and isinstance(value, float):
+            if type_name == "int" and isinstance(value, float):
                 raise ValueError
-            return kind(value)
+            return _TYPES[type_name](value)
         except (KeyError, TypeError, ValueError):
-            raise RequestError(f"parameter '{self.name}' must be {self.type_name}, not {value!r}") from None
+            raise RequestError(f"parameter '{self.name}' must be {_PLAIN[type_name]}, not {value!r}") from None
 
 
 def notebook_sources() -> list[Path]:
@@ -63,11 +81,12 @@ def read_parameters(source: Path) -> list[Parameter]:
     text = source.read_text(encoding="utf-8")
     cell = text.partition('tags=["parameters"]')[2].partition("\n# %%")[0]
     lines = cell.partition("\n")[2]
-    return [
+    declared = [
         Parameter(node.target.id, ast.unparse(node.annotation), ast.literal_eval(node.value))
         for node in ast.parse(lines).body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
     ]
+    return [replace(parameter, default=parameter.convert(parameter.default)) for parameter in declared]
 
 
 def convert(source: Path, given: Mapping[str, Any]) -> dict[str, Any]:

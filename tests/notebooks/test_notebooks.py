@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from PIL import Image
 
 from vitok_lib.errors import RequestError
 from vitok_lib.notebooks import read_source, run_notebook, write_twins
@@ -96,6 +97,17 @@ def test_the_notebook_of_the_viewer_makes_pictures(tmp_path: Path, monkeypatch: 
     assert len(list((tmp_path / "results" / "local" / "visuals" / "photos-48").glob("*/visual.json"))) == 1
 
 
+def test_relative_paths_are_taken_from_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    Image.new("RGB", (16, 16), (90, 120, 30)).save(tmp_path / "mine" / "a.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VITOK_RESULTS", "here")
+    parameters = {"image_set": "./mine", "resolution": 16, "samples": 0, "tokenizers": "jpeg:q=75", "metrics": "psnr"}
+    run_notebook("div8k", parameters, Path("out.ipynb"))
+    assert len(list((tmp_path / "here" / "local").glob("*/jpeg*.json"))) == 1
+    assert (tmp_path / "out.ipynb").is_file()
+
+
 def test_every_notebook_is_run_by_a_test() -> None:
     assert {source.stem for source in notebook_sources()} == {"div8k", "challenge", "viewer", *MACHINE}
 
@@ -144,8 +156,8 @@ def test_an_executed_notebook_keeps_nothing_that_differs_from_run_to_run(execute
     ("parameters", "sentence"),
     [
         ({"resolutoin": "512"}, "no parameter 'resolutoin'; did you mean resolution"),
-        ({"resolution": "large"}, "parameter 'resolution' must be int, not 'large'"),
-        ({"resolution": "1.5"}, "parameter 'resolution' must be int, not '1.5'"),
+        ({"resolution": "large"}, "parameter 'resolution' must be a whole number, not 'large'"),
+        ({"resolution": "1.5"}, "parameter 'resolution' must be a whole number, not '1.5'"),
     ],
     ids=["misspelt", "word-for-number", "fraction-for-integer"],
 )

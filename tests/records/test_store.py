@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from vitok_lib.records.store import (
     iterate,
     read_record,
     read_records,
+    record_files,
     record_path,
     results_root,
     slug,
@@ -289,3 +292,53 @@ def test_records_are_chosen_by_equal_fields(equal: dict[str, object], expected: 
 def test_an_unknown_filter_is_named_with_the_known_ones() -> None:
     with pytest.raises(RequestError, match=r"unknown record filter 'tokeniser'; known: .*tokenizer"):
         read_records(tokeniser="a")
+
+
+def test_hidden_files_and_folders_are_no_records(results: Path) -> None:
+    path = _write("local", _record())
+    (path.parent / "._x.json").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X")
+    for folder in (results / "local" / ".ipynb_checkpoints", results / ".git" / "objects"):
+        folder.mkdir(parents=True)
+        (folder / "x-checkpoint.json").write_text("{}")
+    assert record_files() == [path]
+    assert len(read_records()) == 1
+
+
+@pytest.mark.parametrize("content", [b"{}", b"\xff\xfe", b"", b"[]"])
+def test_a_record_that_is_damaged_is_named(results: Path, content: bytes) -> None:
+    path = record_path("local", "photos", 512, "x")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(RequestError, match=re.escape(str(path))):
+        read_records()
+
+
+def test_a_record_that_may_not_be_read_is_named(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _write("local", _record())
+
+    def denied(self: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    with pytest.raises(RequestError, match=rf"cannot read '{re.escape(str(path))}': Permission denied"):
+        read_records()
+
+
+def test_a_folder_that_may_not_be_entered_is_named(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _write("local", _record())
+    listed = Path.iterdir
+
+    def denied(self: Path) -> Iterator[Path]:
+        if self == path.parent:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return listed(self)
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    with pytest.raises(RequestError, match=re.escape(str(path.parent))):
+        read_records()
+
+
+def test_the_results_folder_may_begin_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("VITOK_RESULTS", "~/mine")
+    assert results_root() == tmp_path / "mine"

@@ -16,7 +16,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.published import figures as published
 from vitok_lib.records.schema import OutcomeStatus, Record, Value
-from vitok_lib.records.store import read_record, results_root, slug
+from vitok_lib.records.store import read_record, record_files, results_root, slug
 
 Found = tuple[Path, Record]
 _ROUNDING = 1e-9
@@ -31,7 +31,7 @@ def audit() -> list[str]:
         RequestError: there is no results folder, or no record in it.
     """
     root = results_root()
-    files = sorted(root.glob("*/*/*.json"))
+    files = record_files()
     if not files:
         raise RequestError(f"there is no record in '{root}'; set VITOK_RESULTS to the folder that holds the studies")
     found: list[Found] = []
@@ -39,7 +39,7 @@ def audit() -> list[str]:
     for path in files:
         try:
             found.append((path, read_record(path)))
-        except (RequestError, OSError) as error:
+        except RequestError as error:
             findings.append(str(error).replace("\n", " "))
     for path, record in found:
         checks = (_place, _origin, _values, _outcome, _samples, sums.of_one)
@@ -152,7 +152,7 @@ def _equal_n(found: Sequence[Found]) -> Iterator[str]:
 
 def _left_over(root: Path, found: Sequence[Found]) -> Iterator[str]:
     named = {path.parent / record.samples for path, record in found if record.samples}
-    for path in sorted(root.glob("*/*/*.parquet")):
+    for path in record_files(".parquet"):
         if path not in named:
             yield f"file '{path.relative_to(root)}' belongs to no record"
 
@@ -160,10 +160,13 @@ def _left_over(root: Path, found: Sequence[Found]) -> Iterator[str]:
 def _published(root: Path, found: Mapping[Path, Record]) -> Iterator[str]:
     """Whether the published study is what the table of published figures gives."""
     wanted = published.records()
+    if not any(path.exists() for path in wanted):
+        yield f"study '{published.STUDY}' is missing from '{root}': python -m vitok_lib.published.figures writes it"
+        return
     for path, record in wanted.items():
         if not path.exists():
             yield f"record '{_name(path)}' is missing: python -m vitok_lib.published.figures writes it"
         elif path in found and found[path] != record:
             yield f"record '{_name(path)}' differs from the table of published figures"
-    for path in sorted(set((root / published.STUDY).glob("*/*.json")) - wanted.keys()):
+    for path in sorted({path for path in record_files() if path.parts[-3] == published.STUDY} - wanted.keys()):
         yield f"record '{_name(path)}' is in no table of published figures"

@@ -25,7 +25,7 @@ from vitok_lib.records.schema import (
     Value,
     Weights,
 )
-from vitok_lib.records.store import record_path, results_root, write_record
+from vitok_lib.records.store import record_files, record_path, results_root, write_record
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 T = TypeVar("T")
@@ -128,8 +128,8 @@ def write() -> list[Path]:
     wanted = records()
     for path, record in wanted.items():
         write_record(record, path)
-    for path in (results_root() / STUDY).glob("*/*.json"):
-        if path not in wanted:
+    for path in record_files():
+        if path.parts[-3] == STUDY and path not in wanted:
             path.unlink()
     return list(wanted)
 

@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Record
+
+Model = TypeVar("Model", bound=BaseModel)
 
 LOCAL = "local"
 STUDIES_IN_ORDER = (LOCAL, "h200", "cpu", "published")
@@ -23,7 +25,7 @@ STUDIES_IN_ORDER = (LOCAL, "h200", "cpu", "published")
 def results_root() -> Path:
     """The ``results`` folder: ``$VITOK_RESULTS``, else that of the clone this library runs from, else ``./results``."""
     if override := os.environ.get("VITOK_RESULTS"):
-        return Path(override)
+        return Path(override).expanduser()
     project = Path(__file__).resolve().parents[2]
     return project / "results" if (project / "pyproject.toml").exists() else Path("results")
 
@@ -88,23 +90,71 @@ def read_record(path: Path) -> Record:
     """Read one record.
 
     Raises:
-        RequestError: the file is no valid record; the message names the file and the field.
+        RequestError: the file cannot be read or is no valid record; the message names the file and the field.
+    """
+    return read_model(path, Record, "record")
+
+
+def read_model(path: Path, model: type[Model], noun: str) -> Model:
+    """The JSON file at ``path`` as a ``model``.
+
+    Raises:
+        RequestError: the file cannot be read or is not valid; the message calls it ``noun`` and names the field.
     """
     try:
-        return Record.model_validate_json(path.read_bytes())
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise cannot_read(path, error) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise RequestError(f"record '{path}' is not valid: {where}: {first['msg']}") from error
+        raise RequestError(
+            f"{noun} '{path}' is not valid: {where}: {first['msg']}; repair the file or remove it"
+        ) from error
+
+
+def cannot_read(path: Path, error: OSError) -> RequestError:
+    """The error for a file or folder under ``results`` that cannot be read."""
+    reason = error.strerror or str(error)
+    return RequestError(f"cannot read '{path}': {reason}; change its permissions or move it out of the results folder")
+
+
+def record_files(suffix: str = ".json") -> list[Path]:
+    """Every file ``<study>/<case>/*<suffix>`` of the results folder, sorted; hidden files and folders are no records.
+
+    Hidden are names that begin with a dot: macOS writes ``._x.json`` next to ``x.json``, Jupyter makes
+    ``.ipynb_checkpoints``.
+
+    Raises:
+        RequestError: a folder cannot be read.
+    """
+    return [
+        path
+        for study in _visible(results_root())
+        for case in _visible(study)
+        for path in _visible(case)
+        if path.suffix == suffix
+    ]
+
+
+def _visible(folder: Path) -> list[Path]:
+    """What lies in ``folder``, sorted by name; nothing where it is no folder."""
+    if not folder.is_dir():
+        return []
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise cannot_read(folder, error) from error
 
 
 def iterate(study: str | None = None) -> Iterator[tuple[Path, Record]]:
     """Every record with its path, study by study in the order in which they take precedence, then by path."""
-    root = results_root()
-    others = sorted(path.name for path in root.glob("*") if path.is_dir() and path.name not in STUDIES_IN_ORDER)
+    files = record_files()
+    others = sorted({path.parts[-3] for path in files} - set(STUDIES_IN_ORDER))
     for name in [slug(study)] if study else [*STUDIES_IN_ORDER, *others]:
-        for path in sorted((root / name).glob("*/*.json")):
-            yield path, read_record(path)
+        for path in files:
+            if path.parts[-3] == name:
+                yield path, read_record(path)
 
 
 FILTERS: dict[str, Callable[[Record], Any]] = {

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Provenance, Settings, TokenizerIdentity
-from vitok_lib.records.store import STUDIES_IN_ORDER, results_root, slug
+from vitok_lib.records.store import STUDIES_IN_ORDER, read_model, results_root, slug
 
 SCHEMA_VERSION = 1
 FOLDER = "visuals"
@@ -122,11 +121,6 @@ def read_visual(path: Path) -> Visual:
     """Read one manifest.
 
     Raises:
-        RequestError: the file is no valid manifest; the message names the file and the field.
+        RequestError: the file cannot be read or is no valid manifest; the message names the file and the field.
     """
-    try:
-        return Visual.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise RequestError(f"pictures '{path}' are not valid: {where}: {first['msg']}") from error
+    return read_model(path, Visual, "list of pictures")

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from vitok_lib.errors import RequestError
-from vitok_lib.records.store import results_root
+from vitok_lib.records.store import record_files, results_root
 from vitok_lib.report.claims.verdict import Judged
 from vitok_lib.report.page.docutils_nodes import RECORDS_FOLDER
 
@@ -49,7 +49,7 @@ def behind(site: Path, judged: Sequence[Judged] | None) -> list[str]:
 
 def _records(site: Path) -> Iterator[str]:
     root, copies = results_root(), site / RECORDS_FOLDER
-    now = {path.relative_to(root): path for path in root.glob("*/*/*.json")}
+    now = {path.relative_to(root): path for path in record_files()}
     built = {path.relative_to(copies): path for path in copies.glob("*/*/*.json")}
     for name in sorted(now.keys() | built.keys()):
         record = name.with_suffix("").as_posix()

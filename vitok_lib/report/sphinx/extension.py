@@ -37,7 +37,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util.typing import ExtensionMetadata
 
-from vitok_lib.records.store import results_root
+from vitok_lib.records.store import record_files
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page import docutils_nodes as markup
 from vitok_lib.report.page import site
@@ -53,7 +53,7 @@ def outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> Iterable[str]:
     """Every page with records, when records have come or gone since the last build; Sphinx sees changed ones itself."""
-    names = sorted(str(path) for path in [*results_root().glob("*/*/*.json"), *runs.training_files()])
+    names = sorted(str(path) for path in [*record_files(), *runs.training_files()])
     before = getattr(env, "vitok_files", None)
     env.vitok_files = names  # type: ignore[attr-defined]
     if before == names:
