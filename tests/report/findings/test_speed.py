@@ -10,8 +10,9 @@ from tests.report.machine_records import GPU, write_machine
 from vitok_lib.published import figures as published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
 from vitok_lib.records.store import read_record, write_record
+from vitok_lib.report.data import limits as bounds
 from vitok_lib.report.data.record_view import Entry, load
-from vitok_lib.report.findings import bounds, speed
+from vitok_lib.report.findings import speed
 from vitok_lib.report.findings import window as window_claims
 from vitok_lib.report.page.content import Number, Sentence, plain
 

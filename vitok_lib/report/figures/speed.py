@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from vitok_lib.report.data import chunking
 from vitok_lib.report.data import groups as machines
 from vitok_lib.report.data.groups import PROFILE, SETTINGS, Machine
+from vitok_lib.report.data.limits import Limits, limits
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.figures.drawing import (
     COLOURS,
@@ -24,8 +26,6 @@ from vitok_lib.report.figures.drawing import (
     looks,
     mark,
 )
-from vitok_lib.report.findings import chunking
-from vitok_lib.report.findings.bounds import Limits, limits
 from vitok_lib.report.page.labels import TIMES, digits, label, name_of
 
 HATCHES = ("", "///", "...", "xx", "\\\\\\", "++")

@@ -9,10 +9,11 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 
 from vitok_lib.errors import RequestError, unknown
+from vitok_lib.report.data import limits as bounds
 from vitok_lib.report.data.groups import CAPACITY, COMPILE, MEMORY, PROFILE, ROOFLINE, SPEED, TILING, WINDOWS
 from vitok_lib.report.data.record_view import Entry
-from vitok_lib.report.findings import bounds, window
 from vitok_lib.report.findings import speed as speed_claims
+from vitok_lib.report.findings import window
 from vitok_lib.report.page import docutils_nodes as markup
 from vitok_lib.report.page.content import Code, Part, Sentence, Table
 from vitok_lib.report.sphinx.directives import RecordsDirective, figure_node, words

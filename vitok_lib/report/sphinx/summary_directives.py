@@ -11,10 +11,10 @@ from docutils.parsers.rst import directives
 from vitok_lib.errors import RequestError
 from vitok_lib.report.claims.verdict import Judged
 from vitok_lib.report.data.record_view import Entry
-from vitok_lib.report.findings.summary import best_table, outcomes_sentence, verdict_sentence
 from vitok_lib.report.page import docutils_nodes as markup
 from vitok_lib.report.sphinx.claim_directives import ClaimsDirective
 from vitok_lib.report.sphinx.directives import RecordsDirective, words
+from vitok_lib.report.tables.best import best_table, outcomes_sentence, verdict_sentence
 from vitok_lib.report.tables.coverage import coverage_table
 from vitok_lib.report.tables.versus import versus_table
 

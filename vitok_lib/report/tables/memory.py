@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from vitok_lib.records.schema import OutcomeStatus
-from vitok_lib.report.data import groups
+from vitok_lib.report.data import chunking, groups
 from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED, TILING, Machine
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.speedups import derived, growth, times
-from vitok_lib.report.findings import chunking
 from vitok_lib.report.findings.speed import runs, where
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Note, Number, Part, Sentence, Table
 from vitok_lib.report.page.formatting import joined, number, outcome

@@ -12,8 +12,8 @@ from tests.report.records import write_measured
 from vitok_lib.published import figures as published
 from vitok_lib.records.schema import Outcome, OutcomeStatus
 from vitok_lib.report.data.record_view import load
-from vitok_lib.report.findings.summary import best_table, outcomes_sentence
 from vitok_lib.report.page.content import Table, plain
+from vitok_lib.report.tables.best import best_table, outcomes_sentence
 from vitok_lib.report.tables.coverage import coverage_table
 
 BETTER, WORSE = "nano-f16x64", "pca-f16x64"

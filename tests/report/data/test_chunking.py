@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.report.machine_records import write_machine
+from vitok_lib.report.data import chunking
 from vitok_lib.report.data.record_view import load
-from vitok_lib.report.findings import chunking
 from vitok_lib.tokenizers.vitok import chunks, running
 
 VITOK = "nano-f16x64"

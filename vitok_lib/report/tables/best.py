@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from vitok_lib.records.schema import Kind, Value
 from vitok_lib.report.claims.registry import counts
 from vitok_lib.report.claims.verdict import Judged
-from vitok_lib.report.data import groups, paired
+from vitok_lib.report.data import chunking, groups, paired
 from vitok_lib.report.data import protocol as comparison
 from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED
 from vitok_lib.report.data.protocol import Standing
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.data.speedups import times
-from vitok_lib.report.findings import chunking
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Part, Sentence, Table
 from vitok_lib.report.page.formatting import difference_number, number
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, digits, name_of
