@@ -13,9 +13,9 @@ from tests.report.records import write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.published import figures as published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, OutOfMemory
+from vitok_lib.report.data import limits as bounds
 from vitok_lib.report.data.groups import BENCHMARKS
 from vitok_lib.report.data.record_view import load
-from vitok_lib.report.findings import bounds
 from vitok_lib.report.page.content import Table, plain
 from vitok_lib.report.tables import flops, runs, speed
 from vitok_lib.report.tables.quality import quality_table
