@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from vitok_lib.cost.flops import SideTraffic, SideWork, vitok_traffic, vitok_work
-from vitok_lib.cost.roofline import (
-    Ceilings,
-    bound,
-    least_seconds,
-    recorded_ceilings,
-    roofline,
-    tokens_of_equal_work,
-    window_speedup,
-)
-from vitok_lib.errors import RequestError
-from vitok_lib.records.schema import (
-    Host,
-    ImagesIdentity,
-    Kind,
-    Outcome,
-    Provenance,
-    Record,
-    Settings,
-    TokenizerIdentity,
-    Value,
-    Weights,
-)
-from vitok_lib.records.store import record_path, write_record
+from vitok_lib.cost.peak_rates import PeakRates
+from vitok_lib.cost.roofline import bound, least_seconds, roofline, tokens_of_equal_work, window_speedup
 from vitok_lib.tokenizers.registry import find
 from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
 
@@ -46,7 +23,7 @@ OPERATIONS_OVER_RATES = {
     ("350M-f16x64", 1024): (6.11, 4.74, 5.44, 3.64, 2.62),
     ("350M-f16x64", 8192): (10212, 313, 13278, 245, 169),
 }
-ONE_RATE, TWO_RATES = Ceilings(790e12, 4.3e12), Ceilings(1300e12, 4.3e12, attention=600e12)
+ONE_RATE, TWO_RATES = PeakRates(790e12, 4.3e12), PeakRates(1300e12, 4.3e12, attention=600e12)
 PLACES = ((None, ONE_RATE), (1024, ONE_RATE), (None, TWO_RATES), (1024, TWO_RATES), (256, TWO_RATES))
 
 
@@ -56,9 +33,9 @@ def _variant(name: str) -> Variant:
 
 @pytest.mark.parametrize(("name", "resolution"), OPERATIONS_OVER_RATES)
 def test_where_arithmetic_bounds_the_least_time_is_operations_over_the_rate(name: str, resolution: int) -> None:
-    for (window, ceilings), expected in zip(PLACES, OPERATIONS_OVER_RATES[name, resolution], strict=True):
+    for (window, rates), expected in zip(PLACES, OPERATIONS_OVER_RATES[name, resolution], strict=True):
         work = vitok_work(_variant(name), resolution, resolution, window)
-        seconds = sum(least_seconds(side, 0, ceilings) for side in (work.encoder, work.decoder))
+        seconds = sum(least_seconds(side, 0, rates) for side in (work.encoder, work.decoder))
         assert 1e3 * seconds == pytest.approx(expected, rel=0.006)
 
 
@@ -92,14 +69,14 @@ def test_a_narrow_window_is_bound_by_memory() -> None:
 @pytest.mark.parametrize("operations", [1, 10**6, 10**12])
 @pytest.mark.parametrize("moved", [0, 1, 10**6, 10**12])
 def test_a_bound_is_the_longer_of_two_times_and_the_ridge_divides_them(operations: int, moved: int) -> None:
-    ceilings = Ceilings(matmul=3e12, copy=2e11)
-    part = bound(operations, moved, ceilings)
+    rates = PeakRates(matmul=3e12, copy=2e11)
+    part = bound(operations, moved, rates)
     assert part.seconds == max(operations / 3e12, moved / 2e11)
     if moved == 0:
         assert (part.intensity, part.by) == (None, "matmul")
     else:
         assert part.intensity == operations / moved
-        assert part.by == ("matmul" if part.intensity >= ceilings.ridge else "copy")
+        assert part.by == ("matmul" if part.intensity >= rates.ridge else "copy")
 
 
 def test_parts_take_no_less_time_apart_than_together() -> None:
@@ -133,60 +110,3 @@ def test_ideal_speedups_of_windows_are_those_of_operations() -> None:
     assert window_speedup(variant, 8192, 8192, 64, 64) == 1
     # Matrices at 371 TFLOP/s and attention at 349: (2618/371 + 290/349) / (2618/371 + 18.3/349).
     assert window_speedup(variant, 8192, 8192, 1024, 64, attention_slowdown=371 / 349) == pytest.approx(1.109, abs=5e-4)
-
-
-@pytest.mark.parametrize("name", ["matmul", "copy", "attention"])
-def test_a_ceiling_of_nothing_is_refused(name: str) -> None:
-    rates = {"matmul": 1.0, "copy": 1.0, "attention": 1.0} | {name: 0.0}
-    with pytest.raises(RequestError, match=f"ceiling '{name}' \\(=0\\) must be above 0"):
-        Ceilings(**rates)
-
-
-def _record(
-    *,
-    machine: str,
-    day: int,
-    matmul: float,
-    device: str = "cuda",
-    dtype: str = "bfloat16",
-    precision: str | None = None,
-) -> None:
-    host = Host(cpu="a cpu", cores=2, memory_gib=8, gpu=machine, platform="Linux x86_64", python="3.12", packages={})
-    started = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
-    measured = {"ceiling_matmul": (matmul, "TFLOP/s"), "ceiling_copy": (4300.0, "GB/s")}
-    record = Record(
-        benchmark="speed",
-        resolution=64,
-        tokenizer=TokenizerIdentity(name="t", family="vitok", weights=Weights(source="random:0")),
-        images=ImagesIdentity(name="noise", description="", rule=""),
-        settings=Settings(device=device, dtype=dtype, precision=precision),
-        outcome=Outcome(),
-        values=tuple(
-            Value(quantity=quantity, value=value, unit=unit, kind=Kind.MEASURED)
-            for quantity, (value, unit) in measured.items()
-        ),
-        provenance=Provenance(command="", started=started, seconds=1, host=host),
-    )
-    write_record(record, record_path("local", "speed", 64, "t", f"{machine},{day},{device},{dtype},{precision}"))
-
-
-def test_recorded_ceilings_are_the_newest_of_the_kind_the_dtype_and_the_precision() -> None:
-    assert recorded_ceilings("cuda", "bfloat16") is None
-    _record(machine="old", day=1, matmul=300)
-    _record(machine="new", day=2, matmul=790)
-    _record(machine="new", day=1, matmul=700)
-    _record(machine="new", day=3, matmul=50, dtype="float32")
-    _record(machine="other", day=4, matmul=1, device="cpu")
-    assert recorded_ceilings("cuda", "bfloat16") == (Ceilings(790e12, 4.3e12, 790e12), "new")
-    assert recorded_ceilings("cuda", "bfloat16", machine="old") == (Ceilings(300e12, 4.3e12, 300e12), "old")
-    assert recorded_ceilings("cuda", "bfloat16", "fp8") is None
-    assert recorded_ceilings("cuda", "float16") is None
-    _record(machine="new", day=1, matmul=1300, precision="fp8")
-    assert recorded_ceilings("cuda", "bfloat16", "fp8") == (Ceilings(1300e12, 4.3e12, 790e12), "new")
-    assert recorded_ceilings("cuda", "bfloat16", "fp8", machine="old") is None
-
-
-def test_a_rate_for_8_bits_tells_nothing_where_the_same_machine_has_none_for_attention() -> None:
-    _record(machine="new", day=1, matmul=1300, precision="fp8")
-    _record(machine="old", day=1, matmul=300)
-    assert recorded_ceilings("cuda", "bfloat16", "fp8") is None

@@ -290,7 +290,9 @@ def test_rows_of_cards_are_predictions_of_each() -> None:
         card_rows(["flux"], [])
 
 
-def _ceilings(device: str, dtype: str, matmul: float, copy: float, machine: Host, precision: str | None = None) -> None:
+def _record_rates(
+    device: str, dtype: str, matmul: float, copy: float, machine: Host, precision: str | None = None
+) -> None:
     measured = {"ceiling_matmul": (matmul, "TFLOP/s"), "ceiling_copy": (copy, "GB/s")}
     record = Record(
         benchmark="speed",
@@ -311,20 +313,20 @@ def _ceilings(device: str, dtype: str, matmul: float, copy: float, machine: Host
 CARD = Host(cpu="c", cores=2, memory_gib=8, gpu="a card", platform="Linux", python="3.12")
 
 
-def test_the_least_time_is_the_work_at_the_ceilings_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_time_is_the_work_at_the_peak_rates_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     asked: dict[str, Any] = {"device": "cuda", "dtype": "bfloat16", "window": 1024}
     row = as_row(predict("5B-f16x64", 8192, **asked))
     assert (row["least s encode"], row["least s decode"]) == ("", "")
-    _ceilings("cuda", "bfloat16", 790, 4300, CARD)
+    _record_rates("cuda", "bfloat16", 790, 4300, CARD)
     plan = predict("5B-f16x64", 8192, **asked)
     assert plan.least_seconds is not None
     assert 1e3 * sum(plan.least_seconds) == pytest.approx(3681, rel=0.001)
-    assert plan.ceilings is not None
-    assert plan.ceilings[1] == "a card"
+    assert plan.peak_rates is not None
+    assert plan.peak_rates[1] == "a card"
     assert as_row(plan)["least s decode"] == f"{plan.least_seconds[1]:.3g}"
     assert predict("5B-f16x64", 8192, **asked, precision="fp8").least_seconds is None
-    _ceilings("cuda", "bfloat16", 1300, 4300, CARD, "fp8")
+    _record_rates("cuda", "bfloat16", 1300, 4300, CARD, "fp8")
     in_8_bits = predict("5B-f16x64", 8192, **asked, precision="fp8").least_seconds
     assert in_8_bits is not None
     assert 1e3 * sum(in_8_bits) == pytest.approx(2618e15 / 1300e12 + 290e15 / 790e12, rel=0.001)
@@ -332,7 +334,7 @@ def test_the_least_time_is_the_work_at_the_ceilings_on_record(monkeypatch: pytes
 
 def test_of_a_small_image_the_least_time_is_that_of_reading_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    _ceilings("cuda", "bfloat16", 790, 4300, CARD)
+    _record_rates("cuda", "bfloat16", 790, 4300, CARD)
     plan = predict("5B-f16x64", 64, device="cuda", dtype="bfloat16")
     assert plan.least_seconds is not None
     assert plan.weight_bytes is not None
@@ -343,21 +345,21 @@ def test_of_a_small_image_the_least_time_is_that_of_reading_the_weights(monkeypa
     ("name", "dtype", "known"),
     [("flux", "bfloat16", True), ("flux", "float32", False), ("pca-f16x64", "float32", True), ("jpeg:q=75", "", False)],
 )
-def test_there_is_no_least_time_where_the_ceilings_do_not_bound(
+def test_there_is_no_least_time_where_the_peak_rates_do_not_bound(
     name: str, dtype: str, known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a GPU a convolution in float32 has fewer bits than the product that was measured."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for measured in ("bfloat16", "float32"):
-        _ceilings("cuda", measured, 100, 1000, CARD)
+        _record_rates("cuda", measured, 100, 1000, CARD)
     plan = predict(name, 256, device="cuda", dtype=dtype or "float32")
     assert (plan.least_seconds is not None) is known
 
 
-def test_the_ceilings_of_another_machine_say_nothing_of_this_one() -> None:
-    _ceilings("cpu", "float32", 1, 10, CARD)
+def test_the_peak_rates_of_another_machine_say_nothing_of_this_one() -> None:
+    _record_rates("cpu", "float32", 1, 10, CARD)
     assert predict("nano-f16x64", 256).least_seconds is None
-    _ceilings("cpu", "float32", 1, 10, describe_host("cpu"))
+    _record_rates("cpu", "float32", 1, 10, describe_host("cpu"))
     assert predict("nano-f16x64", 256).least_seconds is not None
 
 

@@ -118,9 +118,11 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setattr(race_module, "Clock", WorldClock)
     monkeypatch.setattr(contender_module, "load_tokenizer", world.load)
     monkeypatch.setattr("vitok_lib.measure.speed.numerical_error.load_tokenizer", world.load)
-    reached = {"float32": 2.0, "bfloat16": 2.0, "fp8": 8.0}  # TFLOP/s
+    reached = {"float32": 2e12, "bfloat16": 2e12, "fp8": 8e12}  # FLOP/s
     monkeypatch.setattr(
-        speed_module, "measure_ceilings", lambda precisions, *_: ({name: reached[name] for name in precisions}, 3.0)
+        speed_module,
+        "measure_peak_rates",
+        lambda precisions, *_: {name: reached[name] for name in precisions} | {"copy": 3e9},
     )
     yield world
     gc.collect()

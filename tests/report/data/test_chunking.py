@@ -10,13 +10,8 @@ import pytest
 from tests.report.machine_records import write_machine
 from vitok_lib.report.data import chunking
 from vitok_lib.report.data.record_view import load
-from vitok_lib.tokenizers.vitok import chunks, running
 
 VITOK = "nano-f16x64"
-
-
-def test_the_report_knows_the_chunks_that_a_vitok_has_by_default() -> None:
-    assert chunking.DEFAULT_CHUNKS == {"cpu": chunks.TOKENS, "cuda": running.CUDA_CHUNK}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A plan: what is known of an evaluation before it, and what follows from that.
 
-The least time is a bound, not a guess: what the work takes at the ceilings on record, and nothing where there are none.
+The least time is a bound, not a guess: what the FLOPs take at the peak rates on record; none where there are none.
 It has the weights come from memory for each batch; a cache that holds all of a small model could beat it.
 """
 
@@ -13,7 +13,8 @@ from functools import cached_property
 import torch
 
 from vitok_lib.cost.flops import SideWork
-from vitok_lib.cost.roofline import Ceilings, least_seconds, recorded_ceilings
+from vitok_lib.cost.peak_rates import PeakRates, recorded_peak_rates
+from vitok_lib.cost.roofline import least_seconds
 from vitok_lib.errors import RequestError
 from vitok_lib.images.pillow import MAX_RESOLUTION
 from vitok_lib.records.provenance import describe_host
@@ -66,7 +67,7 @@ class Plan:
         return None if self.decode_work is None else self.decode_work.total
 
     @cached_property
-    def ceilings(self) -> tuple[Ceilings, str] | None:
+    def peak_rates(self) -> tuple[PeakRates, str] | None:
         """Those on record of this machine, or of the newest machine where ``device`` is not here, and its name.
 
         None where there are none, or where they would not bound: a convolution in float32 on a GPU is computed with
@@ -79,17 +80,17 @@ class Plan:
         if kind == "cpu" or torch.cuda.is_available():
             host = describe_host(kind)
             machine = host.gpu or host.cpu
-        return recorded_ceilings(kind, self.dtype, self.precision, machine)
+        return recorded_peak_rates(kind, self.dtype, self.precision, machine)
 
     @cached_property
     def least_seconds(self) -> tuple[float, float] | None:
-        """What encoding and decoding take at least, at the ceilings on record; None where those do not tell."""
-        if self.encode_work is None or self.decode_work is None or self.ceilings is None:
+        """What encoding and decoding take at least, at the peak rates on record; None where those do not tell."""
+        if self.encode_work is None or self.decode_work is None or self.peak_rates is None:
             return None
-        ceilings, _ = self.ceilings
+        rates, _ = self.peak_rates
         return (
-            least_seconds(self.encode_work, self.encode_moved, ceilings),
-            least_seconds(self.decode_work, self.decode_moved, ceilings),
+            least_seconds(self.encode_work, self.encode_moved, rates),
+            least_seconds(self.decode_work, self.decode_moved, rates),
         )
 
     @cached_property

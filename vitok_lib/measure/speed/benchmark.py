@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,9 @@ from vitok_lib.images.prepare import check_resolution
 from vitok_lib.images.sets import ImageSet, open_image_set
 from vitok_lib.measure.speed.compile_stats import side_by_side
 from vitok_lib.measure.speed.interleaved import Effort, Told, race
-from vitok_lib.measure.speed.peak_rates import measure_ceilings
+from vitok_lib.measure.speed.peak_rates import measure_peak_rates
 from vitok_lib.measure.speed.pipeline import chain_signature
-from vitok_lib.measure.speed.results import Ceilings, precision_of, ratio_to, speed_values
+from vitok_lib.measure.speed.results import precision_of, ratio_to, speed_values
 from vitok_lib.measure.speed.state import Conditions, Contender, Entrant, drop
 from vitok_lib.measure.speed.timer import Clock
 from vitok_lib.records.provenance import describe_host, provenance
@@ -107,17 +107,15 @@ def measure_speed(
     check_writable(entrants[0].record_path)  # a run may take long, and ends with nothing where it cannot be kept
     told = progress or (lambda words: None)
     effort = Effort(seconds, iterations)
-    told("measuring what the machine reaches")
+    told("measuring the machine's peak rates")
     taken = {(precision_of(entrant.settings), entrant.settings.dtype) for entrant in entrants}
     precisions = {precision for both in taken if both[0] for precision in both} - {None}
-    products, copy = measure_ceilings(
-        sorted(name for name in precisions if name), Clock(device), seconds / 2, iterations
-    )
+    rates = measure_peak_rates(sorted(name for name in precisions if name), Clock(device), seconds / 2, iterations)
     command = _command(contenders, conditions, effort, images)
 
     def keep(entrant: Entrant) -> Record:
         origin = provenance(command, notebook, parameters or {}, started, device)
-        return _write(entrant, Ceilings(products, copy), origin)
+        return _write(entrant, rates, origin)
 
     with side_by_side():
         return _measure(entrants, effort, images, told, keep)
@@ -215,7 +213,7 @@ def _same_machine(one: Host, other: Host) -> bool:
     return (one.cpu, one.gpu, one.packages.get("torch")) == (other.cpu, other.gpu, other.packages.get("torch"))
 
 
-def _write(entrant: Entrant, ceilings: Ceilings, origin: Provenance) -> Record:
+def _write(entrant: Entrant, rates: Mapping[str, float], origin: Provenance) -> Record:
     conditions, path, outcome = entrant.conditions, entrant.record_path, entrant.outcome
     if entrant.running and outcome.status is OutcomeStatus.OK:
         outcome = Outcome(detail=UNCOMPARED)
@@ -227,7 +225,7 @@ def _write(entrant: Entrant, ceilings: Ceilings, origin: Provenance) -> Record:
         images=conditions.images,
         settings=entrant.settings,
         outcome=outcome,
-        values=(*speed_values(entrant, ceilings), *entrant.values),
+        values=(*speed_values(entrant, rates), *entrant.values),
         choices=entrant.choices,
         samples=samples.name if samples else None,
         provenance=origin,

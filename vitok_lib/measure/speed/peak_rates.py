@@ -1,6 +1,6 @@
-"""What the machine itself reaches, measured in the run that is compared with it: a large product, a large copy.
+"""Peak rates of the machine, measured in the run that they are compared with: large matrix products, a large copy.
 
-The data is random: a GPU multiplies zeros up to a tenth faster, since it then draws less power.
+The data is random: a GPU multiplies zeros up to 10 % faster, since it then draws less power.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 import torch
 from torch import Tensor
 
+from vitok_lib.cost.peak_rates import COPY
 from vitok_lib.measure.speed.timer import Clock, median
 
 FP8 = "fp8"
@@ -18,24 +19,24 @@ GPU_COPY_BYTES, CPU_COPY_BYTES = 2**30, 2**27
 """Far beyond any cache."""
 
 
-def measure_ceilings(
+def measure_peak_rates(
     precisions: Collection[str], clock: Clock, seconds: float, iterations: int = 10
-) -> tuple[dict[str, float], float]:
-    """TFLOP/s of a matrix product in each of ``precisions`` (a dtype, or ``"fp8"``), and GB/s of a copy.
+) -> dict[str, float]:
+    """FLOP/s of a matrix product in each of ``precisions`` (a dtype, or ``"fp8"``), and bytes/s of a ``"copy"``.
 
-    A product of n × n matrices counts 2·n³ operations; a copy counts the bytes that are read and those written.
+    A product of n × n matrices counts 2·n³ FLOPs; a copy counts the bytes that are read and those written.
     """
     side = GPU_SIDE if clock.on_gpu else CPU_SIDE
-    products = {}
+    rates = {}
     for precision in dict.fromkeys(precisions):
         product = _fp8_product(side, clock.device) if precision == FP8 else _product(side, precision, clock.device)
-        products[precision] = 2 * side**3 / (_milliseconds(product, clock, seconds, iterations) * 1e-3) / 1e12
+        rates[precision] = 2 * side**3 / (_milliseconds(product, clock, seconds, iterations) * 1e-3)
         del product
     count = GPU_COPY_BYTES if clock.on_gpu else CPU_COPY_BYTES
     source = torch.randint(256, (count,), dtype=torch.uint8, device=clock.device)
     target = torch.empty_like(source)
-    taken = _milliseconds(lambda: target.copy_(source), clock, seconds, iterations)
-    return products, 2 * count / (taken * 1e-3) / 1e9
+    rates[COPY] = 2 * count / (_milliseconds(lambda: target.copy_(source), clock, seconds, iterations) * 1e-3)
+    return rates
 
 
 def _milliseconds(call: Callable[[], Tensor], clock: Clock, seconds: float, iterations: int) -> float:

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from vitok_lib.cost.flops import vitok_work
+from vitok_lib.cost.peak_rates import COPY, GIGA, TERA, PeakRates
 from vitok_lib.measure.speed.peak_rates import FP8
 from vitok_lib.measure.speed.state import Entrant
 from vitok_lib.measure.speed.timer import median, median_interval, percentile_95
 from vitok_lib.records.schema import Interval, Kind, Settings, Value
 
 STAGES = ("encode", "decode")
-
-
-@dataclass(frozen=True)
-class Ceilings:
-    """``products`` in TFLOP/s a precision (a dtype or ``"fp8"``), ``copy`` in GB/s."""
-
-    products: Mapping[str, float]
-    copy: float
 
 
 def precision_of(settings: Settings) -> str | None:
@@ -48,18 +40,25 @@ def all_calls(entrant: Entrant) -> list[float]:
     return _totals(calls, STAGES)
 
 
-def speed_values(entrant: Entrant, ceilings: Ceilings) -> list[Value]:
-    """All but errors and the chain from files, which are measured apart; nothing for one that was never timed."""
+def speed_values(entrant: Entrant, measured: Mapping[str, float]) -> list[Value]:
+    """All but errors and the chain from files, which are measured apart; nothing for one that was never timed.
+
+    ``measured`` are the peak rates of the run, from :func:`vitok_lib.measure.speed.peak_rates.measure_peak_rates`.
+    """
     values: list[Value] = []
+    precision, dtype = precision_of(entrant.settings), str(entrant.settings.dtype)
+    rates = None
+    if precision is not None and precision in measured:  # attention multiplies in the dtype whatever the precision
+        rates = PeakRates(measured[precision], measured[COPY], measured[dtype])
     if entrant.samples:
-        values = _timings(entrant) + _ratio(entrant) + _work(entrant, ceilings)
-    precision = precision_of(entrant.settings)
-    if precision is not None and precision in ceilings.products:
-        rate = ceilings.products[precision]
-        values.append(_value("ceiling_matmul", rate, "TFLOP/s", signature=f"matmul|{precision}|random|v1"))
-        if precision != entrant.settings.dtype:
-            values.append(_attention_ceiling(entrant.settings, ceilings))
-    values.append(_value("ceiling_copy", ceilings.copy, "GB/s", signature="copy|read+write|v1"))
+        values = _timings(entrant) + _ratio(entrant) + _work(entrant, rates)
+    if rates is not None:
+        signature = f"matmul|{precision}|random|v1"
+        values.append(_value("ceiling_matmul", rates.matmul / TERA, "TFLOP/s", signature=signature))
+        if precision != dtype:
+            signature = f"matmul|{dtype}|random|v1"
+            values.append(_value("ceiling_attention", rates.of_attention / TERA, "TFLOP/s", signature=signature))
+    values.append(_value("ceiling_copy", measured[COPY] / GIGA, "GB/s", signature="copy|read+write|v1"))
     if entrant.settings.compile is not None and entrant.samples:
         values.append(_value("compile_time", entrant.compile_seconds, "s"))
         values.append(_value("graphs", entrant.graphs, "count"))
@@ -111,31 +110,24 @@ def _ratio(entrant: Entrant) -> list[Value]:
     return [_derived(quantity, median(ratios), "×", len(ratios), interval=interval, signature=signature)]
 
 
-def _work(entrant: Entrant, ceilings: Ceilings) -> list[Value]:
-    """Operations of one image by formula, the rate that they are done at, and its share of what products reach."""
+def _work(entrant: Entrant, rates: PeakRates | None) -> list[Value]:
+    """FLOPs of one image by formula, their rate, and the least time at the peak rates over the time taken."""
     if entrant.variant is None:
         return []
     conditions = entrant.conditions
     work = vitok_work(entrant.variant, conditions.height, conditions.width, entrant.settings.window)
     linear, attention = (work.encoder.linear + work.decoder.linear), (work.encoder.attention + work.decoder.attention)
-    rate = work.total / (median(per_round(entrant)) / conditions.batch * 1e-3) / 1e12
+    seconds = median(per_round(entrant)) / conditions.batch * 1e-3
     values = [
-        _derived("work", work.total / 1e12, "TFLOP"),
-        _derived("work_linear", linear / 1e12, "TFLOP"),
-        _derived("work_attention", attention / 1e12, "TFLOP"),
-        _derived("rate", rate, "TFLOP/s"),
+        _derived("work", work.total / TERA, "TFLOP"),
+        _derived("work_linear", linear / TERA, "TFLOP"),
+        _derived("work_attention", attention / TERA, "TFLOP"),
+        _derived("rate", work.total / seconds / TERA, "TFLOP/s"),
     ]
-    precision = precision_of(entrant.settings)
-    if precision is not None and precision in ceilings.products:
-        least = linear / ceilings.products[precision] + attention / _attention_ceiling(entrant.settings, ceilings).value
-        values.append(_derived("utilisation", 100 * rate * least / work.total, "%"))
+    if rates is not None:
+        least = linear / rates.matmul + attention / rates.of_attention
+        values.append(_derived("utilisation", 100 * least / seconds, "%"))
     return values
-
-
-def _attention_ceiling(settings: Settings, ceilings: Ceilings) -> Value:
-    """The products of attention are taken in the dtype, whatever the precision of the matrices."""
-    dtype = str(settings.dtype)
-    return _value("ceiling_attention", ceilings.products[dtype], "TFLOP/s", signature=f"matmul|{dtype}|random|v1")
 
 
 def _value(

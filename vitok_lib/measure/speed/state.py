@@ -210,18 +210,22 @@ class Entrant:
     def take_round(self, number: int, images: Tensor, clock: Clock, calls: int) -> None:
         """Encode and decode ``images`` so many times, each timed; nothing may be compiled meanwhile."""
         before = graphs_so_far()
-        taken = [self.timed(images, clock) for _ in range(calls - 1)]
-        with clock.asking_frequency() as question:
-            taken.append(self.timed(images, clock))
-            while question.waiting:  # since an idle GPU would answer with another frequency
-                self.timed(images, clock)
-            frequency = question.answer()
+        taken = [self.timed(images, clock) for _ in range(calls)]
+        frequency = self._frequency_at_work(images, clock)
         self.recompilations += graphs_so_far() - before
         self.samples += [
             Sample(number, stage, milliseconds, frequency)
             for pair in taken
             for stage, milliseconds in zip(("encode", "decode"), pair, strict=True)
         ]
+
+    def _frequency_at_work(self, images: Tensor, clock: Clock) -> float | None:
+        """MHz while one more call, which is not timed, is queued on the GPU."""
+        assert self.tokenizer is not None
+        if not clock.on_gpu:
+            return None
+        self.tokenizer.encode(images)
+        return clock.frequency()
 
     def cast(self, images: Tensor) -> Tensor:
         """The images in the dtype that this tokenizer works in, so that the cast is not timed."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,30 +17,6 @@ T = TypeVar("T")
 
 INTERVAL_METHOD = "order statistics of the rounds (binomial), at least 95 %"
 STEADY_CALLS, STEADY_WITHIN, MOST_WARM_UPS = 3, 0.1, 10
-PATIENCE = 10.0
-"""Seconds that the driver has to tell the GPU's frequency."""
-
-
-class Question:
-    """What was asked of the driver: ``process`` that will print it, None where there is nobody to ask."""
-
-    def __init__(self, process: subprocess.Popen[str] | None) -> None:
-        self._process = process
-        self._until = time.monotonic() + PATIENCE
-
-    @property
-    def waiting(self) -> bool:
-        """Whether the answer may still come."""
-        return self._process is not None and self._process.poll() is None and time.monotonic() < self._until
-
-    def answer(self) -> float | None:
-        """MHz; None where the driver does not tell."""
-        if self._process is None:
-            return None
-        try:
-            return float(self._process.communicate(timeout=max(0.0, self._until - time.monotonic()))[0])
-        except (subprocess.SubprocessError, ValueError):
-            return None
 
 
 @dataclass(frozen=True)
@@ -70,26 +44,17 @@ class Clock:
             end.synchronize()
         return result, float(begin.elapsed_time(end))
 
-    @contextmanager
-    def asking_frequency(self) -> Iterator[Question]:
-        """Ask for the frequency of the GPU's multiprocessors; whoever wants that of a GPU at work lets it work on.
+    def frequency(self) -> float | None:
+        """MHz of the GPU's multiprocessors now; None on a CPU, without nvidia-ml-py, or where the driver does not say.
 
-        On a CPU there is no answer.
+        It falls as soon as the GPU is idle: ask while work is queued.
         """
-        process = None
-        if self.on_gpu:
-            card = torch.cuda.get_device_properties(self.device)
-            query = ["nvidia-smi", f"--id=GPU-{card.uuid}", "--query-gpu=clocks.sm", "--format=csv,noheader,nounits"]
-            with suppress(OSError):
-                process = subprocess.Popen(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        if process is None:
-            yield Question(None)
-            return
-        with process:
-            try:
-                yield Question(process)
-            finally:
-                process.kill()  # which does nothing to one that has ended
+        if not self.on_gpu:
+            return None
+        try:
+            return float(torch.cuda.clock_rate(self.device))
+        except Exception:  # no package, no driver, a MIG slice: each raises an exception of its own
+            return None
 
 
 def warm_up(timed: Callable[[], float], seconds: float) -> list[float]:

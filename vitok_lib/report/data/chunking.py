@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from vitok_lib.report.data import groups
 from vitok_lib.report.data.record_view import Entry
-
-DEFAULT_CHUNKS = {"cpu": 16384, "cuda": 65536}
-"""Tokens that go through a ViTok's matrices at a time where nothing else was asked for or chosen, by device."""
+from vitok_lib.tokenizers.vitok.variant import DEFAULT_CHUNK
 
 
 def chunk_of(entry: Entry) -> int:
@@ -18,7 +16,7 @@ def chunk_of(entry: Entry) -> int:
 
 
 def _default_chunk(entry: Entry) -> int:
-    return DEFAULT_CHUNKS["cuda" if (entry.record.settings.device or "").startswith("cuda") else "cpu"]
+    return DEFAULT_CHUNK["cuda" if (entry.record.settings.device or "").startswith("cuda") else "cpu"]
 
 
 def fills_a_chunk(entry: Entry) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vitok_lib.cost.flops import SideWork, vitok_traffic, vitok_work
-from vitok_lib.cost.roofline import COPY, Bound, Ceilings, roofline
+from vitok_lib.cost.peak_rates import COPY, GIGA, TERA, rates_of
+from vitok_lib.cost.roofline import Bound, roofline
 from vitok_lib.report.data import groups
 from vitok_lib.report.data.groups import ROOFLINE, SPEED, Machine, described
 from vitok_lib.report.data.record_view import Entry
@@ -16,7 +17,6 @@ from vitok_lib.report.page.formatting import number
 from vitok_lib.report.page.labels import digits, label
 from vitok_lib.report.tables.speed import lead, lead_heads, same_for_all
 
-TERA, GIGA = 1e12, 1e9
 WIDER = {"float32": 2, "float64": 4}
 """Bytes of a value over the two that the traffic counts."""
 HALF = 0.5
@@ -103,23 +103,21 @@ def limits(entries: Sequence[Entry]) -> dict[Machine, list[Limits]]:
 
 def _limits(entry: Entry) -> Limits | None:
     variant, settings = groups.variant_of(entry), entry.record.settings
-    matmul, copy = groups.held(entry, "ceiling_matmul"), groups.held(entry, "ceiling_copy")
-    of_attention = groups.held(entry, "ceiling_attention")
-    if settings.precision and of_attention is None:
+    rates = rates_of(entry.record)
+    if variant is None or rates is None or not groups.held(entry, "latency"):
         return None
-    if variant is None or matmul is None or copy is None or not groups.held(entry, "latency"):
+    if settings.precision and rates.attention is None:
         return None
     scheme = "fp8" if settings.precision else "compiled" if settings.compile else "eager"
     batch, wider = settings.batch or 1, WIDER.get(settings.dtype or "", 1)
     work = vitok_work(variant, *groups.size(entry), settings.window, batch)
     traffic = vitok_traffic(variant, *groups.size(entry), scheme, batch)
     # Values that are twice as wide move twice the bytes, which is as if the memory were half as fast.
-    attention = of_attention.value * TERA if of_attention else None
-    ceilings = Ceilings(matmul.value * TERA, copy.value * GIGA / wider, attention)
+    narrow = replace(rates, copy=rates.copy / wider)
     sides = [(work.encoder, traffic.encoder), (work.decoder, traffic.decoder)]
-    lines = [roofline(SideWork(part.linear, part.attention), moved, ceilings) for part, moved in sides]
+    lines = [roofline(SideWork(part.linear, part.attention), moved, narrow) for part, moved in sides]
     parts = {part: [line.parts[part] for line in lines] for part in PARTS}
-    return Limits(entry, parts, batch, wider, matmul.value, copy.value)
+    return Limits(entry, parts, batch, wider, rates.matmul / TERA, rates.copy / GIGA)
 
 
 def bound_tables(entries: Sequence[Entry]) -> list[tuple[Machine, Table]]:

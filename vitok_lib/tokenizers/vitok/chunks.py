@@ -11,8 +11,10 @@ from itertools import chain, pairwise
 import torch
 from torch import Tensor
 
-TOKENS = 16384
-"""Tokens at a time: enough to fill a GPU, and no more than an image of 2048 px has at patch 16."""
+from vitok_lib.tokenizers.vitok.variant import DEFAULT_CHUNK
+
+TOKENS = DEFAULT_CHUNK["cpu"]
+"""Tokens at a time where no chunk is set."""
 
 
 def in_chunks(

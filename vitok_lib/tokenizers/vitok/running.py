@@ -14,13 +14,12 @@ from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND
 from vitok_lib.tokenizers.vitok.kernel_choice import choose_kernel
 from vitok_lib.tokenizers.vitok.model import Attend, Block, Decoder, Encoder
 from vitok_lib.tokenizers.vitok.precision import check_float8
+from vitok_lib.tokenizers.vitok.variant import DEFAULT_CHUNK
 
 PRECISIONS = ("fp8",)
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 CAPTURING_MODES = ("reduce-overhead", "max-autotune")
 """Of torch.compile, which replay CUDA graphs."""
-CUDA_CHUNK = 65536
-"""Tokens at a time on a GPU: they fill it, and the widest intermediate of the 5B model stays below 2³¹ values."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +118,8 @@ def _chunk(running: Running, folded: bool, choices: dict[str, str]) -> int | Non
         choices["chunk"] = "0: a compiled block would unroll its chunks"
         return 0
     if torch.device(running.device).type == "cuda":
-        choices["chunk"] = f"{CUDA_CHUNK}: enough to fill a GPU, few enough for 32-bit counts"
-        return CUDA_CHUNK
+        choices["chunk"] = f"{DEFAULT_CHUNK['cuda']}: enough to fill a GPU, few enough for 32-bit counts"
+        return DEFAULT_CHUNK["cuda"]
     return None
 
 

@@ -15,6 +15,12 @@ from vitok_lib.errors import RequestError
 
 DEFAULT_MLP_FACTOR = 2.67
 IMAGE_CHANNELS = 3
+DEFAULT_CHUNK = {"cpu": 16384, "cuda": 65536}
+"""Tokens that go through a block's matrices at a time, by device.
+
+16384 are all of an image of 2048 px at patch 16; 65536 fill a GPU and keep the widest intermediate of the 5B model
+below 2³¹ values.
+"""
 
 
 @dataclass(frozen=True)
