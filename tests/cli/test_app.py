@@ -55,7 +55,7 @@ def _vitok(*words: str) -> subprocess.CompletedProcess[str]:
         (["plan", "nano-f16x64", "--resolution", "64", "--path", "fp4"], "did you mean fp8"),
         (["conform", "no_such_module:make"], "tokenizer 'no_such_module:make' cannot be imported"),
         (["run", "div8q"], "unknown notebook 'div8q'; did you mean div8k"),
-        (["run", "div8k", "-p", "samples", "many"], "parameter 'samples' must be int, not 'many'"),
+        (["run", "div8k", "-p", "samples", "many"], "parameter 'samples' must be a whole number, not 'many'"),
         (["speed", "nano-f16x64", "--resolution", "64", "--seconds", "nan"], "seconds (=nan) must be 0 or more"),
         (["run", "--profile", "cpu", "-p", "samples=1"], "profile 'cpu' has its own parameters and outputs"),
         (["report", "--profile", "cpuu"], "unknown profile 'cpuu'; did you mean cpu"),

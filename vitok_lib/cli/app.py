@@ -12,6 +12,7 @@ from vitok_lib.cli.eval import eval_command
 from vitok_lib.cli.plan import plan_command
 from vitok_lib.cli.run import join_parameters, report_command, run_command
 from vitok_lib.cli.speed import speed_command
+from vitok_lib.cli.streams import usable_streams
 from vitok_lib.errors import RequestError
 
 app = typer.Typer(
@@ -32,9 +33,10 @@ app.command("check")(check_command)
 
 def main() -> NoReturn:
     """The entry point: a user's mistake is one sentence and status 2, never a traceback."""
-    try:
-        app(args=join_parameters(sys.argv[1:]), standalone_mode=True)
-    except RequestError as error:
-        typer.echo(f"vitok: {error}", err=True)
-        sys.exit(2)
+    with usable_streams():
+        try:
+            app(args=join_parameters(sys.argv[1:]), standalone_mode=True)
+        except RequestError as error:
+            typer.echo(f"vitok: {error}", err=True)
+            sys.exit(2)
     sys.exit(0)
