@@ -12,7 +12,7 @@ from torch.nn.attention.flex_attention import create_block_mask
 from torch.profiler import ProfilerActivity, profile
 
 from vitok_lib.errors import RequestError, UnsupportedError
-from vitok_lib.measure.predict.meta_memory import replay
+from vitok_lib.measure.predict.meta_memory import trace_memory
 from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.vitok import attention as module
 from vitok_lib.tokenizers.vitok.attention import FLEX_BLOCK, MASK_LIMIT, Masked, attention, window_blocks
@@ -132,7 +132,7 @@ def test_a_dense_mask_beyond_what_torch_reads_is_refused() -> None:
 
 def test_a_dense_mask_takes_little_more_memory_than_itself() -> None:
     query = torch.zeros(1, 1, 4096, 8)
-    _, cost = replay(lambda: attention(query, query, query, 64, windowed="mask"))
+    _, cost = trace_memory(lambda: attention(query, query, query, 64, windowed="mask"))
     assert 4096**2 * 4 <= cost.peak_bytes < 1.2 * 4096**2 * 4
 
 
@@ -190,7 +190,7 @@ def test_a_plan_counts_the_dense_mask_in_encoder_and_decoder() -> None:
     kernel = FixedKernel("mask")
     query = torch.empty(1, 2, 1000, 8, device="meta")
     for _ in range(2):
-        _, cost = replay(lambda: kernel(query, query, query, 7))
+        _, cost = trace_memory(lambda: kernel(query, query, query, 7))
         assert cost.peak_bytes >= 1000**2 * 4
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vitok_lib.measure.predict.meta_memory import replay
+from vitok_lib.measure.predict.meta_memory import trace_memory
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.vitok import chunks
@@ -48,9 +48,9 @@ def test_chunks_keep_the_hidden_layer_and_the_queries_from_ever_being_whole(monk
     tokenizer = load_tokenizer("w64_d2_h2/8x6", weights="random")
     images = torch.rand(1, 3, 512, 512)
     one_width = 64 * 64 * 64 * 4  # bytes of N × C
-    _, at_once = replay(lambda: tokenizer.encode(images))
+    _, at_once = trace_memory(lambda: tokenizer.encode(images))
     monkeypatch.setattr(chunks, "TOKENS", 128)
-    _, in_chunks = replay(lambda: tokenizer.encode(images))
+    _, in_chunks = trace_memory(lambda: tokenizer.encode(images))
     assert at_once.peak_bytes > 11 * one_width, "the stream, h, attention, fc1 twice 2.67 and its gated half"
     assert in_chunks.peak_bytes < 7.5 * one_width, "the stream, h, q, k, v, attention's output; angles and chunks"
 

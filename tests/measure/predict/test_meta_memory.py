@@ -1,4 +1,4 @@
-"""Memory and work by replay: closed forms, real tensors, and the auto-encoder whose peak is known."""
+"""Memory and FLOPs traced on the meta device: closed forms, real tensors, and the auto-encoder whose peak is known."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from vitok_lib.measure.predict.meta_memory import replay
-from vitok_lib.measure.predict.meta_model import StandIn, stand_in
+from vitok_lib.measure.predict.meta_memory import trace_memory
+from vitok_lib.measure.predict.meta_model import MetaModel, build_meta_model
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import TokenizerSpec
 from vitok_lib.tokenizers.load import load_tokenizer
@@ -33,7 +33,7 @@ def test_a_tensor_counts_from_its_operation_to_its_last_reference(device: str) -
         del second, third
         torch.zeros(2 * 256, device=device)
 
-    assert replay(call)[1].peak_bytes == 12 * KIB
+    assert trace_memory(call)[1].peak_bytes == 12 * KIB
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -45,7 +45,7 @@ def test_views_inputs_and_writing_in_place_take_nothing(device: str) -> None:
         view.add_(1)
         return torch.split(view, 64)[0]
 
-    assert replay(call)[1].peak_bytes == 0
+    assert trace_memory(call)[1].peak_bytes == 0
 
 
 def test_a_view_keeps_all_of_its_storage_alive() -> None:
@@ -53,7 +53,7 @@ def test_a_view_keeps_all_of_its_storage_alive() -> None:
         part = torch.zeros(1024 * KIB, dtype=torch.uint8, device="meta")[:1]
         return torch.zeros(KIB, dtype=torch.uint8, device="meta")[: len(part)]
 
-    assert replay(call)[1].peak_bytes == 1025 * KIB
+    assert trace_memory(call)[1].peak_bytes == 1025 * KIB
 
 
 @pytest.mark.parametrize("mask", [False, True])
@@ -62,45 +62,47 @@ def test_attention_takes_its_output_and_never_the_scores(mask: bool, head_dim: i
     tokens = 4096
     query = torch.empty(1, 2, tokens, head_dim, device="meta")
     seen = torch.empty(tokens, tokens, device="meta") if mask else None
-    _, cost = replay(lambda: F.scaled_dot_product_attention(query, query, query, attn_mask=seen))
+    _, cost = trace_memory(lambda: F.scaled_dot_product_attention(query, query, query, attn_mask=seen))
     assert cost.peak_bytes == 4 * query.numel() + 4 * 2 * tokens
     assert cost.flops == 4 * 2 * tokens**2 * head_dim
 
 
 def test_attention_on_a_cpu_is_one_fused_kernel_even_with_512_values_a_head() -> None:
     query = torch.rand(1, 1, 1024, 512)
-    _, cost = replay(lambda: F.scaled_dot_product_attention(query, query, query))
+    _, cost = trace_memory(lambda: F.scaled_dot_product_attention(query, query, query))
     assert cost.peak_bytes == 4 * query.numel() + 4 * 1024
 
 
 @pytest.mark.parametrize("window", [None, 40])
 @pytest.mark.parametrize("size", [(256, 256), (136, 300)], ids=str)
-def test_a_replay_on_meta_tensors_is_that_on_real_ones(size: tuple[int, int], window: int | None) -> None:
+def test_a_trace_on_meta_tensors_is_that_on_real_ones(size: tuple[int, int], window: int | None) -> None:
     variant = "w32_d2_h2-w48_d3_h2/8x6"
     real = load_tokenizer(variant, weights="random", window=window)
     modules = empty_modules(parse_variant(variant))
     meta = ViTok(real.spec, real.weights, real.settings, *_sides(modules))
     costs = []
     for tokenizer, device in ((real, "cpu"), (meta, "meta")):
-        latent, encoding = replay(lambda: tokenizer.encode(torch.zeros(1, 3, *size, device=device)))  # noqa: B023
-        _, decoding = replay(lambda: tokenizer.decode(latent))  # noqa: B023
+        latent, encoding = trace_memory(lambda: tokenizer.encode(torch.zeros(1, 3, *size, device=device)))  # noqa: B023
+        _, decoding = trace_memory(lambda: tokenizer.decode(latent))  # noqa: B023
         costs.append((encoding.peak_bytes, decoding.peak_bytes))
     assert costs[0] == costs[1]
 
 
 def test_one_block_stands_for_all() -> None:
     modules = empty_modules(parse_variant("w64_d3_h2-w48_d5_h2/4x6"))
-    deep = StandIn(ViTok(_spec(), Weights(source="none"), Settings(window=None), *_sides(modules)), 0, 0, 0, 0)
-    shallow = stand_in(Entry("w64_d3_h2-w48_d5_h2/4x6", "vitok", "w64_d3_h2-w48_d5_h2/4x6", ""), "float32", None, False)
+    deep = MetaModel(ViTok(_spec(), Weights(source="none"), Settings(window=None), *_sides(modules)), 0, 0, 0, 0)
+    shallow = build_meta_model(
+        Entry("w64_d3_h2-w48_d5_h2/4x6", "vitok", "w64_d3_h2-w48_d5_h2/4x6", ""), "float32", None, False
+    )
     assert shallow is not None
     for resolution in (64, 640):
         for first, second in zip(_bytes(deep, resolution), _bytes(shallow, resolution), strict=True):
             assert first == second
 
 
-def test_beyond_the_replayed_sizes_memory_of_many_bands_is_a_straight_line() -> None:
+def test_beyond_the_traced_sizes_memory_of_many_bands_is_a_straight_line() -> None:
     name = "w32_d1_h2/1x1x4"
-    guessed, exact = (stand_in(find(name), "float32", 300, False) for _ in range(2))
+    guessed, exact = (build_meta_model(find(name), "float32", 300, False) for _ in range(2))
     assert guessed is not None
     assert exact is not None
     assert guessed.straight_from is not None
@@ -113,7 +115,7 @@ def test_beyond_the_replayed_sizes_memory_of_many_bands_is_a_straight_line() -> 
 def test_the_peak_of_the_flux_decoder_is_that_of_its_last_level(resolution: int, gib: float) -> None:
     """768 channels at full resolution in bfloat16: a held input, its norm and the SiLU of that, of 256 channels each;
     the encoder holds 640."""
-    model = stand_in(find("flux"), "bfloat16", None, False)
+    model = build_meta_model(find("flux"), "bfloat16", None, False)
     assert model is not None
     encoding, decoding = _bytes(model, resolution)
     assert decoding == pytest.approx(768 * resolution**2 * 2, rel=0.01)
@@ -122,7 +124,7 @@ def test_the_peak_of_the_flux_decoder_is_that_of_its_last_level(resolution: int,
 
 
 def test_the_work_of_an_auto_encoder_is_what_torch_counts() -> None:
-    model = stand_in(find("nano-kl-f8x4"), "float32", None, False)
+    model = build_meta_model(find("nano-kl-f8x4"), "float32", None, False)
     assert model is not None
     footprint = model.footprint(128, 1)
     images = torch.empty(1, 3, 128, 128, device="meta")
@@ -139,7 +141,7 @@ def test_the_work_of_an_auto_encoder_is_what_torch_counts() -> None:
 def test_the_work_of_an_auto_encoder_is_told_apart_by_type(
     resolution: int, encoder: float, decoder: float, attention: float
 ) -> None:
-    model = stand_in(find("flux"), "bfloat16", None, False)
+    model = build_meta_model(find("flux"), "bfloat16", None, False)
     assert model is not None
     footprint = model.footprint(resolution, 1)
     encode, decode = footprint.encode.flops_by_type, footprint.decode.flops_by_type
@@ -153,7 +155,7 @@ def test_the_work_of_an_auto_encoder_is_told_apart_by_type(
 def test_plain_attention_holds_scores_and_softmax() -> None:
     """At 2048 px 65,536 tokens: 2 · N² values of 4 bytes are 32 GiB."""
     fused, plain = (
-        stand_in(find("flux"), "bfloat16", None, False, attention=attention) for attention in ("flash", "math")
+        build_meta_model(find("flux"), "bfloat16", None, False, attention=attention) for attention in ("flash", "math")
     )
     assert fused is not None
     assert plain is not None
@@ -167,9 +169,9 @@ def test_plain_attention_on_meta_holds_what_torch_holds_of_it(dtype: str) -> Non
     tokens, head_dim = 512, 16
     with sdpa_kernel(SDPBackend.MATH):
         query = torch.rand(1, 1, tokens, head_dim, dtype=getattr(torch, dtype))
-        _, real = replay(lambda: F.scaled_dot_product_attention(query, query, query))
+        _, real = trace_memory(lambda: F.scaled_dot_product_attention(query, query, query))
     meta = query.to("meta")
-    _, guessed = replay(lambda: F.scaled_dot_product_attention(meta, meta, meta), fused_attention=False)
+    _, guessed = trace_memory(lambda: F.scaled_dot_product_attention(meta, meta, meta), fused_attention=False)
     assert guessed.peak_bytes == pytest.approx(real.peak_bytes, rel=0.1)
 
 
@@ -178,11 +180,11 @@ def test_plain_attention_on_meta_holds_what_torch_holds_of_it(dtype: str) -> Non
 def test_a_stand_in_holds_what_a_folded_or_chunked_model_holds(folded: bool, chunk: int) -> None:
     name = "w32_d2_h2-w48_d3_h2/8x6"
     real = load_tokenizer(name, weights="random", folded=folded, chunk=chunk)
-    meta = stand_in(find(name), "float32", None, False, folded=folded, chunk=chunk)
+    meta = build_meta_model(find(name), "float32", None, False, folded=folded, chunk=chunk)
     assert meta is not None
     images = torch.zeros(1, 3, 256, 256)
-    latent, encoding = replay(lambda: real.encode(images))
-    _, decoding = replay(lambda: real.decode(latent))
+    latent, encoding = trace_memory(lambda: real.encode(images))
+    _, decoding = trace_memory(lambda: real.decode(latent))
     assert _bytes(meta, 256) == (encoding.peak_bytes, decoding.peak_bytes)
     assert isinstance(real, ViTok)
     modules = [real.encoder, real.decoder]
@@ -192,7 +194,7 @@ def test_a_stand_in_holds_what_a_folded_or_chunked_model_holds(folded: bool, chu
 
 
 def test_a_tile_run_once_for_its_shape_stands_for_the_others() -> None:
-    once, each = (stand_in(find("nano-kl-f8x4"), "float32", None, True) for _ in range(2))
+    once, each = (build_meta_model(find("nano-kl-f8x4"), "float32", None, True) for _ in range(2))
     assert once is not None
     assert each is not None
     for model in (once, each):
@@ -202,7 +204,7 @@ def test_a_tile_run_once_for_its_shape_stands_for_the_others() -> None:
     assert _bytes(once, 200) == pytest.approx(_bytes(each, 200), rel=0.01)
     first, second = once.footprint(200, 1), each.footprint(200, 1)
     assert (first.encode.flops, first.decode.flops) == (second.encode.flops, second.decode.flops)
-    untiled = stand_in(find("nano-kl-f8x4"), "float32", None, False)
+    untiled = build_meta_model(find("nano-kl-f8x4"), "float32", None, False)
     assert untiled is not None
     assert _bytes(once, 200)[1] < _bytes(untiled, 200)[1] / 4
 
@@ -218,6 +220,6 @@ def _sides(modules: dict[str, nn.Module]) -> tuple[Encoder, Decoder]:
     return encoder, decoder
 
 
-def _bytes(model: StandIn, resolution: int) -> tuple[int, int]:
+def _bytes(model: MetaModel, resolution: int) -> tuple[int, int]:
     footprint = model.footprint(resolution, 1)
     return footprint.encode.peak_bytes, footprint.decode.peak_bytes

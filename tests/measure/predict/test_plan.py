@@ -16,8 +16,8 @@ from vitok_lib.cli.app import main
 from vitok_lib.errors import RequestError
 from vitok_lib.images.pillow import MAX_RESOLUTION
 from vitok_lib.measure.predict import plan as planning
-from vitok_lib.measure.predict.meta_memory import replay
-from vitok_lib.measure.predict.plan import as_row, available_bytes, card_rows, check_fits, predict
+from vitok_lib.measure.predict.meta_memory import trace_memory
+from vitok_lib.measure.predict.plan import as_row, available_bytes, check_fits, predict
 from vitok_lib.measure.quality.metric_suite import Instruments
 from vitok_lib.metrics.signature import find_metric
 from vitok_lib.records.provenance import describe_host
@@ -91,7 +91,7 @@ def test_the_prediction_is_what_an_evaluation_of_real_images_holds(
     plan = predict(name, resolution, batch=batch, dtype=dtype, window=window)
     images = [np.zeros((resolution, resolution, 3), np.uint8)] * batch
     instruments = Instruments(load_tokenizer(name, dtype=dtype, window=window), [])
-    _, cost = replay(lambda: instruments.measure(images))
+    _, cost = trace_memory(lambda: instruments.measure(images))
     outside_of_torch = 2 * batch * resolution**2 * 3  # the prepared images and the batch that NumPy stacks
     assert plan.total_bytes is not None
     assert plan.weight_bytes is not None
@@ -101,7 +101,7 @@ def test_the_prediction_is_what_an_evaluation_of_real_images_holds(
 def test_metrics_in_strips_take_little_beside_what_is_predicted() -> None:
     plan = predict("nano-f32x64", 768)
     instruments = Instruments(load_tokenizer("nano-f32x64"), [find_metric("psnr"), find_metric("ssim")])
-    _, cost = replay(lambda: instruments.measure([np.zeros((768, 768, 3), np.uint8)]))
+    _, cost = trace_memory(lambda: instruments.measure([np.zeros((768, 768, 3), np.uint8)]))
     assert plan.total_bytes is not None
     assert plan.weight_bytes is not None
     assert plan.total_bytes - plan.weight_bytes == pytest.approx(cost.peak_bytes + 2 * 768**2 * 3, rel=0.1)
@@ -243,7 +243,7 @@ def test_a_prediction_is_of_the_way_the_tokenizer_runs(options: dict[str, Any]) 
     sides = (tokenizer.encoder, tokenizer.decoder)
     assert plan.weight_bytes == sum(tensor.nbytes for side in sides for tensor in side.state_dict().values())
     instruments = Instruments(tokenizer, [])
-    _, cost = replay(lambda: instruments.measure([np.zeros((resolution, resolution, 3), np.uint8)]))
+    _, cost = trace_memory(lambda: instruments.measure([np.zeros((resolution, resolution, 3), np.uint8)]))
     assert plan.total_bytes is not None
     assert plan.weight_bytes is not None
     assert plan.total_bytes - plan.weight_bytes == pytest.approx(cost.peak_bytes + 2 * resolution**2 * 3, rel=0.05)
@@ -268,7 +268,7 @@ def test_without_chunks_the_hidden_values_of_all_tokens_are_there_at_once() -> N
     assert chunked.decode_bytes < 0.6 * whole.decode_bytes
 
 
-def test_largest_within_is_the_largest_of_a_card_of_that_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_largest_within_is_the_largest_of_a_gpu_of_that_size(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = predict("flux", 1024, dtype="bfloat16", device="cuda")
     largest = plan.largest_within(24 * GIB)
     assert largest is not None
@@ -277,17 +277,6 @@ def test_largest_within_is_the_largest_of_a_card_of_that_size(monkeypatch: pytes
     _free(monkeypatch, 24 * GIB)
     assert predict("flux", 1024, dtype="bfloat16", device="cuda").largest_resolution == largest
     assert plan.largest_within(0) is None
-
-
-def test_rows_of_cards_are_predictions_of_each() -> None:
-    rows = card_rows(["pca-f16x64", "flux", "jpeg:q=75"], [512, 1024], cards=(1, 80))
-    plan = predict("flux", 1024, device="cuda", dtype="bfloat16")
-    assert [row["tokenizer"] for row in rows] == ["pca-f16x64", "flux", "jpeg:q=75"]
-    assert rows[1]["1024 px"] == as_row(plan)["peak"]
-    assert (rows[1]["1 GiB"], rows[1]["80 GiB"]) == (plan.largest_within(GIB), plan.largest_within(80 * GIB))
-    assert (rows[0]["80 GiB"], rows[2]["80 GiB"], rows[2]["512 px"]) == (MAX_RESOLUTION, "", "")
-    with pytest.raises(RequestError, match="name at least one resolution"):
-        card_rows(["flux"], [])
 
 
 def _record_rates(
@@ -310,7 +299,7 @@ def _record_rates(
     write_record(record, record_path("local", "speed", 64, "t", f"{device},{dtype},{precision}"))
 
 
-CARD = Host(cpu="c", cores=2, memory_gib=8, gpu="a card", platform="Linux", python="3.12")
+GPU = Host(cpu="c", cores=2, memory_gib=8, gpu="a GPU", platform="Linux", python="3.12")
 
 
 def test_the_least_time_is_the_work_at_the_peak_rates_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,15 +307,15 @@ def test_the_least_time_is_the_work_at_the_peak_rates_on_record(monkeypatch: pyt
     asked: dict[str, Any] = {"device": "cuda", "dtype": "bfloat16", "window": 1024}
     row = as_row(predict("5B-f16x64", 8192, **asked))
     assert (row["least s encode"], row["least s decode"]) == ("", "")
-    _record_rates("cuda", "bfloat16", 790, 4300, CARD)
+    _record_rates("cuda", "bfloat16", 790, 4300, GPU)
     plan = predict("5B-f16x64", 8192, **asked)
     assert plan.least_seconds is not None
     assert 1e3 * sum(plan.least_seconds) == pytest.approx(3681, rel=0.001)
     assert plan.peak_rates is not None
-    assert plan.peak_rates[1] == "a card"
+    assert plan.peak_rates[1] == "a GPU"
     assert as_row(plan)["least s decode"] == f"{plan.least_seconds[1]:.3g}"
     assert predict("5B-f16x64", 8192, **asked, precision="fp8").least_seconds is None
-    _record_rates("cuda", "bfloat16", 1300, 4300, CARD, "fp8")
+    _record_rates("cuda", "bfloat16", 1300, 4300, GPU, "fp8")
     in_8_bits = predict("5B-f16x64", 8192, **asked, precision="fp8").least_seconds
     assert in_8_bits is not None
     assert 1e3 * sum(in_8_bits) == pytest.approx(2618e15 / 1300e12 + 290e15 / 790e12, rel=0.001)
@@ -334,7 +323,7 @@ def test_the_least_time_is_the_work_at_the_peak_rates_on_record(monkeypatch: pyt
 
 def test_of_a_small_image_the_least_time_is_that_of_reading_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    _record_rates("cuda", "bfloat16", 790, 4300, CARD)
+    _record_rates("cuda", "bfloat16", 790, 4300, GPU)
     plan = predict("5B-f16x64", 64, device="cuda", dtype="bfloat16")
     assert plan.least_seconds is not None
     assert plan.weight_bytes is not None
@@ -351,13 +340,13 @@ def test_there_is_no_least_time_where_the_peak_rates_do_not_bound(
     """On a GPU a convolution in float32 has fewer bits than the product that was measured."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for measured in ("bfloat16", "float32"):
-        _record_rates("cuda", measured, 100, 1000, CARD)
+        _record_rates("cuda", measured, 100, 1000, GPU)
     plan = predict(name, 256, device="cuda", dtype=dtype or "float32")
     assert (plan.least_seconds is not None) is known
 
 
 def test_the_peak_rates_of_another_machine_say_nothing_of_this_one() -> None:
-    _record_rates("cpu", "float32", 1, 10, CARD)
+    _record_rates("cpu", "float32", 1, 10, GPU)
     assert predict("nano-f16x64", 256).least_seconds is None
     _record_rates("cpu", "float32", 1, 10, describe_host("cpu"))
     assert predict("nano-f16x64", 256).least_seconds is not None

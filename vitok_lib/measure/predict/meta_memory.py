@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Replay:
+class MemoryTrace:
     """``peak_bytes`` alive at one time; ``flops_by_type`` of matrix products, attention and convolutions, where a
     multiply-add counts as 2.
     """
@@ -46,9 +46,9 @@ class Replay:
         return self.flops_by_type.total()
 
 
-def replay(
+def trace_memory(
     call: Callable[[], Result], repeated: Sequence[nn.Module] = (), fused_attention: bool = True
-) -> tuple[Result, Replay]:
+) -> tuple[Result, MemoryTrace]:
     """Run ``call`` without gradients and tell what it took; its result is alive at the end.
 
     Of ``repeated`` modules, which a tiled model calls for each tile, one call for each input shape is run on the meta
@@ -57,7 +57,7 @@ def replay(
     tracker = _Tracker()
     with torch.no_grad(), _once_a_shape(repeated, tracker), _AttentionOnMeta(tracker, fused_attention), tracker:
         result = call()
-    return result, Replay(tracker.peak, tracker.flops)
+    return result, MemoryTrace(tracker.peak, tracker.flops)
 
 
 @contextmanager
@@ -72,14 +72,14 @@ def _once_a_shape(modules: Sequence[nn.Module], tracker: _Tracker) -> Iterator[N
 
 
 def _remembering(forward: Callable[..., Tensor], tracker: _Tracker) -> Callable[..., Tensor]:
-    known: dict[torch.Size, tuple[Replay, torch.Size, torch.dtype]] = {}
+    known: dict[torch.Size, tuple[MemoryTrace, torch.Size, torch.dtype]] = {}
 
     def remembered(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if x.shape not in known:
             peak, live, flops = tracker.peak, tracker.live, tracker.flops.copy()
             tracker.peak = live
             out = forward(x, *args, **kwargs)
-            known[x.shape] = (Replay(tracker.peak - live, tracker.flops - flops), out.shape, out.dtype)
+            known[x.shape] = (MemoryTrace(tracker.peak - live, tracker.flops - flops), out.shape, out.dtype)
             tracker.peak = max(peak, tracker.peak)
             return out
         needed, shape, dtype = known[x.shape]

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.measure.predict.meta_memory import Replay, replay
+from vitok_lib.measure.predict.meta_memory import MemoryTrace, trace_memory
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import Tokenizer, TokenizerSpec
 from vitok_lib.tokenizers.load import CONVOLUTIONAL
@@ -23,19 +23,19 @@ from vitok_lib.tokenizers.vitok.running import Running, set_up
 from vitok_lib.tokenizers.vitok.variant import Side, parse_variant
 
 _UNKNOWN_WEIGHTS = Weights(source="none")
-_REPLAYED_TOKENS_A_SIDE = 448  # of a ViTok; beyond, memory grows by the same bytes with every token
+_TRACED_TOKENS_A_SIDE = 448  # of a ViTok; beyond, memory grows by the same bytes with every token
 
 
 @dataclass(frozen=True)
 class Footprint:
     """What encoding and decoding take; the images that go in are not counted, those that come out are."""
 
-    encode: Replay
-    decode: Replay
+    encode: MemoryTrace
+    decode: MemoryTrace
 
 
 @dataclass
-class StandIn:
+class MetaModel:
     """``parameters`` counts the real model's, which take ``weight_bytes``; of these ``encoder_bytes`` are read at least
     once to encode, and ``decoder_bytes`` to decode. Beyond ``straight_from`` pixels a side memory is a straight line.
     """
@@ -55,13 +55,13 @@ class StandIn:
         key = (resolution, batch)
         if key not in self._known:
             beyond = self.straight_from is not None and resolution > self.straight_from
-            self._known[key] = self._extrapolated(*key) if beyond else self._replayed(*key)
+            self._known[key] = self._extrapolated(*key) if beyond else self._traced(*key)
         return self._known[key]
 
-    def _replayed(self, resolution: int, batch: int) -> Footprint:
+    def _traced(self, resolution: int, batch: int) -> Footprint:
         images = torch.empty(batch, 3, resolution, resolution, device="meta")
-        latent, encode = replay(lambda: self.tokenizer.encode(images), self.repeated, self.fused_attention)
-        _, decode = replay(lambda: self.tokenizer.decode(latent), self.repeated, self.fused_attention)
+        latent, encode = trace_memory(lambda: self.tokenizer.encode(images), self.repeated, self.fused_attention)
+        _, decode = trace_memory(lambda: self.tokenizer.decode(latent), self.repeated, self.fused_attention)
         return Footprint(encode, decode)
 
     def _extrapolated(self, resolution: int, batch: int) -> Footprint:
@@ -73,14 +73,14 @@ class StandIn:
         def along(first: int, second: int) -> int:
             return round(first + (second - first) * steps)
 
-        def line(first: Replay, second: Replay) -> Replay:
+        def line(first: MemoryTrace, second: MemoryTrace) -> MemoryTrace:
             flops = {kind: along(first.flops_by_type[kind], count) for kind, count in second.flops_by_type.items()}
-            return Replay(along(first.peak_bytes, second.peak_bytes), Counter(flops))
+            return MemoryTrace(along(first.peak_bytes, second.peak_bytes), Counter(flops))
 
         return Footprint(line(low.encode, high.encode), line(low.decode, high.decode))
 
 
-def stand_in(
+def build_meta_model(
     entry: Entry,
     dtype: str,
     window: int | None,
@@ -91,8 +91,8 @@ def stand_in(
     attention: str | None = None,
     folded: bool | None = None,
     chunk: int | None = None,
-) -> StandIn | None:
-    """The stand-in of a registry entry; None where only loading it tells its shapes (a plug-in, a codec).
+) -> MetaModel | None:
+    """The meta-device model of a registry entry; None where only loading it tells its shapes (a plug-in, a codec).
 
     ``device`` is what the real one would run on, and need not be here. The other settings are those of
     :func:`vitok_lib.tokenizers.load.load_tokenizer`, and those of a ViTok mean nothing to others.
@@ -130,7 +130,7 @@ def _kernel(running: Running) -> str:
     return "varlen" if on_gpu and running.dtype in SIXTEEN_BITS else "bands"
 
 
-def _vitok(entry: Entry, spec: TokenizerSpec, running: Running) -> StandIn:
+def _vitok(entry: Entry, spec: TokenizerSpec, running: Running) -> MetaModel:
     """One block a side: a block gives back all that it takes, so that more of them hold no more."""
     from vitok_lib.tokenizers.vitok.checkpoint import ViTok, empty_modules
     from vitok_lib.tokenizers.vitok.model import Decoder, Encoder
@@ -148,17 +148,17 @@ def _vitok(entry: Entry, spec: TokenizerSpec, running: Running) -> StandIn:
     tokenizer = ViTok(spec, _UNKNOWN_WEIGHTS, Settings(window=running.window), encoder, decoder)
     encoder_bytes = _bytes(encoder) + (variant.encoder.depth - 1) * _bytes(encoder.encoder_blocks)
     decoder_bytes = _bytes(decoder) + (variant.decoder.depth - 1) * _bytes(decoder.decoder_blocks)
-    return StandIn(
+    return MetaModel(
         tokenizer,
         variant.parameters,
         encoder_bytes + decoder_bytes,
         encoder_bytes,
         decoder_bytes,
-        straight_from=variant.patch * _REPLAYED_TOKENS_A_SIDE if running.attention == "bands" else None,
+        straight_from=variant.patch * _TRACED_TOKENS_A_SIDE if running.attention == "bands" else None,
     )
 
 
-def _pca(spec: TokenizerSpec, dtype: torch.dtype) -> StandIn:
+def _pca(spec: TokenizerSpec, dtype: torch.dtype) -> MetaModel:
     from vitok_lib.tokenizers.pca import PCA
 
     assert spec.downsampling is not None
@@ -168,12 +168,12 @@ def _pca(spec: TokenizerSpec, dtype: torch.dtype) -> StandIn:
     components = torch.empty(spec.latent_channels, values, dtype=dtype, device="meta")
     tokenizer = PCA(spec, _UNKNOWN_WEIGHTS, Settings(), mean, components)
     size = mean.nbytes + components.nbytes  # read whole in either direction
-    return StandIn(tokenizer, mean.numel() + components.numel(), size, size, size)
+    return MetaModel(tokenizer, mean.numel() + components.numel(), size, size, size)
 
 
 def _autoencoder(
     entry: Entry, spec: TokenizerSpec, dtype: torch.dtype, tiling: bool, attention: str | None
-) -> StandIn | None:
+) -> MetaModel | None:
     """None where the configuration is not on this machine."""
     from vitok_lib.tokenizers.architectures import build_on_meta
     from vitok_lib.tokenizers.autoencoders import KERNELS, Autoencoder
@@ -192,7 +192,7 @@ def _autoencoder(
         model.blend_v = model.blend_h = lambda before, after, extent: after
         repeated = (model.encoder, model.decoder)
     parameters = list(model.parameters())
-    return StandIn(
+    return MetaModel(
         Autoencoder(spec, _UNKNOWN_WEIGHTS, Settings(), model),
         sum(parameter.numel() for parameter in parameters),
         sum(parameter.nbytes for parameter in parameters),

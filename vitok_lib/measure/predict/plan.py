@@ -8,26 +8,22 @@ ahead; and metrics that hold whole maps of an image.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from vitok_lib.cost.flops import SideWork, vitok_work
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images.prepare import check_resolution
-from vitok_lib.measure.predict.meta_memory import Replay
-from vitok_lib.measure.predict.meta_model import stand_in
+from vitok_lib.measure.predict.meta_memory import MemoryTrace
+from vitok_lib.measure.predict.meta_model import build_meta_model
 from vitok_lib.measure.predict.prediction import Plan, device_of
 from vitok_lib.tokenizers.load import CONVOLUTIONAL, DTYPES
 from vitok_lib.tokenizers.registry import Entry, describe, find
 from vitok_lib.tokenizers.vitok.running import PRECISIONS
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
-CARDS_GIB = (24, 40, 80)
-"""Memory of common cards."""
 PREPARED, BATCHED, FLOAT_COPY, RECONSTRUCTION = 3, 3, 12, 3
 """Bytes a pixel: the prepared image, its copy in a batch, that in float32, and the reconstruction in 8 bits."""
 SIDES = ("encode", "decode")
@@ -69,7 +65,7 @@ def predict(
         available_bytes=available_bytes(device),
         precision=precision,
     )
-    model = stand_in(
+    model = build_meta_model(
         entry,
         dtype,
         window,
@@ -112,9 +108,9 @@ def predict(
     )
 
 
-def _side_work(replayed: Replay) -> SideWork:
-    attention = replayed.flops_by_type["attention"]
-    return SideWork(linear=replayed.flops - attention, attention=attention)
+def _side_work(trace: MemoryTrace) -> SideWork:
+    attention = trace.flops_by_type["attention"]
+    return SideWork(linear=trace.flops - attention, attention=attention)
 
 
 def check_fits(plan: Plan) -> None:
@@ -154,32 +150,6 @@ def as_row(plan: Plan) -> dict[str, str | int]:
         **{name: "" if flops is None else f"{flops / 1e12:.3g}" for name, flops in work.items()},
         **{f"least s {side}": f"{seconds:.3g}" if seconds else "" for side, seconds in zip(SIDES, least, strict=True)},
     }
-
-
-def card_rows(
-    names: Sequence[str],
-    resolutions: Sequence[int],
-    *,
-    cards: Sequence[int] = CARDS_GIB,
-    device: str = "cuda",
-    dtype: str = "bfloat16",
-    **settings: Any,
-) -> list[dict[str, str | int]]:
-    """A row for each tokenizer: the peak at each of ``resolutions``, and the largest that each of ``cards``, in GiB,
-    holds; an empty cell is not known, or there is none. ``settings`` are those of :func:`predict`.
-
-    Raises:
-        RequestError: there is no resolution, or :func:`predict` refuses one.
-    """
-    if not resolutions:
-        raise RequestError("nothing to predict: name at least one resolution")
-    rows = []
-    for name in names:
-        plans = [predict(name, resolution, device=device, dtype=dtype, **settings) for resolution in resolutions]
-        peaks = {f"{plan.resolution} px": _gib(plan.total_bytes) if plan.total_bytes else "" for plan in plans}
-        largest = {f"{card} GiB": plans[0].largest_within(card * 2**30) or "" for card in cards}
-        rows.append({"tokenizer": name, **peaks, **largest})
-    return rows
 
 
 def available_bytes(device: str) -> int | None:
