@@ -104,12 +104,12 @@ def test_the_readme_names_only_files_and_targets_that_exist() -> None:
         assert (ROOT / path).exists(), path
 
 
-def test_weights_and_published_figures_are_in_the_wheel() -> None:
+def test_the_data_of_the_package_is_in_the_wheel() -> None:
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     patterns = setuptools["package-data"]["vitok_lib"]
     package = ROOT / "vitok_lib"
     shipped = {path for pattern in patterns for path in package.glob(pattern)}
-    data = {path for path in package.rglob("*") if path.suffix in {".safetensors", ".json", ".csv"}}
+    data = {path for path in package.rglob("*") if path.suffix in {".safetensors", ".json", ".csv", ".yml", ".jinja"}}
     assert data <= shipped
 
 

@@ -16,7 +16,7 @@ from tests.report.machines import machine_record, write_machine
 from tests.report.records import write_measured
 from vitok_lib.check.everything import check
 from vitok_lib.errors import RequestError
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import write_published
 from vitok_lib.report.page.typed_numbers import typed_results
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("project"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VITOK_RESULTS", str(project.results))
-        published.write()
+        write_published()
         write_measured(project.results, "cpu", "nano-f16x64", "photos-512", {"psnr": [30.0, 32.0]}, signature="v1")
     record = project.results / "cpu" / "photos-512" / "nano-f16x64.json"
     record.write_text(record.read_text().replace("psnr|rgb|u8|per-image-mean|v1", PSNR))

@@ -15,7 +15,7 @@ import pytest
 from tests.report.machines import machine_record, signed_record, write_machine
 from vitok_lib.check.records import audit
 from vitok_lib.errors import RequestError
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Interval, Outcome, OutcomeStatus
 from vitok_lib.records.store import write_record
 
@@ -26,7 +26,7 @@ PSNR = {"nano-f16x64": [30.0, 31.0, 33.5], "pca-f16x64": [27.0, 28.0, 29.5]}
 
 @pytest.fixture(autouse=True)
 def _published(results: Path) -> None:
-    published.write()
+    write_published()
 
 
 def write_quality(results: Path, name: str = "nano-f16x64") -> Path:

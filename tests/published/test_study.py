@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import published_identity, write_published
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.records.store import read_record
 
@@ -30,10 +33,22 @@ def test_generation_gives_the_committed_bytes(tmp_path: Path, monkeypatch: pytes
     stale.parent.mkdir(parents=True)
     stale.write_text("{}")
 
-    published.write()
+    write_published()
 
     made = {str(path.relative_to(tmp_path / "published")): path.read_bytes() for path in tmp_path.rglob("*.json")}
     assert made == committed()
+
+
+def test_the_module_writes_the_study(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "vitok_lib.published"],
+        env={**os.environ, "VITOK_RESULTS": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.split()[0] == str(len(committed()))
+    assert len(list((tmp_path / "published").glob("*/*.json"))) == len(committed())
 
 
 def test_every_row_of_the_csv_is_in_exactly_one_record_with_its_kind_and_count() -> None:
@@ -85,7 +100,7 @@ def test_reported_failures_are_published_outcomes() -> None:
     [("flux", 12.0, 16), ("flux2", 6.0, 32), ("sd", 48.0, 4), ("dc-ae-f64", 96.0, 128), ("5B-f32x64", 48.0, 64)],
 )
 def test_tokenizers_are_described_from_their_names(name: str, ratio: float, channels: int) -> None:
-    identity = published.identity(name)
+    identity = published_identity(name)
     assert (identity.compression_ratio, identity.latent_channels) == (ratio, channels)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.report.records import measured_record, write_measured
 from vitok_lib.metrics.signature import METRICS
-from vitok_lib.published.figures import identity
+from vitok_lib.published.study import published_identity
 from vitok_lib.records.schema import (
     Host,
     ImagesIdentity,
@@ -40,7 +40,7 @@ def machine_record(
     return Record(
         benchmark=benchmark,
         resolution=resolution,
-        tokenizer=identity(name).model_copy(update={"weights": Weights(source="random:0")}),
+        tokenizer=published_identity(name).model_copy(update={"weights": Weights(source="random:0")}),
         images=ImagesIdentity(name="noise", description="invented", count=1, rule="as drawn"),
         settings=Settings(
             **{"device": "cuda", "dtype": "bfloat16", "batch": 1, "path": "reference", **(settings or {})}
@@ -73,7 +73,7 @@ def write_released(
     target = path.with_name(f"{stem}.json")
     changed = made.model_copy(
         update={
-            "tokenizer": identity(name).model_copy(update={"weights": Weights(source="released")}),
+            "tokenizer": published_identity(name).model_copy(update={"weights": Weights(source="released")}),
             "settings": Settings(device="cuda", window=window),
             "samples": f"{stem}.parquet" if made.samples else None,
         }

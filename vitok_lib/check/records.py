@@ -14,7 +14,7 @@ from pathlib import Path
 from vitok_lib.check import sums
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.signature import METRICS
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import PUBLISHED, published_records
 from vitok_lib.records.schema import OutcomeStatus, Record, Value
 from vitok_lib.records.store import read_record, record_files, results_root, slug
 
@@ -65,7 +65,7 @@ def _place(path: Path, record: Record) -> Iterator[str]:
 
 def _origin(path: Path, record: Record) -> Iterator[str]:
     study = path.parent.parent.name
-    if (record.source is not None) != (study == published.STUDY):
+    if (record.source is not None) != (study == PUBLISHED):
         yield f"has {'a source' if record.source else 'a provenance'}, which study '{study}' does not take"
 
 
@@ -159,14 +159,14 @@ def _left_over(root: Path, found: Sequence[Found]) -> Iterator[str]:
 
 def _published(root: Path, found: Mapping[Path, Record]) -> Iterator[str]:
     """Whether the published study is what the table of published figures gives."""
-    wanted = published.records()
+    wanted = published_records()
     if not any(path.exists() for path in wanted):
-        yield f"study '{published.STUDY}' is missing from '{root}': python -m vitok_lib.published.figures writes it"
+        yield f"study '{PUBLISHED}' is missing from '{root}': python -m vitok_lib.published writes it"
         return
     for path, record in wanted.items():
         if not path.exists():
-            yield f"record '{_name(path)}' is missing: python -m vitok_lib.published.figures writes it"
+            yield f"record '{_name(path)}' is missing: python -m vitok_lib.published writes it"
         elif path in found and found[path] != record:
             yield f"record '{_name(path)}' differs from the table of published figures"
-    for path in sorted({path for path in record_files() if path.parts[-3] == published.STUDY} - wanted.keys()):
+    for path in sorted({path for path in record_files() if path.parts[-3] == PUBLISHED} - wanted.keys()):
         yield f"record '{_name(path)}' is in no table of published figures"

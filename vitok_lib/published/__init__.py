@@ -1,1 +1,1 @@
-"""Other people's figures and their sources, as records."""
+"""Other people's figures and their sources, as records; ``python -m vitok_lib.published`` writes them."""

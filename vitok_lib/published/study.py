@@ -1,8 +1,7 @@
-"""The published figures as records: ``python -m vitok_lib.published.figures`` writes ``results/published``.
+"""The study ``published``: other people's figures as records.
 
-``published.csv`` beside this module holds one figure a row as its source prints it. What the source says it
-measured becomes a value of kind ``published``; what it marks as a guess becomes ``estimated``. Nothing here
-is a result of this project.
+``published.csv`` in this folder holds one figure a row, as its source prints it. A figure that the source measured
+becomes a value of the evidence level ``published``; one that it marks as a guess becomes ``estimated``.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from vitok_lib.records.schema import (
     Value,
     Weights,
 )
-from vitok_lib.records.store import record_files, record_path, results_root, write_record
+from vitok_lib.records.store import record_files, record_path, write_record
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 T = TypeVar("T")
 
-STUDY = "published"
+PUBLISHED = "published"
 STATUS = "status"
 
 SOURCES = {
@@ -92,7 +91,7 @@ def read_csv() -> list[Row]:
     return list(csv.DictReader(text.splitlines()))
 
 
-def records() -> dict[Path, Record]:
+def published_records() -> dict[Path, Record]:
     """The records by the path where each belongs, in the order of the CSV.
 
     Raises:
@@ -109,11 +108,11 @@ def records() -> dict[Path, Record]:
             settings += [f"window={window}"] if window else []
             # The window study gives the quality over some images and, apart from it, a latency over unknown ones.
             settings += [f"samples={samples}"] if samples and len(by_samples) > 1 else []
-            path = record_path(STUDY, dataset, int(resolution), name, ",".join(settings))
+            path = record_path(PUBLISHED, dataset, int(resolution), name, ",".join(settings))
             found[path] = Record(
                 benchmark=dataset,
                 resolution=int(resolution),
-                tokenizer=identity(name),
+                tokenizer=published_identity(name),
                 images=_images(dataset, int(samples) if samples else None),
                 settings=Settings(window=int(window) if window else None),
                 outcome=_outcome(rows),
@@ -123,18 +122,18 @@ def records() -> dict[Path, Record]:
     return found
 
 
-def write() -> list[Path]:
+def write_published() -> list[Path]:
     """Write every record into the study ``published`` and delete the ones that the CSV no longer holds."""
-    wanted = records()
+    wanted = published_records()
     for path, record in wanted.items():
         write_record(record, path)
     for path in record_files():
-        if path.parts[-3] == STUDY and path not in wanted:
+        if path.parts[-3] == PUBLISHED and path not in wanted:
             path.unlink()
     return list(wanted)
 
 
-def identity(name: str) -> TokenizerIdentity:
+def published_identity(name: str) -> TokenizerIdentity:
     """What follows from a published tokenizer's name; its weights are unknown."""
     weights = Weights(source="unknown")
     size, _, code = name.partition("-f")
@@ -188,7 +187,3 @@ def _known(noun: str, name: str, table: dict[str, T]) -> T:
     if name not in table:
         raise RequestError(f"published.csv names {noun} '{name}', which is not known; known: {', '.join(table)}")
     return table[name]
-
-
-if __name__ == "__main__":
-    print(f"{len(write())} records in {results_root() / STUDY}")

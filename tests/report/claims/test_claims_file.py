@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import pytest
 import yaml
 
 from vitok_lib.errors import RequestError
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import read_csv, write_published
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.claims.registry import CLAIMS, counts, judge, read_claims
 from vitok_lib.report.claims.rules.by_name import RULES
@@ -29,8 +28,7 @@ CLAIM = """- id: a
 
 
 def summary_rows() -> list[dict[str, str]]:
-    with Path(published.__file__).with_name("published.csv").open(encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if row["source"] == "evaluation-summary"]
+    return [row for row in read_csv() if row["source"] == "evaluation-summary"]
 
 
 def test_every_printed_psnr_is_a_claim_with_its_kind() -> None:
@@ -83,7 +81,7 @@ def test_no_claim_states_its_verdict() -> None:
 
 
 def test_every_verdict_comes_with_evidence_that_can_carry_it(results: Path) -> None:
-    published.write()
+    write_published()
     judged = judge(load())
     assert sum(counts(judged).values()) == len(read_claims())
     for item in judged:
@@ -99,7 +97,7 @@ def test_every_verdict_comes_with_evidence_that_can_carry_it(results: Path) -> N
 
 
 def test_only_architecture_confirms_anything_while_only_published_figures_are_there(results: Path) -> None:
-    published.write()
+    write_published()
     confirmed = {item.claim.rule for item in judge(load()) if item.verdict == Verdict.CONFIRMED}
     assert confirmed == {
         "tokens",
@@ -112,7 +110,7 @@ def test_only_architecture_confirms_anything_while_only_published_figures_are_th
 
 
 def test_the_overview_has_a_row_a_claim(results: Path) -> None:
-    published.write()
+    write_published()
     judged = judge(load())
     table = claim_directives.overview(judged)
     assert [plain(row[1]) for row in table.rows] == [item.claim.statement for item in judged]

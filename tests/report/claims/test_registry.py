@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from safetensors import safe_open
 from tests.report.judging import CLAIMS, judged, told
 from tests.report.machines import machine_record, write_machine, write_released
 from vitok_lib.errors import RequestError
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import read_csv, write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
 from vitok_lib.report.claims.registry import judge
 from vitok_lib.report.claims.rules.bottleneck import weight_shapes
@@ -27,7 +26,7 @@ NOT_COMPARABLE, NOT_MEASURED = Verdict.NOT_COMPARABLE, Verdict.NOT_MEASURED
 
 @pytest.fixture(autouse=True)
 def _published(results: Path) -> None:
-    published.write()
+    write_published()
 
 
 @pytest.mark.parametrize(
@@ -263,15 +262,14 @@ def test_what_arithmetic_and_the_document_itself_decide(name: str, verdict: Verd
 def test_a_document_that_did_not_contradict_itself_would_confirm_nothing(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with (Path(published.__file__).with_name("published.csv")).open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv()
     for row in rows:
         if row["resolution"] == "8192" and row["samples"]:
             row["samples"] = "1500"
         if row["tokenizer"] == "5B-f32x128" and row["resolution"] == "8192":
             row["kind"] = "measured"
-    monkeypatch.setattr(published, "read_csv", lambda: rows)
-    published.write()
+    monkeypatch.setattr("vitok_lib.published.study.read_csv", lambda: rows)
+    write_published()
     for name in ("every-n-1500", "f32-completed", "fid-f16-against-f32-8192"):
         assert judged(name).verdict == NOT_MEASURED
 

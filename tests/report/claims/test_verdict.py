@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from tests.report.judging import judged, told
 from tests.report.machines import machine_record, write_machine, write_released
 from tests.report.records import write_measured
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import read_csv, write_published
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.claims.registry import judge
 from vitok_lib.report.claims.verdict import Verdict, ruling
@@ -28,7 +27,7 @@ BEST, DROP, ATTENTION = "state-of-the-art", "drop-by-few-images", "bottleneck-no
 
 @pytest.fixture(autouse=True)
 def _published(results: Path) -> None:
-    published.write()
+    write_published()
 
 
 @pytest.fixture
@@ -36,13 +35,12 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[tuple[str, str], 
     """Publishes the document with other values at 1024 px: by tokenizer and quantity of the CSV."""
 
     def write(values: dict[tuple[str, str], str]) -> None:
-        with Path(published.__file__).with_name("published.csv").open(encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        rows = read_csv()
         for row in rows:
             if (row["source"], row["resolution"]) == ("evaluation-summary", "1024"):
                 row["value"] = values.get((row["tokenizer"], row["quantity"]), row["value"])
-        monkeypatch.setattr(published, "read_csv", lambda: rows)
-        published.write()
+        monkeypatch.setattr("vitok_lib.published.study.read_csv", lambda: rows)
+        write_published()
 
     return write
 

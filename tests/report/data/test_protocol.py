@@ -10,7 +10,7 @@ import pytest
 
 from tests.report.records import write_measured
 from vitok_lib.errors import RequestError
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
 from vitok_lib.report.data import protocol
 from vitok_lib.report.data.record_view import find, load, of_case
@@ -121,7 +121,7 @@ def test_neither_a_rate_nor_a_network_that_never_was_trained_names_a_best(result
 
 
 def test_estimated_values_never_win(results: Path) -> None:
-    published.write()
+    write_published()
     for case in ("div8k-1024", "div8k-2048", "div8k-4096", "div8k-8192"):
         entries = of_case(load(), case)
         for quantity in HIGHER_IS_BETTER:
@@ -132,13 +132,13 @@ def test_estimated_values_never_win(results: Path) -> None:
 
 
 def test_published_fdd_winner_at_1024_is_not_the_one_of_psnr(results: Path) -> None:
-    published.write()
+    write_published()
     assert winners("div8k-1024", "fdd") >= {"published/div8k-1024/flux@evaluation-summary"}
     assert "published/div8k-1024/5B-f16x64@evaluation-summary" in winners("div8k-1024", "psnr")
 
 
 def test_windows_of_other_counts_are_not_ranked_together(results: Path) -> None:
-    published.write()
+    write_published()
     best = winners("div8k-8192", "psnr")
     assert best == {"published/div8k-8192/5B-f16x64@evaluation-summary,window=1024,samples=50"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.report.records import TOKENIZERS, write_all, write_measured
 from vitok_lib.errors import RequestError
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import write_published
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.figures import quality
 
@@ -23,7 +23,7 @@ def test_figures_say_in_words_what_they_show_and_are_the_same_twice(results: Pat
 
 
 def test_figure_over_the_resolution_tells_estimated_from_published(results: Path) -> None:
-    published.write()
+    write_published()
     drawing = quality.by_resolution(load(), "div8k", "psnr")
     assert "5B-f16x32: 33.50 (estimated) at 1024 px" in drawing.alternative
     assert "5B-f16x64: 33.99 at 1024 px" in drawing.alternative

@@ -9,7 +9,7 @@ import pytest
 
 from tests.report.records import write_all, write_measured
 from vitok_lib.errors import RequestError
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.findings import quality
@@ -33,7 +33,7 @@ def test_distance_to_the_floor_is_told_on_either_side(results: Path) -> None:
 
 
 def test_conclusions_rest_on_measured_and_derived_values_alone(results: Path) -> None:
-    published.write()
+    write_published()
     write_all(results)
     for make in (quality.best_measured, quality.distance_to_floor):
         for sentence in make(load(), CASE, "psnr"):
@@ -80,7 +80,7 @@ def test_nobody_is_best_by_a_network_that_never_was_trained(results: Path) -> No
 
 
 def test_published_bests_by_the_published_distance_leave_out_who_was_trained_with_it(results: Path) -> None:
-    published.write()
+    write_published()
     told = [plain(sentence) for sentence in quality.published_bests(load(), "div8k-1024", "fdd")]
     assert any("best FDD is that of flux" in sentence for sentence in told)
     assert not any("best FDD is that of 5B" in sentence for sentence in told)
@@ -100,7 +100,7 @@ def test_the_bias_of_a_distance_is_the_ratio_of_its_values(results: Path) -> Non
 
 
 def test_estimates_stand_beside_the_figures_that_followed(results: Path) -> None:
-    published.write()
+    write_published()
     told = [plain(sentence) for sentence in quality.estimates_met_by_figures(load(), "psnr")]
     assert (
         "5B-f16x32 on div8k-1024: evaluation-summary estimated 33.50 dB, project-page later published 30.98 dB." in told
@@ -108,7 +108,7 @@ def test_estimates_stand_beside_the_figures_that_followed(results: Path) -> None
 
 
 def test_counts_are_those_of_the_csv(results: Path) -> None:
-    published.write()
+    write_published()
     (sentence,) = quality.value_counts(load())
     assert "386 values published by others and 60 values estimated by others" in plain(sentence)
     assert "10 ended as oom (published)" in plain(sentence)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.report.machine_records import GPU, write_machine
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
 from vitok_lib.records.store import read_record, write_record
 from vitok_lib.report.data import limits as bounds
@@ -31,7 +31,7 @@ def test_nothing_is_said_where_nothing_was_measured(results: Path) -> None:
 
 
 def test_published_windows_are_held_against_counting(results: Path) -> None:
-    published.write()
+    write_published()
     (sentence,) = window_claims.windows_published(load())
     linear = 2 * 4.995e9  # of a token
     attention = {r: 4 * 3072 * 44 * (2 * r + 1) for r in (64, 1024)}  # of a token

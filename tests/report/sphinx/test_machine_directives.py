@@ -11,7 +11,7 @@ import pytest
 from tests.report.conftest import PROJECT, Site
 from tests.report.machine_records import write_all_machines
 from vitok_lib.errors import RequestError
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import write_published
 from vitok_lib.report.sphinx import machine_directives
 
 MakeSite = Callable[..., Site]
@@ -36,7 +36,7 @@ def test_chapters_build_without_a_record_and_say_how_to_measure(site: MakeSite) 
 
 def test_chapters_show_every_benchmark_on_every_machine(site: MakeSite, results: Path) -> None:
     write_all_machines(results)
-    published.write()
+    write_published()
     made = site(**chapters())
     build = made.build(after="assert 'torch' not in sys.modules")
     assert build.returncode == 0, build.stderr

@@ -9,7 +9,7 @@ import pytest
 from tests.report.machine_records import GPU, write_machine
 from tests.report.reading import heads
 from tests.report.records import write_measured
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Outcome, OutcomeStatus
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import Table, plain
@@ -131,7 +131,7 @@ def test_what_has_records_but_no_two_of_one_protocol_is_not_called_unmeasured(re
 
 
 def test_an_oom_answers_only_what_its_source_has_values_of(results: Path) -> None:
-    published.write()
+    write_published()
     table = coverage_table(load())
     rows = {(row[0], row[1]): row[2:] for row in _rows(table)}
     assert "8192 px: 8 (5 OOM)" in rows["quality: pixels", "div8k"][2]
@@ -140,7 +140,7 @@ def test_an_oom_answers_only_what_its_source_has_values_of(results: Path) -> Non
 
 
 def test_what_nobody_measured_is_said(results: Path) -> None:
-    published.write()
+    write_published()
     _measure(results, BETTER, [30.0, 31.0])
     table = coverage_table(load())
     assert heads(table)[2:] == ["Here, without a GPU", "Here, on the H200", "By others"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.report.machine_records import GPU, at_commit, write_machine
 from tests.report.reading import heads, row
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Outcome, OutcomeStatus
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import Sentence, plain
@@ -39,7 +39,7 @@ def test_each_card_has_its_largest_square_and_what_was_predicted(results: Path) 
 
 
 def test_published_ooms_are_answered_by_what_was_measured_by_batch_and_kernel(results: Path) -> None:
-    published.write()
+    write_published()
     write_machine(results, "memory", 4096, "flux", {"model_peak": 24.0}, attention="flash", dtype="bfloat16")
     ended = Outcome(status=OutcomeStatus.OOM)
     write_machine(results, "memory", 4096, "flux", {}, attention="math", batch=4, dtype="bfloat16", outcome=ended)

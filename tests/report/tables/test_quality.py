@@ -11,7 +11,7 @@ from tests.report.reading import heads, numbers, row
 from tests.report.records import write_all, write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.signature import METRICS
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, OutOfMemory
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import Number, Table, plain
@@ -33,7 +33,7 @@ def cell(table: Table, title: str, head: str) -> list[Number]:
 
 
 def test_every_published_psnr_of_the_csv_is_in_its_column(results: Path) -> None:
-    published.write()
+    write_published()
     with (PROJECT / "vitok_lib" / "published" / "published.csv").open(encoding="utf-8") as file:
         rows = [line for line in csv.DictReader(file) if line["quantity"] == "psnr_db" and line["dataset"] == "div8k"]
     assert len(rows) == 49
@@ -46,7 +46,7 @@ def test_every_published_psnr_of_the_csv_is_in_its_column(results: Path) -> None
 
 
 def test_published_and_measured_stand_side_by_side(results: Path) -> None:
-    published.write()
+    write_published()
     write_measured(results, "h200", "5B-f16x64", "div8k-1024", {"psnr": [30.0, 32.0]})
     table = quality_table(load(), "div8k-1024", ["psnr"])
     cells = row(table, "5B-f16x64")
@@ -58,7 +58,7 @@ def test_published_and_measured_stand_side_by_side(results: Path) -> None:
 
 @pytest.mark.parametrize("case", ["div8k-2048", "coco-val2017-centre-crop-256", "coco-val2017-centre-crop-512"])
 def test_what_nobody_measured_is_said_to_be_not_measured(results: Path, case: str) -> None:
-    published.write()
+    write_published()
     table = quality_table(load(), case, ["all"])
     assert {cells["measured here"] for cells in (row(table, plain(line[0])) for line in table.rows)} == {"not measured"}
 
@@ -81,7 +81,7 @@ def test_all_quantities_are_those_of_quality_that_any_record_holds_in_the_order_
 
 
 def test_all_quantities_leave_out_speed_and_memory(results: Path) -> None:
-    published.write()
+    write_published()
     assert not any(
         "Latency" in head or "memory" in head for head in heads(quality_table(load(), "div8k-1024", ["all"]))
     )
@@ -94,7 +94,7 @@ def test_a_quantity_that_is_named_and_that_no_record_holds_is_refused(results: P
 
 
 def test_outcomes_are_values_of_their_kind(results: Path) -> None:
-    published.write()
+    write_published()
     write_measured(results, "cpu", "nano-f16x64", CASE, {}, outcome=Outcome(status=OutcomeStatus.OOM))
     write_measured(results, "cpu", "pca-f16x64", CASE, {"psnr": [20.0, 22.0]})
     shown = [number for number in numbers(quality_table(load(), CASE, ["psnr"])) if number.text == "OOM"]
@@ -170,14 +170,14 @@ def test_a_value_that_is_not_independent_is_marked_explained_once_and_never_best
 
 
 def test_windows_have_rows_of_their_own_with_their_counts(results: Path) -> None:
-    published.write()
+    write_published()
     table = quality_table(load(), "div8k-8192", ["psnr"])
     assert row(table, "5B-f16x64 window=512")["PSNR, dB|evaluation-summary"] == "34.30 n = 100"
     assert row(table, "5B-f16x64 window=64")["PSNR, dB|evaluation-summary"] == "34.06 n = 50"
 
 
 def test_each_number_links_to_a_record_of_the_list_of_runs(results: Path) -> None:
-    published.write()
+    write_published()
     write_all(results)
     listed = {anchor for _, _, table in runs.run_tables(load()) for anchor in table.anchors}
     assert len(listed) == len(load())

@@ -11,7 +11,7 @@ from tests.report.machine_records import CPU, GPU, STARTED, write_all_machines, 
 from tests.report.reading import heads, numbers
 from tests.report.records import write_measured
 from vitok_lib.errors import RequestError
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, OutOfMemory
 from vitok_lib.report.data import limits as bounds
 from vitok_lib.report.data.groups import BENCHMARKS
@@ -103,7 +103,7 @@ def test_a_tokenizer_that_a_page_names_must_be_there_and_a_benchmark_must_be_one
 
 
 def test_windows_stand_beside_what_counting_predicts_and_what_is_published(results: Path) -> None:
-    published.write()
+    write_published()
     first = None
     for window, latency in ((1024, 4000.0), (256, 3500.0), (64, 3200.0)):
         values = {"latency": latency, "speedup": 4000.0 / latency}
@@ -176,7 +176,7 @@ def test_attention_equals_linear_work_where_the_sentence_says(results: Path) -> 
 
 
 def test_published_work_is_told_to_leave_attention_out(results: Path) -> None:
-    published.write()
+    write_published()
     (sentence,) = flops.published_work(load())
     assert plain(sentence).endswith("so what is printed leaves attention out.")
 

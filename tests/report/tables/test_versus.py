@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.report.reading import numbers
 from tests.report.records import write_measured
-from vitok_lib.published import figures as published
+from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import Table, plain
@@ -40,7 +40,7 @@ def test_two_on_other_images_are_not_compared_and_it_says_so(results: Path) -> N
 
 
 def test_a_difference_of_published_figures_is_published(results: Path) -> None:
-    published.write()
+    write_published()
     table = versus_table(load(), "5B-f16x64", "flux")
     assert table.rows
     assert {row[1] for row in _rows(table)} == {"evaluation-summary"}, "each source is a protocol of its own"
@@ -52,7 +52,7 @@ def test_a_difference_of_published_figures_is_published(results: Path) -> None:
 
 
 def test_an_estimate_is_the_reason_where_it_is_one(results: Path) -> None:
-    published.write()
+    write_published()
     notes = [plain(note) for note in versus_table(load(), "5B-f16x64", "flux").notes]
     (psnr,) = [note for note in notes if note.startswith("On div8k-2048 nothing is compared by PSNR")]
     assert "for the value of flux is an estimate, which takes no part: 5B-f16x64 by evaluation-summary" in psnr
@@ -68,7 +68,7 @@ def test_a_run_that_did_not_end_well_is_the_reason_where_it_is_one(results: Path
 
 
 def test_both_ratios_stand_below_where_they_differ(results: Path) -> None:
-    published.write()
+    write_published()
     for name in (FIRST, SECOND, "nano-f32x64"):
         write_measured(results, "cpu", name, CASE, {"psnr": [30.0, 31.0]})
     told = {other: plain(versus_table(load(), FIRST, other).notes[0]) for other in ("nano-f32x64",)}
