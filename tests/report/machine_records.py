@@ -152,7 +152,7 @@ def _write_speeds(root: Path, study: str, gpu: str | None) -> None:
             rates = {"rate": 400.0, "utilisation": 50.0, **ceilings}
             for benchmark in ("speed", "roofline"):
                 everything = {**values, **chain, **rates}
-                where = {"study": study, "gpu": gpu, "path": path, "dtype": "bfloat16"}
+                where = {"study": study, "gpu": gpu, "preset": path, "dtype": "bfloat16"}
                 written = write_machine(
                     root, benchmark, resolution, "5B-f16x64", everything, first=first.get(benchmark), **where
                 )
@@ -160,7 +160,7 @@ def _write_speeds(root: Path, study: str, gpu: str | None) -> None:
         for window, latency in ((1024, base), (64, base / 1.1)):
             for path, slower in (("reference", 1.0), ("dense", resolution / 1024)):
                 values = {"latency": latency * slower, "speedup": base / (latency * slower)}
-                where = {"study": study, "gpu": gpu, "path": path, "window": window, "dtype": "bfloat16"}
+                where = {"study": study, "gpu": gpu, "preset": path, "window": window, "dtype": "bfloat16"}
                 written = write_machine(
                     root, "sliding-window", resolution, "5B-f16x64", values, first=first.get("window"), **where
                 )

@@ -43,7 +43,7 @@ def machine_record(
         tokenizer=published_identity(name).model_copy(update={"weights": Weights(source="random:0")}),
         images=ImagesIdentity(name="noise", description="invented", count=1, rule="as drawn"),
         settings=Settings(
-            **{"device": "cuda", "dtype": "bfloat16", "batch": 1, "path": "reference", **(settings or {})}
+            **{"device": "cuda", "dtype": "bfloat16", "batch": 1, "preset": "reference", **(settings or {})}
         ),
         outcome=outcome or Outcome(),
         values=tuple(

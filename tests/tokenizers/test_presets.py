@@ -10,7 +10,7 @@ from vitok_lib.errors import RequestError, UnsupportedError
 from vitok_lib.measure.common.random_images import noise, noise_identity, settings_text
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.load import load_tokenizer
-from vitok_lib.tokenizers.presets import PATHS, find_path
+from vitok_lib.tokenizers.presets import PRESETS, find_preset
 
 GPU = {"device": "cuda:0", "dtype": "bfloat16", "tokens": 4096}
 CPU = {"device": "cpu", "dtype": "float32", "tokens": 4096}
@@ -35,39 +35,39 @@ CPU = {"device": "cpu", "dtype": "float32", "tokens": 4096}
     ],
 )
 def test_a_path_spells_out_arguments(path, where, window, expected) -> None:
-    assert PATHS[path].arguments("vitok", window=window, **where) == expected
+    assert PRESETS[path].arguments("vitok", window=window, **where) == expected
 
 
 def test_the_loader_takes_every_argument_of_a_path() -> None:
     known = inspect.signature(load_tokenizer).parameters
-    for path in PATHS.values():
+    for path in PRESETS.values():
         for where in (GPU, CPU):
             assert set(path.arguments("vitok", window=64, **where)) <= set(known)
 
 
 @pytest.mark.parametrize("path", ["reference", "dense", "folded"])
 def test_a_tokenizer_loads_on_a_path(path: str) -> None:
-    arguments = PATHS[path].arguments("vitok", window=3, **CPU)
+    arguments = PRESETS[path].arguments("vitok", window=3, **CPU)
     tokenizer = load_tokenizer("w32_d2_h2/8x6", weights="random", window=3, **arguments)
     kept = tokenizer.settings.model_dump()
     assert {name: kept[name] for name in arguments} == arguments
 
 
 def test_other_tokenizers_know_the_reference_alone() -> None:
-    assert PATHS["reference"].arguments("kl", window=None, **CPU) == {}
-    for name in set(PATHS) - {"reference"}:
+    assert PRESETS["reference"].arguments("kl", window=None, **CPU) == {}
+    for name in set(PRESETS) - {"reference"}:
         with pytest.raises(UnsupportedError, match=f"'{name}' is made for ViTok"):
-            PATHS[name].arguments("kl", window=None, **CPU)
+            PRESETS[name].arguments("kl", window=None, **CPU)
 
 
 def test_a_mask_needs_a_window() -> None:
     with pytest.raises(UnsupportedError, match="no window was asked for"):
-        PATHS["dense"].arguments("vitok", window=None, **CPU)
+        PRESETS["dense"].arguments("vitok", window=None, **CPU)
 
 
-def test_an_unknown_path_names_the_nearest() -> None:
-    with pytest.raises(RequestError, match="unknown path 'referense'; did you mean reference"):
-        find_path("referense")
+def test_an_unknown_preset_names_the_nearest() -> None:
+    with pytest.raises(RequestError, match="unknown preset 'referense'; did you mean reference"):
+        find_preset("referense")
 
 
 def test_noise_is_uniform_and_fresh_and_the_same_again() -> None:

@@ -13,7 +13,7 @@ from vitok_lib.cli.plan import plan_command
 from vitok_lib.cli.run import join_parameters, report_command, run_command
 from vitok_lib.cli.speed import speed_command
 from vitok_lib.cli.streams import usable_streams
-from vitok_lib.errors import RequestError
+from vitok_lib.errors import RequestError, UnsupportedError
 
 app = typer.Typer(
     help="Measure visual tokenizers and build the report.",
@@ -36,7 +36,7 @@ def main() -> NoReturn:
     with usable_streams():
         try:
             app(args=join_parameters(sys.argv[1:]), standalone_mode=True)
-        except RequestError as error:
+        except (RequestError, UnsupportedError) as error:
             typer.echo(f"vitok: {error}", err=True)
             sys.exit(2)
     sys.exit(0)

@@ -11,6 +11,7 @@ from vitok_lib.cli.options import TOKENIZER_HELP, AsJson, PathName, Window
 from vitok_lib.cli.output import ProgressBar, end, print_rows
 from vitok_lib.cli.plan import planned
 from vitok_lib.errors import RequestError
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
 from vitok_lib.records.store import LOCAL
 
@@ -68,34 +69,35 @@ def eval_command(
     # torch takes a second to import: a request that is wrong is told before.
     from vitok_lib.measure.predict.plan import check_fits, predict
     from vitok_lib.measure.quality.evaluate import evaluate
-    from vitok_lib.tokenizers.load import load_tokenizer
-    from vitok_lib.tokenizers.presets import on_path
+    from vitok_lib.tokenizers.load import load
+    from vitok_lib.tokenizers.presets import resolve
 
-    running = {
-        name: {"device": device, "dtype": dtype, "window": window} | on_path(path, name, device, dtype, window)
+    configs = [
+        RunConfig(
+            name=name,
+            weights=weights,
+            preset=path,
+            device=device,
+            dtype=dtype,
+            window=window,
+            tiling=tiling,
+            slicing=slicing,
+            posterior=posterior,
+            seed=seed,
+        )
         for name in tokenizers
-    }
+    ]
     if not force and not fallbacks:
-        for name in tokenizers:
-            check_fits(predict(name, resolution, batch=batch, tiling=tiling, **planned(running[name])))
+        for config in configs:
+            check_fits(predict(config.name, resolution, batch=batch, **planned(resolve(config))))
     records = []
     began = time.monotonic()
     try:
-        for name in tokenizers:
-            tokenizer: Tokenizer = load_tokenizer(
-                name,
-                weights=weights,
-                tiling=tiling,
-                slicing=slicing,
-                posterior=posterior,
-                seed=seed,
-                **running[name],
-            )
-            if path is not None:
-                tokenizer.settings = tokenizer.settings.model_copy(update={"path": path})
+        for config in configs:
+            tokenizer = load(config)
             _print_choices(tokenizer)
             left = None if time_limit is None else max(time_limit - (time.monotonic() - began), _AT_ONCE)
-            with ProgressBar(f"{name} on {image_set.name} at {resolution} px") as bar:
+            with ProgressBar(f"{config.name} on {image_set.name} at {resolution} px") as bar:
                 record = evaluate(
                     tokenizer,
                     images=image_set,

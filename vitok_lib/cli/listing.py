@@ -55,9 +55,9 @@ def list_metrics() -> list[Row]:
 
 
 def list_paths() -> list[Row]:
-    from vitok_lib.tokenizers.presets import PATHS
+    from vitok_lib.tokenizers.presets import PRESETS
 
-    return [{"name": path.name, "summary": path.summary} for path in PATHS.values()]
+    return [{"name": path.name, "summary": path.summary} for path in PRESETS.values()]
 
 
 def list_notebooks() -> list[Row]:

@@ -8,6 +8,7 @@ import typer
 
 from vitok_lib.cli.options import TOKENIZER_HELP, AsJson, PathName, Window
 from vitok_lib.cli.output import print_rows
+from vitok_lib.records.config import RunConfig
 
 
 def plan_command(
@@ -25,19 +26,20 @@ def plan_command(
     """Predict memory, work and least time before anything is loaded, and refuse what does not fit."""
     from vitok_lib.images.sets import check_resolution
     from vitok_lib.measure.predict.plan import as_row, check_fits, predict
-    from vitok_lib.tokenizers.presets import on_path
+    from vitok_lib.tokenizers.presets import resolve
 
     check_resolution(resolution)
     plans = []
     for name in tokenizers:
-        running = {"device": device, "dtype": dtype, "window": window} | on_path(path, name, device, dtype, window)
-        plans.append(predict(name, resolution, batch=batch, tiling=tiling, **planned(running)))
+        config = RunConfig(name=name, preset=path, device=device, dtype=dtype, window=window, tiling=tiling)
+        plans.append(predict(name, resolution, batch=batch, **planned(resolve(config))))
     print_rows([as_row(plan) for plan in plans], as_json)
     if not force:
         for plan in plans:
             check_fits(plan)
 
 
-def planned(running: dict[str, Any]) -> dict[str, Any]:
-    """Of the arguments that a tokenizer is loaded with, those that change what it takes."""
-    return {name: value for name, value in running.items() if name not in ("compile", "graphs")}
+def planned(config: RunConfig) -> dict[str, Any]:
+    """The settings that change what a tokenizer takes."""
+    named = ("device", "dtype", "window", "tiling", "precision", "attention", "folded", "chunk")
+    return {name: getattr(config, name) for name in named}

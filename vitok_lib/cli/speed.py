@@ -62,7 +62,7 @@ def speed_command(
 def _as_row(record: Record) -> dict[str, str | int]:
     row: dict[str, str | int] = {
         "tokenizer": record.tokenizer.name,
-        "path": record.settings.path or "",
+        "path": record.settings.preset or "",
         "outcome": record.outcome.status.value,
     }
     for value in record.values:

@@ -9,7 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from vitok_lib.records.config import RunConfig, Strict
+from vitok_lib.records.config import Settings as Settings
+from vitok_lib.records.config import Weights as Weights
 
 SCHEMA_VERSION = 1
 
@@ -31,11 +35,7 @@ class OutcomeStatus(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Interval(_Strict):
+class Interval(Strict):
     """A confidence interval of ``level`` (0.95: 95 %)."""
 
     low: float
@@ -44,7 +44,7 @@ class Interval(_Strict):
     method: str
 
 
-class Value(_Strict):
+class Value(Strict):
     """One number: its unit, its kind, the images it averages over, and the signature of its metric."""
 
     quantity: str
@@ -56,20 +56,7 @@ class Value(_Strict):
     signature: str | None = None
 
 
-class Weights(_Strict):
-    """Identity of a tokenizer's weights.
-
-    ``source`` is ``shipped``, ``released``, ``file``, ``random:<seed>``, ``none`` (nothing is learned) or
-    ``unknown`` (a published figure that names no weights); ``files`` maps file names to their sha256.
-    """
-
-    source: str
-    repository: str | None = None
-    revision: str | None = None
-    files: dict[str, str] = Field(default_factory=dict)
-
-
-class TokenizerIdentity(_Strict):
+class TokenizerIdentity(Strict):
     """Which tokenizer: ``downsampling`` in pixels a side, ``compression_ratio`` in pixel values a latent value."""
 
     name: str
@@ -82,7 +69,7 @@ class TokenizerIdentity(_Strict):
     weights: Weights
 
 
-class ImagesIdentity(_Strict):
+class ImagesIdentity(Strict):
     """Which images: ``count`` of them in the order of the manifest, ``rule`` by which they got their size.
 
     ``subset_seed`` is the seed of the order that the first ``count`` were taken in; None: the set's own order.
@@ -96,35 +83,7 @@ class ImagesIdentity(_Strict):
     subset_seed: int | None = None
 
 
-class Settings(_Strict):
-    """How a tokenizer was run; None where a setting does not apply, is the default, or is not known.
-
-    ``path`` names the way a speed was measured on, such as ``reference`` or ``fp8``, which the other fields spell out:
-    ``attention`` is the kernel, ``folded`` says whether norms and layer scale were folded into the matrices, ``chunk``
-    how many tokens went through a block's matrices at a time (0: all), ``graphs`` whether CUDA graphs were replayed.
-    ``posterior`` is ``mode`` or ``sample`` (of a KL auto-encoder's latent); ``tiling`` and ``slicing`` are those
-    of diffusers: overlapping tiles of an image, one image of a batch at a time. ``memory_limit_gib`` is the cap that
-    emulated a smaller card.
-    """
-
-    device: str | None = None
-    dtype: str | None = None
-    window: int | None = None
-    precision: str | None = None
-    compile: str | None = None
-    batch: int | None = None
-    tiling: bool | None = None
-    slicing: bool | None = None
-    posterior: str | None = None
-    path: str | None = None
-    attention: str | None = None
-    folded: bool | None = None
-    chunk: int | None = None
-    graphs: bool | None = None
-    memory_limit_gib: float | None = None
-
-
-class OutOfMemory(_Strict):
+class OutOfMemory(Strict):
     """What did not fit and what did: ``requested_bytes`` of the allocation that failed, on ``device``, for
     ``batch`` images of ``height`` × ``width`` pixels; ``fit_*`` describe the largest batch that went through before.
     """
@@ -139,7 +98,7 @@ class OutOfMemory(_Strict):
     fit_width: int | None = None
 
 
-class Outcome(_Strict):
+class Outcome(Strict):
     """How the work ended; ``detail`` says in one sentence what happened where there is something to say.
 
     Of ``total`` images ``done`` have values and ``failed`` ended in an error of their own; None where not counted.
@@ -154,7 +113,7 @@ class Outcome(_Strict):
     memory: OutOfMemory | None = None
 
 
-class Host(_Strict):
+class Host(Strict):
     """The machine and the software: ``memory_gib`` of main memory, GPU fields None without one."""
 
     cpu: str
@@ -168,7 +127,7 @@ class Host(_Strict):
     packages: dict[str, str] = Field(default_factory=dict)
 
 
-class Provenance(_Strict):
+class Provenance(Strict):
     """Where a measurement comes from: ``commit`` of this project's sources and whether they were changed."""
 
     commit: str | None = None
@@ -181,7 +140,7 @@ class Provenance(_Strict):
     host: Host
 
 
-class Source(_Strict):
+class Source(Strict):
     """Who published a figure that is not ours."""
 
     name: str
@@ -189,13 +148,14 @@ class Source(_Strict):
     note: str | None = None
 
 
-class Record(_Strict):
+class Record(Strict):
     """One outcome; a measured record has ``provenance``, a published one ``source``.
 
     ``samples`` names the Parquet file with the per-image values beside the record. ``smaller_n`` holds the
     distances over the first n images for n below the record's own, since two distances compare at one n alone.
     ``metrics`` holds the signature of every metric that was asked for, also where these images give it no value.
-    ``choices`` says of each setting that was chosen automatically what was chosen and why.
+    ``requested`` is the configuration as it was asked for, None in records from before it was kept; ``settings`` is
+    what it came to. ``choices`` says of each setting that was chosen automatically what was chosen and why.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -203,6 +163,7 @@ class Record(_Strict):
     resolution: int
     tokenizer: TokenizerIdentity
     images: ImagesIdentity
+    requested: RunConfig | None = None
     settings: Settings
     outcome: Outcome
     values: tuple[Value, ...] = ()

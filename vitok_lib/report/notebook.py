@@ -67,10 +67,10 @@ def machine_frame(records: Sequence[Record], quantities: Sequence[str]) -> pd.Da
 def _told(settings: Settings) -> str:
     """How a tokenizer was run, by what differs from the default."""
     named = settings.model_dump(
-        include={"path", "window", "dtype", "compile", "attention", "chunk", "batch", "tiling", "memory_limit_gib"},
+        include={"preset", "window", "dtype", "compile", "attention", "chunk", "batch", "tiling", "memory_limit_gib"},
         exclude_none=True,
     )
-    if settings.path is not None:  # which says these itself
+    if settings.preset is not None:  # which says these itself
         named = {name: value for name, value in named.items() if name not in ("attention", "chunk")}
     return ", ".join(f"{name} {value}" for name, value in named.items() if value is not False)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from vitok_lib.errors import RequestError, UnsupportedError, unknown
-from vitok_lib.records.schema import Settings, Weights
+from vitok_lib.records.config import RunConfig, Settings, Weights
 from vitok_lib.tokenizers.adapters import Model, adapter_of, decode, encode
 from vitok_lib.tokenizers.architectures import CONFIG, configuration_of, empty_model, randomise, read_configuration
 from vitok_lib.tokenizers.files import locate, read_tensors, with_digests
@@ -54,6 +54,7 @@ class Autoencoder:
         self.settings = settings
         self.model = model
         self.noise_seed = noise_seed
+        self.requested: RunConfig | None = None
         self._stride = adapter_of(model).stride(model)
 
     @torch.no_grad()
@@ -79,7 +80,9 @@ class Autoencoder:
         model = copy.copy(self.model)
         model.enable_tiling()
         settings = self.settings.model_copy(update={"tiling": True})
-        return Autoencoder(self.spec, self.weights, settings, model, self.noise_seed)
+        tiled = Autoencoder(self.spec, self.weights, settings, model, self.noise_seed)
+        tiled.requested = None if self.requested is None else self.requested.replace(tiling=True)
+        return tiled
 
 
 @contextmanager
@@ -141,6 +144,7 @@ def load_autoencoder(
         tiling=tiling or None,
         slicing=slicing or None,
         posterior="sample" if posterior == "sample" else None,
+        seed=seed if posterior == "sample" else None,
         attention=attention,
     )
     return Autoencoder(_described_by(spec, model), identity, settings, model, seed if posterior == "sample" else None)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from vitok_lib.errors import RequestError, unknown
+from vitok_lib.records.config import RANDOM, RELEASED, RunConfig
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.registry import describe, find
+from vitok_lib.tokenizers.presets import resolve
+from vitok_lib.tokenizers.registry import Entry, describe, find
 
 if TYPE_CHECKING:
     from vitok_lib.tokenizers.vitok.checkpoint import Part
@@ -24,6 +27,7 @@ def load_tokenizer(
     *,
     weights: str | Path = "released",
     revision: str | None = None,
+    preset: str | None = None,
     part: Part = "both",
     device: str = "cpu",
     dtype: str = "float32",
@@ -33,7 +37,7 @@ def load_tokenizer(
     attention: str | None = None,
     folded: bool | None = None,
     chunk: int | None = None,
-    graphs: bool = False,
+    graphs: bool | None = None,
     tiling: bool = False,
     slicing: bool = False,
     posterior: str = "mode",
@@ -46,6 +50,8 @@ def load_tokenizer(
         weights: ``"released"`` (those that ship with this library, or the hub's), ``"random"``, or the path of
             a weight file or of a folder with weight files.
         revision: the hub revision (a commit) to take; None: the registry's.
+        preset: of a ViTok, a named configuration (:mod:`vitok_lib.tokenizers.presets`), which sets what of the settings
+            below is left at None.
         part: of a ViTok, load only the ``"encoder"`` or only the ``"decoder"``.
         device: where parameters and activations live.
         dtype: of parameters and activations: float32, float64, bfloat16 or float16.
@@ -64,66 +70,139 @@ def load_tokenizer(
 
     Raises:
         RequestError: the request is wrong, or its weights cannot be read; the message says what to do.
+        UnsupportedError: the tokenizer has no preset of this name.
     """
-    entry, spec = find(name), describe(name)
-    if dtype not in DTYPES:
-        raise unknown("dtype", dtype, DTYPES)
-    if posterior not in POSTERIORS:
-        raise unknown("posterior", posterior, POSTERIORS)
-    given = {
-        "window": window is not None,
-        "part": part != "both",
-        "precision": precision is not None,
-        "compile": compile is not None,
-        "folded": folded,
-        "chunk": chunk is not None,
-        "graphs": graphs,
-    }
-    if entry.family != "vitok" and any(given.values()):
-        named = ", ".join(setting for setting, value in given.items() if value)
-        raise RequestError(f"tokenizer '{name}' is no ViTok: the setting {named} does not apply to it")
-    if attention is not None and entry.family not in ("vitok", *CONVOLUTIONAL):
-        raise RequestError(f"tokenizer '{name}' has no attention: the setting attention does not apply to it")
-    if entry.family not in CONVOLUTIONAL and (tiling or slicing or posterior != "mode"):
+    config = RunConfig(
+        name=name,
+        weights=str(weights),
+        revision=revision,
+        preset=preset,
+        device=device,
+        dtype=dtype,
+        window=window,
+        precision=precision,
+        compile=compile,
+        attention=attention,
+        folded=folded,
+        chunk=chunk,
+        graphs=graphs,
+        tiling=tiling,
+        slicing=slicing,
+        posterior=posterior,
+        seed=seed,
+    )
+    return load(config, part)
+
+
+def load(config: RunConfig, part: Part = "both") -> Tokenizer:
+    """Load a tokenizer as :func:`load_tokenizer` does, whose attribute ``requested`` is then the configuration.
+
+    Raises:
+        RequestError: the request is wrong, or its weights cannot be read; the message says what to do.
+        UnsupportedError: the tokenizer has no preset of this name.
+    """
+    requested = checked(config)
+    tokenizer = _load(resolve(requested), part)
+    try:
+        tokenizer.requested = requested  # type: ignore[attr-defined]
+        if requested.preset is not None:
+            tokenizer.settings = tokenizer.settings.model_copy(update={"preset": requested.preset})
+    except (AttributeError, TypeError) as error:
         raise RequestError(
-            f"tokenizer '{name}' is no convolutional auto-encoder: tiling, slicing and posterior do not apply to it"
+            f"tokenizer '{config.name}' gave a {type(tokenizer).__name__} that takes no attribute ({error}); "
+            "make it a plain class"
+        ) from error
+    return tokenizer
+
+
+def requested_of(tokenizer: Tokenizer) -> RunConfig:
+    """The configuration that ``tokenizer`` was loaded with; of an object made otherwise what its settings say."""
+    requested: RunConfig | None = getattr(tokenizer, "requested", None)
+    if requested is not None:
+        return requested
+    settings = tokenizer.settings.model_dump(exclude_none=True, exclude={"memory_limit_gib"})
+    return RunConfig(name=tokenizer.spec.name, **settings)
+
+
+def checked(config: RunConfig) -> RunConfig:
+    """``config`` as the record keeps it: weights by their absolute path, and nothing that this tokenizer has not.
+
+    Raises:
+        RequestError: the tokenizer is not known, or a setting is none or does not apply to it.
+    """
+    entry = find(config.name)
+    if config.dtype not in DTYPES:
+        raise unknown("dtype", config.dtype, DTYPES)
+    if config.posterior not in POSTERIORS:
+        raise unknown("posterior", config.posterior, POSTERIORS)
+    _check_applies(entry, config)
+    if entry.family == "codec":  # it runs in Pillow, whatever device the tokenizers next to it run on
+        config = config.replace(device="cpu", dtype="float32", seed=0)
+    path = Path(config.weights).expanduser()
+    if config.weights not in (RELEASED, RANDOM) and path.exists():
+        config = config.replace(weights=str(path.absolute()))
+    return config
+
+
+def _check_applies(entry: Entry, config: RunConfig) -> None:
+    of_a_vitok = ("window", "precision", "compile", "folded", "chunk", "graphs")
+    given = [setting for setting in of_a_vitok if getattr(config, setting) not in (None, False)]
+    if entry.family != "vitok" and given:
+        raise RequestError(f"tokenizer '{entry.name}' is no ViTok: the setting {', '.join(given)} does not apply to it")
+    if config.attention is not None and entry.family not in ("vitok", *CONVOLUTIONAL):
+        raise RequestError(f"tokenizer '{entry.name}' has no attention: the setting attention does not apply to it")
+    if entry.family not in CONVOLUTIONAL and (config.tiling or config.slicing or config.posterior != "mode"):
+        raise RequestError(
+            f"tokenizer '{entry.name}' is no convolutional auto-encoder: tiling, slicing and posterior do not apply to "
+            "it"
         )
-    if revision is not None and (weights != "released" or entry.repository is None):
-        raise RequestError(f"revision (={revision}) applies to weights from the hub; '{name}' is not loaded from there")
-    _check_device(device)
-    # Each family is imported where it is loaded: diffusers takes seconds, and a codec needs none of the others.
+    if config.revision is not None and (config.weights != RELEASED or entry.repository is None):
+        raise RequestError(
+            f"revision (={config.revision}) applies to weights from the hub; '{entry.name}' is not loaded from there"
+        )
+
+
+def _load(config: RunConfig, part: Part) -> Tokenizer:
+    """Each family is imported where it is loaded: diffusers takes seconds, and a codec needs none of the others."""
+    entry, spec = find(config.name), describe(config.name)
+    if entry.family != "vitok" and part != "both":
+        raise RequestError(f"tokenizer '{config.name}' is no ViTok: the setting part does not apply to it")
+    _check_device(config.device)
     if entry.family == "vitok":
         from vitok_lib.tokenizers.vitok.checkpoint import load_vitok
         from vitok_lib.tokenizers.vitok.running import Running
 
-        running = Running(device, dtype, window, precision, compile, attention, folded, chunk, graphs)
-        return load_vitok(entry, spec, weights, revision, part, running, seed)
+        fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(Running)}
+        running = Running(**{**fields, "graphs": bool(config.graphs)})
+        return load_vitok(entry, spec, config.weights, config.revision, part, running, config.seed)
     if entry.family == "pca":
         from vitok_lib.tokenizers.pca import load_pca
 
-        return load_pca(entry, spec, weights, device, dtype)
+        return load_pca(entry, spec, config.weights, config.device, config.dtype)
     if entry.family == "codec":
         from vitok_lib.tokenizers.codecs import load_codec
 
-        return load_codec(entry, spec, weights)
+        return load_codec(entry, spec, config.weights)
     if entry.family == "plugin":
         from vitok_lib.tokenizers.plugins import load_plugin
 
-        return load_plugin(name, weights=weights, device=device, dtype=dtype, seed=seed)
+        return load_plugin(
+            config.name, weights=config.weights, device=config.device, dtype=config.dtype, seed=config.seed
+        )
     from vitok_lib.tokenizers.autoencoders import load_autoencoder
 
     return load_autoencoder(
         entry,
         spec,
-        weights,
-        revision=revision,
-        device=device,
-        dtype=dtype,
-        tiling=tiling,
-        slicing=slicing,
-        posterior=posterior,
-        attention=attention,
-        seed=seed,
+        config.weights,
+        revision=config.revision,
+        device=config.device,
+        dtype=config.dtype,
+        tiling=config.tiling,
+        slicing=config.slicing,
+        posterior=config.posterior,
+        attention=config.attention,
+        seed=config.seed,
     )
 
 

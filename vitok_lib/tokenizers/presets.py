@@ -1,6 +1,6 @@
-"""Named ways to run a tokenizer, from the published maths to the fastest: what a speed is measured on.
+"""Presets: named configurations of a ViTok, from the published maths to the fastest.
 
-A path spells itself out as arguments of :func:`vitok_lib.tokenizers.load.load_tokenizer`, so that every step of it
+A preset spells itself out as arguments of :func:`vitok_lib.tokenizers.load.load_tokenizer`, so that every step of it
 can be asked for apart.
 """
 
@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vitok_lib.errors import RequestError, UnsupportedError, unknown
+from vitok_lib.errors import UnsupportedError, unknown
+from vitok_lib.records.config import RunConfig
+from vitok_lib.tokenizers.registry import find
 
 REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
-class Path:
-    """One way to run a ViTok; any other tokenizer knows only the reference.
+class Preset:
+    """One configuration of a ViTok; any other tokenizer knows only the reference.
 
     ``published``: tensors whole, and the library kernel that the published model's attention is written for.
     ``graphs``: CUDA graphs where launches bound. The other fields are those of ``load_tokenizer``.
@@ -32,18 +34,18 @@ class Path:
     precision: str | None = None
     graphs: bool = False
 
-    def arguments(self, family: str, *, device: str, dtype: str, window: int | None, tokens: int) -> dict[str, Any]:
+    def arguments(self, family: str, *, device: str, dtype: str, window: int | None, tokens: int = 0) -> dict[str, Any]:
         """Arguments for ``load_tokenizer`` beside device, dtype and window, of a batch of ``tokens`` tokens.
 
         Raises:
-            UnsupportedError: a tokenizer of ``family`` has no such path, or there is nothing to it without a window.
+            UnsupportedError: a tokenizer of ``family`` has no such preset, or there is nothing to it without a window.
         """
         if family != "vitok":
             if self.name != REFERENCE:
-                raise UnsupportedError(f"path '{self.name}' is made for ViTok; any other tokenizer knows 'reference'")
+                raise UnsupportedError(f"preset '{self.name}' is made for ViTok; any other tokenizer knows 'reference'")
             return {}
         if self.attention == "mask" and window is None:
-            raise UnsupportedError(f"path '{self.name}' masks what is outside of a window, and no window was asked for")
+            raise UnsupportedError(f"preset '{self.name}' masks what is outside a window, and no window was asked for")
         from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND  # here, since both need torch
         from vitok_lib.tokenizers.vitok.kernel_choice import plain_kernel
 
@@ -61,37 +63,36 @@ class Path:
         return arguments
 
 
-PATHS: Mapping[str, Path] = {
-    path.name: path
-    for path in (
-        Path(REFERENCE, "the published maths, eager, whole tensors", published=True),
-        Path("dense", "as reference, the window as a mask of all pairs", published=True, attention="mask"),
-        Path("compiled", "as reference, compiled", published=True, compile="default"),
-        Path("folded", "norms and layer scale folded into the matrices, eager", folded=True),
-        Path("fast", "folded, compiled, CUDA graphs where launches bound", folded=True, compile="default", graphs=True),
-        Path("fp8", "as fast, 8-bit matrices", folded=True, compile="default", graphs=True, precision="fp8"),
+PRESETS: Mapping[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(REFERENCE, "the published maths, eager, whole tensors", published=True),
+        Preset("dense", "as reference, the window as a mask of all pairs", published=True, attention="mask"),
+        Preset("compiled", "as reference, compiled", published=True, compile="default"),
+        Preset("folded", "norms and layer scale folded into the matrices, eager", folded=True),
+        Preset("fast", "folded, compiled, CUDA graphs if launches bound", folded=True, compile="default", graphs=True),
+        Preset("fp8", "as fast, 8-bit matrices", folded=True, compile="default", graphs=True, precision="fp8"),
     )
 }
 
 
-def find_path(name: str) -> Path:
-    """The path called ``name``; RequestError with the nearest names if there is none."""
-    if name not in PATHS:
-        raise unknown("path", name, PATHS)
-    return PATHS[name]
+def find_preset(name: str) -> Preset:
+    """The preset called ``name``; RequestError with the nearest names if there is none."""
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    return PRESETS[name]
 
 
-def on_path(path: str | None, tokenizer: str, device: str, dtype: str, window: int | None) -> dict[str, Any]:
-    """What ``load_tokenizer`` takes for ``tokenizer`` on ``path``, for images of any size; nothing without a path.
+def resolve(config: RunConfig) -> RunConfig:
+    """``config`` with what its preset sets in place of each setting that was not asked for itself.
 
     Raises:
-        RequestError: there is no such path, or the tokenizer has none of this name.
+        RequestError: there is no such preset.
+        UnsupportedError: the tokenizer has no preset of this name.
     """
-    if path is None:
-        return {}
-    from vitok_lib.tokenizers.registry import find
-
-    try:
-        return find_path(path).arguments(find(tokenizer).family, device=device, dtype=dtype, window=window, tokens=0)
-    except UnsupportedError as error:
-        raise RequestError(f"tokenizer '{tokenizer}': {error}") from error
+    if config.preset is None:
+        return config
+    chosen = find_preset(config.preset).arguments(
+        find(config.name).family, device=config.device, dtype=config.dtype, window=config.window
+    )
+    return config.replace(**{field: value for field, value in chosen.items() if getattr(config, field) is None})

@@ -550,7 +550,7 @@ def test_what_cannot_be_is_unsupported(stage: Stage) -> None:
     _, folded, autoencoder = measure_speed(contenders, **QUICK)
     assert (folded.outcome.status, folded.outcome.detail) == (OutcomeStatus.UNSUPPORTED, "no such kernel here")
     assert autoencoder.outcome.status is OutcomeStatus.UNSUPPORTED
-    assert autoencoder.settings.path == "compiled"
+    assert autoencoder.settings.preset == "compiled"
     assert autoencoder.tokenizer.weights.source == "random:0"
 
 

@@ -141,7 +141,7 @@ def test_bands_compute_at_least_what_a_window_asks_for_and_less_than_all(window:
 def test_a_record_says_what_was_run_and_how_to_run_it_again() -> None:
     record = _profile(options={"window": 5}, notebook="n", parameters={"a": 1})
     assert (record.benchmark, record.resolution, record.outcome.status) == ("profile", 64, OutcomeStatus.OK)
-    assert (record.settings.path, record.settings.window, record.settings.batch) == ("reference", 5, 1)
+    assert (record.settings.preset, record.settings.window, record.settings.batch) == ("reference", 5, 1)
     assert record.tokenizer.weights.source == "random:0"
     assert record.provenance is not None
     assert (record.provenance.notebook, record.provenance.parameters) == ("n", {"a": 1})

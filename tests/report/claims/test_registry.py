@@ -124,7 +124,7 @@ def test_a_speed_up_is_the_ratio_of_two_times_of_one_run(results: Path, narrow: 
 def test_times_of_two_machines_or_paths_make_no_ratio(results: Path) -> None:
     other = machine_record("5B-f16x64", "speed", 8192, {}).provenance
     assert other is not None
-    for window, changed in ((1024, {}), (64, {"path": "fast"})):
+    for window, changed in ((1024, {}), (64, {"preset": "fast"})):
         settings = {"window": window, **changed}
         record = machine_record("5B-f16x64", "sliding-window", 8192, {"latency": 5000.0}, settings=settings)
         write_machine(results, record, f"window={window}")
@@ -142,7 +142,7 @@ def test_a_time_on_a_cpu_is_none_of_the_claims(results: Path) -> None:
 @pytest.mark.parametrize(("compiled", "verdict"), [(6000.0, CONFIRMED), (4700.0, REFUTED)])
 def test_compile_modes(results: Path, compiled: float, verdict: Verdict) -> None:
     for mode, path, latency in ((None, "reference", 6050.0), ("max-autotune", "compiled", compiled)):
-        settings = {"compile": mode, "path": path, "window": 1024}
+        settings = {"compile": mode, "preset": path, "window": 1024}
         record = machine_record("5B-f16x64", "compile-modes", 8192, {"latency": latency}, settings=settings)
         write_machine(results, record, f"compile={mode}")
     assert judged("compile-negligible").verdict == verdict

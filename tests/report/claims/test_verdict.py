@@ -138,10 +138,10 @@ def test_the_drop_at_8192_is_settled_by_pairs_where_there_are_some(results: Path
     assert judged(DROP).verdict == CONFIRMED
 
 
-def profile(results: Path, times: dict[str, float], window: int = 1024, path: str = "reference") -> None:
-    settings = {"window": window, "path": path}
+def profile(results: Path, times: dict[str, float], window: int = 1024, preset: str = "reference") -> None:
+    settings = {"window": window, "preset": preset}
     record = machine_record("5B-f16x64", "profile", 8192, times, settings=settings)
-    write_machine(results, record, f"path={path},window={window}")
+    write_machine(results, record, f"preset={preset},window={window}")
 
 
 def test_shares_of_operations_name_no_bottleneck() -> None:
@@ -175,7 +175,7 @@ def test_a_narrow_window_alone_can_only_refute(results: Path) -> None:
 
 
 def test_the_published_maths_go_before_a_faster_path(results: Path) -> None:
-    profile(results, {"time_linear": 100.0, "time_attention": 900.0}, path="fp8")
+    profile(results, {"time_linear": 100.0, "time_attention": 900.0}, preset="fp8")
     profile(results, {"time_linear": 900.0, "time_attention": 100.0})
     assert judged(ATTENTION).verdict == CONFIRMED
 

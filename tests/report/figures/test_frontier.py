@@ -28,7 +28,7 @@ def _measure(root: Path, *, dtype: str = "float32", resolution: int = 512) -> No
                 {"latency": latency * factor},
                 study="cpu",
                 gpu=None,
-                path=path,
+                preset=path,
                 dtype=dtype,
             )
             record = read_record(written)
@@ -41,8 +41,8 @@ def test_quality_joins_the_shortest_latency_of_its_tokenizer(results: Path) -> N
     _measure(results)
     ((machine, drawing),) = quality_and_speed(load(), CASE, "psnr")
     assert machine.study == "cpu"
-    assert "nano-f16x64 30.50 dB at 8 ms, path fast" in drawing.alternative
-    assert "nano-f32x64 25.50 dB at 2 ms, path fast" in drawing.alternative
+    assert "nano-f16x64 30.50 dB at 8 ms, preset fast" in drawing.alternative
+    assert "nano-f32x64 25.50 dB at 2 ms, preset fast" in drawing.alternative
 
 
 def test_another_type_of_number_or_size_joins_nothing(results: Path) -> None:

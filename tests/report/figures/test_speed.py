@@ -30,8 +30,8 @@ def test_growth_is_drawn_of_each_path_at_one_window(results: Path) -> None:
         for path, window, base in (("reference", None, 90.0), ("reference", 64, 50.0), ("dense", 64, 70.0)):
             settings = {"window": window} if window else {}
             values = {"latency": base * factor}
-            write_machine(results, "sliding-window", resolution, VITOK, values, path=path, **settings)
-    write_machine(results, "sliding-window", 1024, VITOK, {"latency": 60.0}, path="reference", window=1024)
+            write_machine(results, "sliding-window", resolution, VITOK, values, preset=path, **settings)
+    write_machine(results, "sliding-window", 1024, VITOK, {"latency": 60.0}, preset="reference", window=1024)
     ((_, drawing),) = speed.by_tokens(load(), ["sliding-window"], "latency")
     assert "5B-f16x64, dense, radius 64: 70 at 4,096, 280 at 16,384" in drawing.alternative
     assert "5B-f16x64, reference, full attention: 90 at 4,096, 360 at 16,384" in drawing.alternative
@@ -57,8 +57,8 @@ def test_one_size_draws_nothing_and_neither_does_what_has_no_ceilings(results: P
 
 def test_a_rate_stands_at_its_operations_for_each_byte(results: Path) -> None:
     values = {"latency": 100.0, "ceiling_matmul": 800.0, "ceiling_copy": 4000.0}
-    write_machine(results, "roofline", 1024, VITOK, values, dtype="bfloat16", path="reference")
-    write_machine(results, "roofline", 2048, VITOK, values, dtype="float32", path="reference")
+    write_machine(results, "roofline", 1024, VITOK, values, dtype="bfloat16", preset="reference")
+    write_machine(results, "roofline", 2048, VITOK, values, dtype="float32", preset="reference")
     ((_, drawing),) = speed.rates_under_ceilings(load())
     operations = 9.99e9 * 4096 + 4 * 3072 * 44 * 4096**2
     assert f"{operations / 0.1 / 1e12:.1f} of 800 TFLOP/s at 1024" in drawing.alternative
@@ -68,8 +68,8 @@ def test_a_rate_stands_at_its_operations_for_each_byte(results: Path) -> None:
 
 def test_shares_of_time_are_told_for_each_record(results: Path) -> None:
     values = {"time_linear": 30.0, "time_attention": 10.0}
-    write_machine(results, "profile", 1024, VITOK, values, path="fast")
-    write_machine(results, "profile", 1024, VITOK, {"time_copy": 5.0}, path="reference")
+    write_machine(results, "profile", 1024, VITOK, values, preset="fast")
+    write_machine(results, "profile", 1024, VITOK, {"time_copy": 5.0}, preset="reference")
     ((_, drawing),) = speed.time_by_operation(load())
     said = drawing.alternative.replace("\N{NO-BREAK SPACE}", " ")
     assert "fast, 1024 px: linear 75.0 %, attention 25.0 %" in said

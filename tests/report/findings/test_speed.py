@@ -53,7 +53,7 @@ def write_windows(root: Path, latencies: dict[int | None, float], **options: obj
         settings = {"window": window} if window else {}
         values = {"latency": latency, "speedup": whole / latency}
         written = write_machine(
-            root, "sliding-window", 2048, VITOK, values, path="reference", first=first, **settings, **options
+            root, "sliding-window", 2048, VITOK, values, preset="reference", first=first, **settings, **options
         )
         first = first or written
 
@@ -62,7 +62,7 @@ def test_the_narrowest_window_is_compared_with_the_widest_of_its_run(results: Pa
     write_windows(results, {None: 200.0, 1024: 110.0, 64: 100.0})
     (sentence,) = told(window_claims.windows_measured(load()))
     assert sentence.startswith(
-        HERE + "5B-f16x64 at 2048 px, path reference: radius 64 is 2.00× [1.98, 2.02] as fast as full attention; "
+        HERE + "5B-f16x64 at 2048 px, preset reference: radius 64 is 2.00× [1.98, 2.02] as fast as full attention; "
         "counting operations predicts 1.87×"
     )
 
@@ -70,7 +70,7 @@ def test_the_narrowest_window_is_compared_with_the_widest_of_its_run(results: Pa
 def test_a_speedup_that_its_run_took_against_another_is_a_ratio_without_interval(results: Path) -> None:
     for window, latency, speedup in ((1024, 110.0, 2.0), (64, 100.0, 2.2)):
         values = {"latency": latency, "speedup": speedup}
-        write_machine(results, "sliding-window", 2048, VITOK, values, path="reference", window=window)
+        write_machine(results, "sliding-window", 2048, VITOK, values, preset="reference", window=window)
     assert "radius 64 is 1.10× as fast as radius 1,024" in told(window_claims.windows_measured(load()))[0]
 
 
@@ -83,9 +83,9 @@ def test_the_mask_of_all_pairs_is_told_by_its_time_or_by_its_end(results: Path) 
     for resolution, latency in ((1024, 300.0), (8192, None)):
         values = {} if latency is None else {"latency": latency, "speedup": 0.5}
         ended = Outcome(status=OutcomeStatus.OK if latency else OutcomeStatus.OOM)
-        where = {"window": 64, "path": "dense", "outcome": ended}
+        where = {"window": 64, "preset": "dense", "outcome": ended}
         write_machine(results, "sliding-window", resolution, VITOK, values, **where)
-        write_machine(results, "sliding-window", resolution, VITOK, {"latency": 150.0}, window=64, path="reference")
+        write_machine(results, "sliding-window", resolution, VITOK, {"latency": 150.0}, window=64, preset="reference")
     small, large = told(window_claims.dense_against_windowed(load()))
     assert small.endswith(
         "the windowed kernel takes 150 ms [148.5, 151.5], the dense mask 300 ms [297, 303], that is 2.00× as fast."
@@ -97,9 +97,9 @@ def test_the_fastest_path_is_named_with_its_error_and_never_across_machines(resu
     first = None
     for path, latency, error in (("reference", 100.0, 0.004), ("fast", 80.0, 0.004), ("fp8", 50.0, 0.03)):
         values = {"latency": latency, "speedup": 100.0 / latency, "error": error}
-        written = write_machine(results, "speed", 1024, VITOK, values, path=path, dtype="bfloat16", first=first)
+        written = write_machine(results, "speed", 1024, VITOK, values, preset=path, dtype="bfloat16", first=first)
         first = first or written
-    write_machine(results, "speed", 1024, VITOK, {"latency": 1.0}, path="fast", dtype="bfloat16", study="local")
+    write_machine(results, "speed", 1024, VITOK, {"latency": 1.0}, preset="fast", dtype="bfloat16", study="local")
     assert told(speed.fastest_paths(load())) == [
         HERE + "5B-f16x64 at 1024 px, bfloat16: of 3 paths fp8 gains most, 2.00× [1.98, 2.02] as fast as "
         "reference, with a relative error of 0.03 against 0.004 of reference."
@@ -110,7 +110,7 @@ def write_paths(root: Path, speedups: dict[str, float], margin: float) -> None:
     first = None
     for path, speedup in speedups.items():
         values = {"latency": 100.0 / speedup, "speedup": speedup}
-        written = write_machine(root, "speed", 1024, VITOK, values, path=path, margin=margin, first=first)
+        written = write_machine(root, "speed", 1024, VITOK, values, preset=path, margin=margin, first=first)
         first = first or written
 
 
@@ -132,19 +132,19 @@ def test_a_path_is_the_fastest_only_where_its_rounds_tell_it_apart(
 
 
 def test_the_gain_is_that_of_the_rounds_and_not_of_the_medians(results: Path) -> None:
-    first = write_machine(results, "speed", 1024, VITOK, {"latency": 529.0, "speedup": 1.0}, path="reference")
+    first = write_machine(results, "speed", 1024, VITOK, {"latency": 529.0, "speedup": 1.0}, preset="reference")
     values = {"latency": 502.0, "speedup": 0.977}
-    write_machine(results, "speed", 1024, VITOK, values, path="folded", first=first)
+    write_machine(results, "speed", 1024, VITOK, values, preset="folded", first=first)
     assert told(speed.fastest_paths(load()))[0].endswith("of 2 paths none is faster than reference.")
 
 
 def test_a_coarser_patch_is_held_against_its_operations(results: Path) -> None:
     for name, latency in ((VITOK, 600.0), ("5B-f32x64", 100.0)):
-        write_machine(results, "speed", 2048, name, {"latency": latency}, path="reference")
+        write_machine(results, "speed", 2048, name, {"latency": latency}, preset="reference")
     (sentence,) = told(speed.patches_measured(load(), "5B-f32x64", VITOK))
     linear, attention = 9.99e9, 4 * 3072 * 44
     predicted = (linear * 16384 + attention * 16384**2) / (10.02e9 * 4096 + attention * 4096**2)
-    assert "5B-f32x64 at 2048 px, path reference is 6.00× as fast as 5B-f16x64; counting operations" in sentence
+    assert "5B-f32x64 at 2048 px, preset reference is 6.00× as fast as 5B-f16x64; counting operations" in sentence
     assert float(sentence.split("predicts ")[1].split("×")[0]) == pytest.approx(predicted, abs=0.006)
 
 
@@ -163,21 +163,21 @@ def test_the_worst_last_row_and_the_longest_stage_are_named(results: Path) -> No
         write_machine(results, "precision", 1024, VITOK, {"error": 0.01, "error_last": last}, dtype=dtype)
     chain = {"latency": 100.0, "end_to_end_latency": 250.0, "device_latency": 125.0}
     large = {"error_reference": 0.001, "error_reference_last": 0.5}
-    write_machine(results, "speed", 1024, VITOK, chain | large, path="fast")
+    write_machine(results, "speed", 1024, VITOK, chain | large, preset="fast")
     (last_row,) = told(speed.last_tokens(load()))
-    assert "over 3 comparisons, the last row of tokens is worst in 5B-f16x64 at 1024 px, path fast" in last_row
+    assert "over 3 comparisons, the last row of tokens is worst in 5B-f16x64 at 1024 px, preset fast" in last_row
     (chained,) = told(speed.end_to_end(load()))
     assert "2.00× what encode and decode of the same images take" in chained
 
 
 def test_another_size_of_a_run_is_told_beside_its_operations(results: Path) -> None:
-    write_machine(results, "speed", 2048, VITOK, {"latency": 100.0}, path="fp8")
+    write_machine(results, "speed", 2048, VITOK, {"latency": 100.0}, preset="fp8")
     path = write_machine(
-        results, "speed", 2048, VITOK, {"latency": 66.0, "relative_time": 0.66}, path="fp8", size=(1024, 2048)
+        results, "speed", 2048, VITOK, {"latency": 66.0, "relative_time": 0.66}, preset="fp8", size=(1024, 2048)
     )
     assert speed.sizes_of_one_run(load()) == [], "what it was taken to is not known"
     record = read_record(path)
-    signature = "relative-time|per-round ratio|median|to:5B-f16x64@path=fp8 at 2048x2048 px|v1"
+    signature = "relative-time|per-round ratio|median|to:5B-f16x64@preset=fp8 at 2048x2048 px|v1"
     values = [v.model_copy(update={"signature": signature}) if v.unit == "×" else v for v in record.values]
     write_record(record.model_copy(update={"values": tuple(values)}), path)
     (sentence,) = told(speed.sizes_of_one_run(load()))
@@ -190,15 +190,15 @@ def test_another_size_of_a_run_is_told_beside_its_operations(results: Path) -> N
 def test_a_bound_is_named_for_the_smallest_and_the_largest_size_on_the_fastest_path(results: Path) -> None:
     ceilings = {"ceiling_matmul": 800.0, "ceiling_copy": 4000.0}
     for resolution, path, latency in ((1024, "reference", 999.0), (1024, "fast", 400.0), (2048, "fast", 600.0)):
-        write_machine(results, "roofline", resolution, VITOK, {"latency": latency, **ceilings}, path=path)
+        write_machine(results, "roofline", resolution, VITOK, {"latency": latency, **ceilings}, preset=path)
     small, large = told(bounds.bound_claims(load()))
-    assert small.startswith(HERE + "5B-f16x64 at 1024 px, path fast is bound by neither ceiling: at both ceilings")
-    assert large.startswith(HERE + "5B-f16x64 at 2048 px, path fast is bound by arithmetic: at both ceilings")
+    assert small.startswith(HERE + "5B-f16x64 at 1024 px, preset fast is bound by neither ceiling: at both ceilings")
+    assert large.startswith(HERE + "5B-f16x64 at 2048 px, preset fast is bound by arithmetic: at both ceilings")
 
 
 def test_attention_beside_fp8_is_bound_by_products_in_its_own_dtype(results: Path) -> None:
     values = {"latency": 1000.0, "ceiling_matmul": 1e9, "ceiling_copy": 1e12}
-    where = {"path": "fp8", "precision": "fp8", "dtype": "bfloat16"}
+    where = {"preset": "fp8", "precision": "fp8", "dtype": "bfloat16"}
     write_machine(results, "speed", 2048, VITOK, values, **where)
     assert bounds.limits(load()) == {}, "the ceiling of attention's products is not known"
     write_machine(results, "speed", 2048, VITOK, values | {"ceiling_attention": 400.0}, **where)
@@ -209,8 +209,8 @@ def test_attention_beside_fp8_is_bound_by_products_in_its_own_dtype(results: Pat
 
 def test_every_number_of_a_sentence_is_measured_or_derived_and_links_to_a_record(results: Path) -> None:
     write_windows(results, {1024: 110.0, 64: 100.0})
-    write_machine(results, "speed", 1024, VITOK, {"latency": 100.0, "error": 0.1}, path="reference")
-    write_machine(results, "speed", 1024, VITOK, {"latency": 50.0, "error": 0.2}, path="fast")
+    write_machine(results, "speed", 1024, VITOK, {"latency": 100.0, "error": 0.1}, preset="reference")
+    write_machine(results, "speed", 1024, VITOK, {"latency": 50.0, "error": 0.2}, preset="fast")
     entries: list[Entry] = load()
     anchors = {entry.anchor for entry in entries}
     for sentence in (*window_claims.windows_measured(entries), *speed.fastest_paths(entries)):
@@ -221,7 +221,7 @@ def test_every_number_of_a_sentence_is_measured_or_derived_and_links_to_a_record
 
 def test_a_latency_without_an_interval_is_said_to_have_none(results: Path) -> None:
     for path, latency in (("reference", 100.0), ("fast", 50.0)):
-        file = write_machine(results, "speed", 1024, VITOK, {"latency": latency}, path=path)
+        file = write_machine(results, "speed", 1024, VITOK, {"latency": latency}, preset=path)
         record = read_record(file)
         bare = record.values[0].model_copy(update={"interval": None})
         write_record(record.model_copy(update={"values": (bare,)}), file)

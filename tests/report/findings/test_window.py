@@ -25,7 +25,7 @@ def told() -> list[str]:
 def _write(root: Path, latencies: dict[int, float], *, path: str, window: int | None = 64) -> list[Path]:
     settings = {} if window is None else {"window": window}
     return [
-        write_machine(root, "sliding-window", resolution, VITOK, {"latency": latency}, path=path, **settings)
+        write_machine(root, "sliding-window", resolution, VITOK, {"latency": latency}, preset=path, **settings)
         for resolution, latency in latencies.items()
     ]
 
@@ -39,7 +39,7 @@ def test_growth_is_the_exponent_between_the_two_largest_sizes_with_its_ends(resu
     end = math.log((1 + MARGIN) / (1 - MARGIN)) / math.log(4)
     counted = math.log(_all_pairs(16384) / _all_pairs(4096)) / math.log(4)  # a mask computes every pair
     assert told() == [
-        f"On study h200, {GPU}, 5B-f16x64, radius 64, path dense: from 4,096 to 16,384 tokens (the two largest of 3 "
+        f"On study h200, {GPU}, 5B-f16x64, radius 64, preset dense: from 4,096 to 16,384 tokens (the two largest of 3 "
         "sizes), 4 times as many, the latency grows by 16.00×, an exponent of 2.00 "
         f"[{2 - end:.2f}, {2 + end:.2f}], more than that of the operations, {counted:.2f}."
     ]

@@ -70,12 +70,12 @@ def test_options_are_read_or_refused_with_what_they_should_be() -> None:
     assert machine_directives.sizes_of("1024, 2048") == [1024, 2048]
     assert machine_directives.windows_of(None) == [None]
     assert machine_directives.windows_of("full 64") == [None, 64]
-    assert machine_directives.where_of("path=dense|fast window=*") == {"path": "dense|fast", "window": "*"}
+    assert machine_directives.where_of("preset=dense|fast window=*") == {"preset": "dense|fast", "window": "*"}
     for read, argument, message in (
         (machine_directives.sizes_of, None, "'' is no list of sizes in pixels"),
         (machine_directives.sizes_of, "big", "'big' is no list of sizes in pixels"),
         (machine_directives.windows_of, "all", "'all' is no window"),
-        (machine_directives.where_of, "path", "has 'path' without a value"),
+        (machine_directives.where_of, "preset", "has 'preset' without a value"),
     ):
         with pytest.raises(RequestError, match=message):
             read(argument)

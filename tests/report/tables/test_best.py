@@ -47,17 +47,17 @@ def test_the_best_at_a_ratio_changes_and_goes_with_its_records(results: Path) ->
 
 def test_speed_is_compared_within_one_run_at_one_size(results: Path) -> None:
     for name, latency in (("5B-f16x64", 30.0), ("5B-f32x64", 10.0)):
-        write_machine(results, "speed", 1024, name, {"latency": latency}, path="reference")
-    write_machine(results, "speed", 2048, "5B-f32x128", {"latency": 1.0}, path="reference")
+        write_machine(results, "speed", 1024, name, {"latency": latency}, preset="reference")
+    write_machine(results, "speed", 2048, "5B-f32x128", {"latency": 1.0}, preset="reference")
     (found,) = [row for row in _rows(best_table(load(), ["photos"], ["psnr"])) if "latency" in row[0]]
     assert found[0] == "Shortest latency at 1024 px"
     assert (found[1], found[3], found[5]) == ("5B-f32x64", "5B-f16x64", "3.00×")
-    assert found[6].startswith(f"study h200, {GPU}, path reference")
+    assert found[6].startswith(f"study h200, {GPU}, preset reference")
 
 
 def test_close_latencies_are_not_told_apart(results: Path) -> None:
     for name, latency in (("5B-f16x64", 10.05), ("5B-f32x64", 10.0)):
-        write_machine(results, "speed", 1024, name, {"latency": latency}, path="reference")
+        write_machine(results, "speed", 1024, name, {"latency": latency}, preset="reference")
     (found,) = [row for row in _rows(best_table(load(), ["photos"], ["psnr"])) if "latency" in row[0]]
     assert "not told apart" in found[5]
 

@@ -28,9 +28,9 @@ def cells(table: Table) -> list[dict[str, str]]:
 
 
 def test_every_machine_and_every_study_has_a_table_of_its_own(results: Path) -> None:
-    write_machine(results, "speed", 1024, VITOK, {"latency": 100.0}, path="reference")
-    write_machine(results, "speed", 1024, VITOK, {"latency": 90.0}, path="reference", study="local")
-    write_machine(results, "speed", 1024, VITOK, {"latency": 9000.0}, path="reference", study="cpu", gpu=None)
+    write_machine(results, "speed", 1024, VITOK, {"latency": 100.0}, preset="reference")
+    write_machine(results, "speed", 1024, VITOK, {"latency": 90.0}, preset="reference", study="local")
+    write_machine(results, "speed", 1024, VITOK, {"latency": 9000.0}, preset="reference", study="cpu", gpu=None)
     found = speed.machine_tables(load(), ["speed"], ["latency"])
     shown = {str(machine): [line["Latency, ms"] for line in cells(table)] for machine, table in found}
     assert shown == {
@@ -42,20 +42,20 @@ def test_every_machine_and_every_study_has_a_table_of_its_own(results: Path) -> 
 
 def test_settings_that_differ_have_a_column_and_the_others_a_sentence(results: Path) -> None:
     for path, batch in (("reference", 1), ("fast", 4)):
-        write_machine(results, "speed", 1024, VITOK, {"latency": 9.0}, path=path, batch=batch, dtype="bfloat16")
+        write_machine(results, "speed", 1024, VITOK, {"latency": 9.0}, preset=path, batch=batch, dtype="bfloat16")
     ((_, table),) = speed.machine_tables(load(), ["speed"], ["latency", "error"])
-    assert heads(table) == ["Tokenizer", "Size", "Path", "Batch", "Latency, ms"]
+    assert heads(table) == ["Tokenizer", "Size", "Preset", "Batch", "Latency, ms"]
     assert [plain(note) for note in table.notes] == ["All rows: type bfloat16."]
 
 
 def test_what_a_path_sets_has_no_column_and_random_weights_are_said(results: Path) -> None:
     path = write_machine(
-        results, "speed", 1024, VITOK, {"latency": 9.0}, path="fast", precision="fp8", weights="random:0"
+        results, "speed", 1024, VITOK, {"latency": 9.0}, preset="fast", precision="fp8", weights="random:0"
     )
     path.rename(path.with_name(path.name.replace(",precision=fp8", "")))
-    write_machine(results, "speed", 1024, VITOK, {"latency": 8.0}, path="reference")
+    write_machine(results, "speed", 1024, VITOK, {"latency": 8.0}, preset="reference")
     ((_, table),) = speed.machine_tables(load(), ["speed"], ["latency"])
-    assert heads(table) == ["Tokenizer", "Size", "Path", "Latency, ms"]
+    assert heads(table) == ["Tokenizer", "Size", "Preset", "Latency, ms"]
     assert [line["Tokenizer"] for line in cells(table)] == [f"{VITOK} random weights", VITOK]
 
 
@@ -68,8 +68,8 @@ def test_a_size_that_is_no_square_is_named_by_both_sides(results: Path) -> None:
 def test_an_outcome_stands_where_the_latency_would_and_says_what_was_asked_for(results: Path) -> None:
     memory = OutOfMemory(requested_bytes=2**36, device="cuda:0", batch=1, height=8192, width=8192)
     ended = Outcome(status=OutcomeStatus.OOM, memory=memory)
-    write_machine(results, "speed", 8192, VITOK, {}, path="dense", outcome=ended)
-    write_machine(results, "speed", 8192, VITOK, {"latency": 5.0, "error": 0.1}, path="reference")
+    write_machine(results, "speed", 8192, VITOK, {}, preset="dense", outcome=ended)
+    write_machine(results, "speed", 8192, VITOK, {"latency": 5.0, "error": 0.1}, preset="reference")
     ((_, table),) = speed.machine_tables(load(), ["speed"], ["latency", "error"])
     dense, reference = cells(table)
     assert (dense["Latency, ms"], dense["Error"]) == ("OOM", "–")
@@ -81,16 +81,16 @@ def test_an_outcome_stands_where_the_latency_would_and_says_what_was_asked_for(r
 def test_where_lets_through_a_value_several_values_any_or_none(results: Path) -> None:
     for path, window in (("reference", None), ("dense", 64), ("fast", 64)):
         settings = {"window": window} if window else {}
-        write_machine(results, "speed", 1024, VITOK, {"latency": 9.0}, path=path, **settings)
+        write_machine(results, "speed", 1024, VITOK, {"latency": 9.0}, preset=path, **settings)
 
     def paths(**where: str) -> list[str]:
         found = speed.machine_tables(load(), ["speed"], ["latency"], where=where)
         return sorted(plain(row[0]) + str(len(table.rows)) for _, table in found for row in table.rows)
 
-    assert len(paths(path="dense|fast")) == len(paths(window="*")) == 2
-    assert len(paths(window="-")) == len(paths(path="fast", family="vitok")) == 1
-    assert paths(path="fp8") == []
-    with pytest.raises(RequestError, match="unknown setting 'pth'; did you mean path"):
+    assert len(paths(preset="dense|fast")) == len(paths(window="*")) == 2
+    assert len(paths(window="-")) == len(paths(preset="fast", family="vitok")) == 1
+    assert paths(preset="fp8") == []
+    with pytest.raises(RequestError, match="unknown setting 'pth'"):
         paths(pth="fast")
 
 
@@ -107,7 +107,7 @@ def test_windows_stand_beside_what_counting_predicts_and_what_is_published(resul
     first = None
     for window, latency in ((1024, 4000.0), (256, 3500.0), (64, 3200.0)):
         values = {"latency": latency, "speedup": 4000.0 / latency}
-        where = {"path": "folded", "window": window, "first": first}
+        where = {"preset": "folded", "window": window, "first": first}
         written = write_machine(results, "sliding-window", 8192, VITOK, values, **where)
         first = first or written
     ((_, table),) = speed.window_tables(load())
@@ -142,10 +142,10 @@ def test_a_profile_has_shares_that_add_up_and_counts_beside_the_formula(results:
 
 def test_what_bounds_is_the_longer_of_arithmetic_and_memory(results: Path) -> None:
     ceilings = {"ceiling_matmul": 800.0, "ceiling_copy": 4000.0}
-    write_machine(results, "speed", 2048, VITOK, {"latency": 500.0, **ceilings}, dtype="bfloat16", path="fast")
-    write_machine(results, "speed", 1024, "nano-f16x64", {"latency": 50.0, **ceilings}, dtype="bfloat16", path="fast")
+    write_machine(results, "speed", 2048, VITOK, {"latency": 500.0, **ceilings}, dtype="bfloat16", preset="fast")
+    write_machine(results, "speed", 1024, "nano-f16x64", {"latency": 50.0, **ceilings}, dtype="bfloat16", preset="fast")
     slow_memory = {"latency": 2e5, "ceiling_matmul": 800.0, "ceiling_copy": 10.0}
-    write_machine(results, "speed", 4096, VITOK, slow_memory, dtype="bfloat16", path="fast", window=64)
+    write_machine(results, "speed", 4096, VITOK, slow_memory, dtype="bfloat16", preset="fast", window=64)
     ((_, table),) = bounds.bound_tables(load())
     lines = {line["Tokenizer"] + line["Size"][:4]: line for line in cells(table)}
     assert lines[f"{VITOK}2048"]["Bound by"] == "arithmetic"

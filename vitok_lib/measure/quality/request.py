@@ -107,13 +107,13 @@ class Request:
         """How the tokenizer is run otherwise than by default."""
         settings, weights = self.settings, self.tokenizer.weights
         named = {
-            "path": settings.path,
+            "path": settings.preset,
             "window": settings.window,
             "dtype": settings.dtype if settings.dtype != "float32" else None,
             "device": settings.device if settings.device != "cpu" else None,
             "batch": self.batch if self.batch != 1 else None,
             "posterior": settings.posterior,
-            **(self._beside_a_path() if settings.path is None else {}),
+            **(self._beside_a_path() if settings.preset is None else {}),
         }
         parts = [f"{name}={value}" for name, value in named.items() if value is not None]
         parts += [name for name in ("tiling", "slicing") if getattr(settings, name)]
@@ -141,7 +141,7 @@ class Request:
             "--samples": self.samples,
             "--subset-seed": self.image_set.subset_seed,
             "--metrics": ",".join(names) if names != DEFAULT_METRICS else None,
-            "--path": settings.path,
+            "--path": settings.preset,
             "--window": settings.window,
             "--dtype": settings.dtype if settings.dtype != "float32" else None,
             "--device": settings.device if settings.device != "cpu" else None,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vitok_lib.measure.common.random_images import noise
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import CONVOLUTIONAL, load_tokenizer
-from vitok_lib.tokenizers.presets import PATHS, REFERENCE
+from vitok_lib.tokenizers.presets import PRESETS, REFERENCE
 
 EXACT_FAMILIES = ("vitok", *CONVOLUTIONAL)
 """Whose arithmetic has a dtype, so that an exact one can be had."""
@@ -48,7 +48,7 @@ def maths(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def exact_reconstruction(name: str, family: str, arguments: Mapping[str, Any], image: Tensor) -> Tensor:
     """The reconstruction of ``image`` by tokenizer ``name`` with the weights and the maths of ``arguments``."""
     device = arguments["device"]
-    path = PATHS[REFERENCE].arguments(
+    path = PRESETS[REFERENCE].arguments(
         family, device=device, dtype="float32", window=arguments.get("window"), tokens=image[0, 0].numel()
     )
     # Random weights are drawn in a dtype, so that only float32 ones are the weights that were measured.

@@ -61,7 +61,7 @@ def measure_profile(
     Args:
         resolution: the longest side of the images in pixels.
         height, width: of the images; None: ``resolution``.
-        path: a name of :data:`vitok_lib.tokenizers.presets.PATHS`.
+        path: a name of :data:`vitok_lib.tokenizers.presets.PRESETS`.
         options: arguments of ``load_tokenizer`` beside those of the path, such as ``window``.
         notebook, parameters: the notebook that asks, for the provenance.
         again: measure even though the record is there.

@@ -23,7 +23,7 @@ from vitok_lib.records.schema import ImagesIdentity, Outcome, OutcomeStatus, Out
 from vitok_lib.records.store import record_path
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load_tokenizer
-from vitok_lib.tokenizers.presets import REFERENCE, find_path
+from vitok_lib.tokenizers.presets import REFERENCE, find_preset
 from vitok_lib.tokenizers.registry import describe, find
 from vitok_lib.tokenizers.vitok.running import CAPTURING_MODES
 from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
@@ -51,7 +51,7 @@ class Contender:
 
     def __post_init__(self) -> None:
         find(self.tokenizer)
-        find_path(self.path)
+        find_preset(self.path)
         for option in self.options:
             if option not in OPTIONS:
                 raise unknown("option of a contender", option, OPTIONS)
@@ -133,7 +133,7 @@ class Entrant:
         tokens = conditions.batch * (self.variant.tokens(conditions.height, conditions.width) if self.variant else 0)
         self.arguments = asked
         try:
-            path = find_path(self.contender.path)
+            path = find_preset(self.contender.path)
             window = asked.get("window")
             chosen = path.arguments(
                 entry.family, device=asked["device"], dtype=asked["dtype"], window=window, tokens=tokens
@@ -153,7 +153,7 @@ class Entrant:
             device=asked["device"],
             dtype=asked["dtype"],
             batch=conditions.batch,
-            path=self.contender.path,
+            preset=self.contender.path,
         )
 
     def __str__(self) -> str:
@@ -178,7 +178,7 @@ class Entrant:
         with self.trying():
             tokenizer = load_tokenizer(self.contender.tokenizer, **self.arguments)
             self.tokenizer, self.spec, self.weights = tokenizer, tokenizer.spec, tokenizer.weights
-            update = {"path": self.contender.path, "batch": self.conditions.batch}
+            update = {"preset": self.contender.path, "batch": self.conditions.batch}
             self.settings = tokenizer.settings.model_copy(update=update)
             self.choices = getattr(tokenizer, "choices", {})
             self.held_bytes = allocated_bytes(self.conditions.device) - before

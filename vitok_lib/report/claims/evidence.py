@@ -171,7 +171,7 @@ def on_gpu(entries: Entries, tokenizer: str, resolution: int) -> Iterator[Entry]
         and (entry.record.settings.device or "").startswith("cuda")
         and entry.record.settings.memory_limit_gib is None
     ]
-    yield from sorted(found, key=lambda entry: entry.record.settings.path not in (None, FIRST_PATH))
+    yield from sorted(found, key=lambda entry: entry.record.settings.preset not in (None, FIRST_PATH))
 
 
 def one_run(first: Entry, second: Entry, varied: Iterable[str]) -> bool:

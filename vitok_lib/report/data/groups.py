@@ -21,7 +21,7 @@ BENCHMARKS = (SPEED, WINDOWS, COMPILE, PRECISION, ROOFLINE, MEMORY, CAPACITY, PR
 """What measures a machine at work instead of the quality of images."""
 
 SETTINGS = {
-    "path": "Path",
+    "preset": "Preset",
     "window": "Radius",
     "dtype": "Type",
     "precision": "Precision",
@@ -38,7 +38,7 @@ WORDS = {
     "window": "radius {}",
     "dtype": "{}",
     "precision": "{}",
-    "path": "path {}",
+    "preset": "preset {}",
     "batch": "batch {}",
     "attention": "attention {}",
     "chunk": "{} tokens at a time",

@@ -92,7 +92,7 @@ def limits(entries: Sequence[Entry]) -> dict[Machine, list[Limits]]:
         for entry in sorted(held, key=lambda entry: entry.record.benchmark != ROOFLINE):
             settings = entry.record.settings
             limit = _limits(entry)
-            key = (entry.record.tokenizer.name, groups.size(entry), settings.path, settings.window, settings.dtype)
+            key = (entry.record.tokenizer.name, groups.size(entry), settings.preset, settings.window, settings.dtype)
             if limit:
                 seen.setdefault((*key, settings.batch), limit)
         if seen:

@@ -76,7 +76,7 @@ def window_runs(entries: Sequence[Entry]) -> list[list[Entry]]:
         run
         for held in machines.by_machine(entries, [machines.WINDOWS]).values()
         for run in machines.runs_of(held, apart_from="window")
-        if run[0].record.settings.path != DENSE
+        if run[0].record.settings.preset != DENSE
     ]
 
 

@@ -77,7 +77,7 @@ def _join(held: Standing, timed: Sequence[Entry], machine: Machine) -> Joined | 
     if not fitting:
         return None
     best = min(fitting, key=lambda entry: entry.value("latency").value)
-    return Joined(held, best.value("latency"), best.record.settings.path or "reference")
+    return Joined(held, best.value("latency"), best.record.settings.preset or "reference")
 
 
 def _quality_and_speed(machine: Machine, case: str, quantity: str, joined: Sequence[Joined]) -> Drawing:
@@ -93,7 +93,7 @@ def _quality_and_speed(machine: Machine, case: str, quantity: str, joined: Seque
                 ends = [point.latency.interval.low, point.latency.interval.high]
                 axes.plot(ends, [value.value] * 2, color=style["color"], linewidth=2.2, alpha=0.55)
             axes.plot(point.latency.value, value.value, **mark(style), markersize=8)
-            told = f"{digits('latency', point.latency.value)} {point.latency.unit}, path {point.path}"
+            told = f"{digits('latency', point.latency.value)} {point.latency.unit}, preset {point.path}"
             words.append(f"{said(point.quality)} at {told}")
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -107,7 +107,7 @@ def _quality_and_speed(machine: Machine, case: str, quantity: str, joined: Seque
             figure,
             f"{label(quantity)} on {case} against the latency of an image on {machine}. {'; '.join(words)}.",
             f"Mean {label(quantity)} on {case} over the latency of a square of that size, with intervals as bars: "
-            "further left is faster, further up is better. Of several paths to the same result the fastest is drawn.",
+            "further left is faster, further up is better. Of several presets to the same result the fastest is drawn.",
         )
 
 

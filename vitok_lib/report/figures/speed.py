@@ -91,7 +91,7 @@ def line_name(entry: Entry, differing: Sequence[str]) -> str:
         elif name == "chunk":
             words += [chunking.chunk_words(entry)] if of_a_vitok else []
         elif text:
-            words.append(text if name in ("path", "dtype") else f"{SETTINGS[name].lower()} {text}")
+            words.append(text if name in ("preset", "dtype") else f"{SETTINGS[name].lower()} {text}")
     return ", ".join(words)
 
 
@@ -148,7 +148,7 @@ def rates_under_ceilings(entries: Sequence[Entry]) -> Drawings:
 
 
 def _roofline(machine: Machine, held: Sequence[Limits]) -> Drawing:
-    differing = [name for name in machines.varying([limit.entry for limit in held]) if name in ("path", "dtype")]
+    differing = [name for name in machines.varying([limit.entry for limit in held]) if name in ("preset", "dtype")]
     groups: dict[str, list[Limits]] = {}
     for limit in held:
         groups.setdefault(line_name(limit.entry, differing), []).append(limit)

@@ -25,19 +25,19 @@ from vitok_lib.report.page.formatting import number
 def fastest_paths(entries: Sequence[Entry]) -> list[Sentence]:
     """The path that gains most over the reference in each run, with its error beside it, where rounds tell it apart."""
     sentences: list[Sentence] = []
-    for run in runs(entries, [SPEED], "path"):
+    for run in runs(entries, [SPEED], "preset"):
         timed = [entry for entry in run if groups.held(entry, "latency")]
-        base = next((entry for entry in timed if entry.record.settings.path == REFERENCE), None)
+        base = next((entry for entry in timed if entry.record.settings.preset == REFERENCE), None)
         if base is None or len(timed) < 2:
             continue
         ranked = sorted((entry for entry in timed if entry is not base), key=lambda entry: -gain_over(entry, base))
-        sentences.append((*where(base, "path"), f": of {len(timed)} paths ", *_fastest(ranked, base)))
+        sentences.append((*where(base, "preset"), f": of {len(timed)} paths ", *_fastest(ranked, base)))
     return sentences
 
 
 def _fastest(ranked: Sequence[Entry], base: Entry) -> list[Part]:
     first, *others = ranked
-    name, gain = str(first.record.settings.path), speedup(first, base)
+    name, gain = str(first.record.settings.preset), speedup(first, base)
     assert gain is not None
     if gain_over(first, base) <= 1:
         return [f"none is faster than {REFERENCE}."]
@@ -47,7 +47,7 @@ def _fastest(ranked: Sequence[Entry], base: Entry) -> list[Part]:
     if not beyond_one(first, base):
         return [f"none is told apart from {REFERENCE}: ", *parts, "."]
     near = next((entry for entry in others if overlap(first, entry)), None)
-    return [*parts, f"; its latency is not told apart from that of {near.record.settings.path}." if near else "."]
+    return [*parts, f"; its latency is not told apart from that of {near.record.settings.preset}." if near else "."]
 
 
 def _errors(entry: Entry, base: Entry) -> list[Part]:

@@ -90,12 +90,12 @@ def _radius_words(entry: Entry) -> str:
 def dense_against_windowed(entries: Sequence[Entry]) -> list[Sentence]:
     """The kernel that knows the window against the mask over all pairs, of one run."""
     sentences: list[Sentence] = []
-    for run in runs(entries, [WINDOWS, SPEED], "path"):
-        by_path = {entry.record.settings.path: entry for entry in run}
+    for run in runs(entries, [WINDOWS, SPEED], "preset"):
+        by_path = {entry.record.settings.preset: entry for entry in run}
         dense, windowed = by_path.get(DENSE), by_path.get(REFERENCE)
         if dense is None or windowed is None or not groups.held(windowed, "latency"):
             continue
-        parts: list[Part] = [*where(windowed, "path"), ": the windowed kernel takes "]
+        parts: list[Part] = [*where(windowed, "preset"), ": the windowed kernel takes "]
         parts += [number(windowed, windowed.value("latency"), unit=True), ", the dense mask "]
         gain = speedup(windowed, dense)
         if gain is None:
@@ -115,7 +115,7 @@ def growth_with_tokens(entries: Sequence[Entry]) -> list[Sentence]:
     for line in runs(entries, [WINDOWS, SPEED], "resolution"):
         timed = [entry for entry in line if groups.held(entry, "latency")]
         sized = {count: entry for entry in timed if (count := groups.tokens(entry))}
-        if line[0].record.settings.path not in (DENSE, REFERENCE, None) or len(sized) < 2:
+        if line[0].record.settings.preset not in (DENSE, REFERENCE, None) or len(sized) < 2:
             continue
         (count, entry), (more, larger) = sorted(sized.items())[-2:]
         exponent = growth(entry, larger, "latency")
@@ -162,7 +162,7 @@ def _operations(entry: Entry) -> float:
     """The operations of one image; a mask of all pairs computes them all."""
     variant, settings = groups.variant_of(entry), entry.record.settings
     assert variant is not None  # it has tokens
-    return vitok_work(variant, *groups.size(entry), None if settings.path == DENSE else settings.window).total
+    return vitok_work(variant, *groups.size(entry), None if settings.preset == DENSE else settings.window).total
 
 
 CLAIMS: dict[str, Callable[[Sequence[Entry]], list[Sentence]]] = {

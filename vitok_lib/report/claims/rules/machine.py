@@ -28,7 +28,7 @@ from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 BENCHMARK = "div8k"
 MODES = {"eager": None, "default": "default", "max-autotune": "max-autotune"}
-_COMPILE_VARIES = ("compile", "path", "graphs")
+_COMPILE_VARIES = ("compile", "preset", "graphs")
 
 
 def machine_value(

@@ -1,0 +1,189 @@
+"""How a tokenizer is run: the configuration that was asked for, and the weights and settings that it came to.
+
+The configuration is one object from the command line to the record. It names what differs from the default in a
+record's file name and in the command that measures the same again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vitok_lib.errors import RequestError
+
+RELEASED, RANDOM = "released", "random"
+_DIGEST_IN_NAME = 8  # hex digits
+_LARGEST_SEED = 2**63 - 1  # of torch's generators
+_IN_NAME = (
+    *("preset", "window", "dtype", "device", "batch", "precision", "compile", "attention", "folded", "chunk"),
+    *("graphs", "posterior", "revision", "tiling", "slicing", "seed", "weights"),
+)
+"""The order of fields in a file name."""
+
+
+class Strict(BaseModel):
+    """Data that cannot be changed and has no field but its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Weights(Strict):
+    """Identity of a tokenizer's weights.
+
+    ``source`` is ``shipped``, ``released``, ``file``, ``random:<seed>``, ``none`` (nothing is learned) or
+    ``unknown`` (a published figure that names no weights); ``files`` maps file names to their sha256.
+    """
+
+    source: str
+    repository: str | None = None
+    revision: str | None = None
+    files: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """A digest of the files' content, whatever their names."""
+        return hashlib.sha256("".join(sorted(self.files.values())).encode()).hexdigest()
+
+    def same_content(self, other: Weights) -> bool:
+        """Whether both are the same weights, wherever their files lie."""
+        one, two = (weights.model_copy(update={"files": {}}) for weights in (self, other))
+        return one == two and self.digest == other.digest
+
+
+class Settings(Strict):
+    """How a tokenizer was run; None where a setting does not apply, is the default, or is not known.
+
+    ``preset`` names a configuration of a ViTok, such as ``reference`` or ``fp8``, which the other fields spell out:
+    ``attention`` is the kernel, ``folded`` says whether norms and layer scale were folded into the matrices, ``chunk``
+    how many tokens went through a block's matrices at a time (0: all), ``graphs`` whether CUDA graphs were replayed
+    where launches bound. ``posterior`` is ``mode`` or ``sample`` (of a KL auto-encoder's latent), ``seed`` that of the
+    sample; ``tiling`` and ``slicing`` are those of diffusers: overlapping tiles of an image, one image of a batch at a
+    time. ``memory_limit_gib`` is the cap that emulated a smaller GPU.
+    """
+
+    device: str | None = None
+    dtype: str | None = None
+    window: int | None = None
+    precision: str | None = None
+    compile: str | None = None
+    batch: int | None = None
+    tiling: bool | None = None
+    slicing: bool | None = None
+    posterior: str | None = None
+    seed: int | None = None
+    # Records of 2026 and before call it "path".
+    preset: str | None = Field(default=None, validation_alias=AliasChoices("preset", "path"))
+    attention: str | None = None
+    folded: bool | None = None
+    chunk: int | None = None
+    graphs: bool | None = None
+    memory_limit_gib: float | None = None
+
+
+class RunConfig(Strict):
+    """A tokenizer and how it is run; None leaves a setting to the ``preset``, or to an automatic choice.
+
+    The fields are the arguments of :func:`vitok_lib.tokenizers.load.load_tokenizer`, which says what each does, and
+    ``batch``: images that go through together. ``weights`` is ``released``, ``random`` or the path of a file or folder.
+
+    Raises:
+        RequestError: a field is not known, is of another type, or out of its range.
+    """
+
+    name: str
+    weights: str = RELEASED
+    revision: str | None = None
+    preset: str | None = None
+    device: str = "cpu"
+    dtype: str = "float32"
+    window: int | None = None
+    precision: str | None = None
+    compile: str | None = None
+    attention: str | None = None
+    folded: bool | None = None
+    chunk: int | None = None
+    graphs: bool | None = None
+    batch: int = 1
+    tiling: bool = False
+    slicing: bool = False
+    posterior: str = "mode"
+    seed: int = 0
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            cause = first.get("ctx", {}).get("error")
+            if isinstance(cause, RequestError):
+                raise cause from error
+            field = ".".join(str(part) for part in first["loc"])
+            raise RequestError(f"{field} (={first['input']!r}) is no setting of a run: {first['msg']}") from error
+
+    @model_validator(mode="after")
+    def _is_in_range(self) -> RunConfig:
+        if self.batch < 1:
+            raise RequestError(f"batch (={self.batch}) must be at least 1 image")
+        if self.window is not None and self.window < 0:
+            raise RequestError(f"window (={self.window}) must be 0 or more tokens, or None for full attention")
+        if self.chunk is not None and self.chunk < 0:
+            raise RequestError(f"chunk (={self.chunk}) must be 1 or more tokens, 0 for all, or None for automatic")
+        if not 0 <= self.seed <= _LARGEST_SEED:
+            raise RequestError(f"seed (={self.seed}) must be 0 or more, and below 2^63")
+        if any("\ud800" <= letter <= "\udfff" for letter in self.weights):  # bytes that are no UTF-8
+            raise RequestError(f"weights (={self.weights!a}) is no UTF-8 and cannot be recorded; rename it")
+        return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The fields that differ from the default, beside the name."""
+        fields = RunConfig.model_fields
+        return {field: value for field in _IN_NAME if (value := getattr(self, field)) != fields[field].default}
+
+    @property
+    def settings(self) -> Settings:
+        """What is asked for, as a record's settings say it."""
+        sampled = self.posterior == "sample"
+        named = {field: getattr(self, field) for field in Settings.model_fields if field in RunConfig.model_fields}
+        return Settings(
+            **named
+            | {"tiling": self.tiling or None, "slicing": self.slicing or None, "graphs": self.graphs or None}
+            | {"posterior": "sample" if sampled else None, "seed": self.seed if sampled else None}
+        )
+
+    def replace(self, **fields: Any) -> RunConfig:
+        """This configuration with other ``fields``, checked as any."""
+        return RunConfig(**(self.model_dump() | fields))
+
+    def is_same_run(self, other: RunConfig) -> bool:
+        """Whether both ask for the same, wherever the weights lie; whether those are the same their content says."""
+        return self.model_copy(update={"weights": ""}) == other.model_copy(update={"weights": ""})
+
+    def suffix(self, weights: Weights, **others: object) -> str:
+        """What differs from the default, for a record's file name.
+
+        Args:
+            weights: those that were loaded, since files are named by their content.
+            others: what is unusual in the measurement, such as the size of its images; None: left out.
+        """
+        named = self.options
+        if self.weights == RANDOM:
+            named |= {"weights": f"{RANDOM}{self.seed}"}
+            named.pop("seed", None)
+        elif self.weights != RELEASED:
+            named |= {"weights": weights.digest[:_DIGEST_IN_NAME]}
+        named |= {key: value for key, value in others.items() if value is not None}
+        return ",".join(_part(key, value) for key, value in named.items())
+
+
+def _part(key: str, value: object) -> str:
+    if isinstance(value, bool):
+        return key if value else f"no-{key}"
+    text = str(value)
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text)
+    if plain != text:  # two texts that read alike as file names must not share a file
+        plain += f"-{hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_IN_NAME]}"
+    return f"{key}={plain}"
