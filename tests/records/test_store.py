@@ -40,7 +40,11 @@ from vitok_lib.records.store import (
 
 
 def _record(
-    name: str = "t", resolution: int = 256, window: int | None = None, status: OutcomeStatus = OutcomeStatus.OK
+    name: str = "t",
+    resolution: int = 256,
+    window: int | None = None,
+    status: OutcomeStatus = OutcomeStatus.OK,
+    gpu: str | None = None,
 ) -> Record:
     return Record(
         benchmark="photos",
@@ -54,7 +58,7 @@ def _record(
             command="vitok eval",
             started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
             seconds=0.25,
-            host=Host(cpu="c", cores=2, memory_gib=8, platform="Linux", python="3.11"),
+            host=Host(cpu="c", cores=2, memory_gib=8, platform="Linux", python="3.11", gpu=gpu),
         ),
     )
 
@@ -233,11 +237,21 @@ def test_a_file_that_is_no_record_is_named(tmp_path: Path, content: bytes) -> No
         read_record(path)
 
 
-def test_a_users_own_study_goes_first_and_published_figures_last() -> None:
-    for study in ("published", "zebra", "h200", "cpu", "alpha", "local"):
-        _write(study, _record())
+def test_studies_come_as_own_gpus_from_new_to_old_others_cpu_published() -> None:
+    gpus = {
+        "big": "NVIDIA B200",
+        "a": "NVIDIA GH200 480GB",
+        "z": "NVIDIA L40",
+        "c": "NVIDIA H100 80GB HBM3",
+        "d": "NVIDIA A10",
+        "b": "NVIDIA A100-SXM4-80GB",
+        "e": "Invented GPU",
+    }
+    without = ("published", "zebra", "cpu", "alpha", "local")
+    for study in (*without, *gpus):
+        _write(study, _record(gpu=gpus.get(study)))
     found = [path.parts[-3] for path, _ in iterate()]
-    assert found == ["local", "h200", "cpu", "published", "alpha", "zebra"]
+    assert found == ["local", "big", "a", "z", "c", "d", "b", "e", "alpha", "zebra", "cpu", "published"]
 
 
 def test_records_of_a_study_come_by_path() -> None:

@@ -14,12 +14,10 @@ from pydantic import BaseModel, ValidationError
 
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Record
+from vitok_lib.records.studies import LOCAL as LOCAL
+from vitok_lib.records.studies import studies_in_order
 
 Model = TypeVar("Model", bound=BaseModel)
-
-LOCAL = "local"
-STUDIES_IN_ORDER = (LOCAL, "h200", "cpu", "published")
-"""A user's own runs go before the committed ones; published figures come last."""
 
 
 def results_root() -> Path:
@@ -149,9 +147,8 @@ def _visible(folder: Path) -> list[Path]:
 
 def iterate(study: str | None = None) -> Iterator[tuple[Path, Record]]:
     """Every record with its path, study by study in the order in which they take precedence, then by path."""
-    files = record_files()
-    others = sorted({path.parts[-3] for path in files} - set(STUDIES_IN_ORDER))
-    for name in [slug(study)] if study else [*STUDIES_IN_ORDER, *others]:
+    files = [path for path in record_files() if study is None or path.parts[-3] == slug(study)]
+    for name in studies_in_order({path.parts[-3]: path for path in reversed(files)}):
         for path in files:
             if path.parts[-3] == name:
                 yield path, read_record(path)

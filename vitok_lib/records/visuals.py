@@ -13,7 +13,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from vitok_lib.records.schema import Provenance, Settings, TokenizerIdentity
-from vitok_lib.records.store import STUDIES_IN_ORDER, read_model, results_root, slug
+from vitok_lib.records.store import read_model, results_root, slug
+from vitok_lib.records.studies import studies_in_order
 
 SCHEMA_VERSION = 1
 FOLDER = "visuals"
@@ -107,14 +108,12 @@ def visual_folder(study: str, benchmark: str, resolution: int, image: str, sha25
 
 def iterate_visuals() -> Iterator[tuple[Path, Visual]]:
     """Every manifest with its path, study by study in the order in which they take precedence, then by path."""
-
-    def precedence(path: Path) -> tuple[int, Path]:
-        study = path.relative_to(results_root()).parts[0]
-        known = study in STUDIES_IN_ORDER
-        return (STUDIES_IN_ORDER.index(study) if known else len(STUDIES_IN_ORDER)), path
-
-    for path in sorted(results_root().glob(f"*/{FOLDER}/*/*/{MANIFEST}"), key=precedence):
-        yield path, read_visual(path)
+    root = results_root()
+    files = sorted(root.glob(f"*/{FOLDER}/*/*/{MANIFEST}"))
+    for study in studies_in_order({path.relative_to(root).parts[0]: path for path in reversed(files)}):
+        for path in files:
+            if path.relative_to(root).parts[0] == study:
+                yield path, read_visual(path)
 
 
 def read_visual(path: Path) -> Visual:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vitok_lib.errors import RequestError, nearest
 from vitok_lib.records.schema import Record, Value
-from vitok_lib.records.store import STUDIES_IN_ORDER, iterate
+from vitok_lib.records.store import iterate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,9 +140,9 @@ def load() -> list[Entry]:
 
 
 def preferred(entries: Iterable[Entry]) -> list[Entry]:
-    """One entry for each case and stem: that of the study that takes precedence."""
+    """One entry for each case and stem: the first, which in the order of ``load`` takes precedence."""
     chosen: dict[tuple[str, str], Entry] = {}
-    for entry in sorted(entries, key=_precedence):
+    for entry in entries:
         chosen.setdefault((entry.case, entry.stem), entry)
     return list(chosen.values())
 
@@ -161,12 +161,12 @@ def of_case(entries: Iterable[Entry], case: str) -> list[Entry]:
 
 
 def find(entries: Iterable[Entry], name: str) -> Entry:
-    """The entry of ``[<study>/]<case>/<stem>``; without a study, that of the one that takes precedence.
+    """The entry of ``[<study>/]<case>/<stem>``; without a study, the first, in the order of ``load``.
 
     Raises:
         RequestError: there is no such record; the message names the nearest.
     """
-    ordered = sorted(entries, key=_precedence)
+    ordered = list(entries)
     exact = [entry for entry in ordered if name in (entry.name, f"{entry.case}/{entry.stem}")]
     found = exact or [entry for entry in ordered if name in entry.names]
     if not found:
@@ -179,9 +179,3 @@ def find(entries: Iterable[Entry], name: str) -> Entry:
 def natural(text: str) -> list[tuple[bool, int, str]]:
     """A sort key by which ``f16x64`` comes before ``f16x128``."""
     return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", text)]
-
-
-def _precedence(entry: Entry) -> int:
-    known = entry.study in STUDIES_IN_ORDER
-    # Published figures come last, and so a study of another name still goes before them.
-    return STUDIES_IN_ORDER.index(entry.study) * 2 if known else STUDIES_IN_ORDER.index("published") * 2 - 1

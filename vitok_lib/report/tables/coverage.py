@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.schema import Kind, OutcomeStatus
+from vitok_lib.records.studies import CPU, LOCAL
 from vitok_lib.report.data import groups
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Note, Number, Part, Sentence, Table
@@ -40,9 +41,7 @@ MACHINES = {
     groups.CAPACITY: "largest size that fits",
     groups.TILING: "tiles and chunks",
 }
-STUDIES = {"cpu": "Here, without a GPU", "h200": "Here, on the H200", "local": "Here, your own runs"}
-ALWAYS = ("cpu", "h200")
-"""The studies whose absence is told as well."""
+STUDIES = {CPU: "Here, without a GPU", LOCAL: "Here, your own runs"}
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,17 @@ class Question:
 
 
 def coverage_table(entries: Sequence[Entry]) -> Table:
-    """A row a question and benchmark, a column an origin; a cell counts tokenizers at each resolution."""
-    found = {entry.study for entry in entries if entry.measured}
-    studies = [*ALWAYS, *sorted(found - set(ALWAYS))]
+    """A row a question and benchmark, a column an origin; a cell counts tokenizers at each resolution.
+
+    The studies come in the order of ``entries``, as ``load`` gives them.
+    """
+    studies: dict[str, str] = {}
+    for entry in entries:
+        if entry.measured:
+            studies.setdefault(entry.study, _title(entry))
     columns: list[tuple[str, Callable[[Entry], bool]]] = [
-        (STUDIES.get(study, f"Here, study {study}"), lambda entry, study=study: entry.measured and entry.study == study)  # type: ignore[misc]
-        for study in studies
+        (title, lambda entry, study=study: entry.measured and entry.study == study)  # type: ignore[misc]
+        for study, title in studies.items()
     ]
     columns.append(("By others", lambda entry: not entry.measured))
     rows: list[list[Sentence]] = []
@@ -82,6 +86,14 @@ def coverage_table(entries: Sequence[Entry]) -> Table:
         notes.append((f"Neither measured here nor published by anyone: {', '.join(nobody)}.",))
     heads = ("Question", "Benchmark", *(title for title, _ in columns))
     return Table(heads=[[Head(text) for text in heads]], rows=rows, notes=notes)
+
+
+def _title(entry: Entry) -> str:
+    """The heading of the column of an entry's study, which names its GPU."""
+    if entry.study in STUDIES:
+        return STUDIES[entry.study]
+    gpu = entry.record.provenance.host.gpu if entry.record.provenance else None
+    return f"Here, study {entry.study}" + (f" ({gpu})" if gpu else "")
 
 
 def _questions(entries: Iterable[Entry]) -> list[Question]:
