@@ -19,7 +19,7 @@ GPUS = (
 
 
 def studies_in_order(records: Mapping[str, Path]) -> list[str]:
-    """The studies that ``records`` holds a file of: a user's own, GPUs from new to old, other names, the CPU's, others'.
+    """The studies of which ``records`` holds a file: a user's own, GPUs from new to old, others, CPU, published.
 
     A study is of one machine, so that any record of it says which GPU it ran on.
     """
