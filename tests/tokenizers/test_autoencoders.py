@@ -83,6 +83,23 @@ def test_a_shipped_auto_encoder_equals_diffusers_own_loading(name: str) -> None:
     torch.testing.assert_close(load_tokenizer(name).reconstruct(image), expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.usefixtures("reference")
+def test_the_activation_in_the_configuration_changes_image_and_identity(tmp_path: Path) -> None:
+    found = []
+    for activation in ("silu", "relu"):
+        file = tmp_path / "kl" / "config.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "act_fn": activation}))
+        tokenizer = load_tokenizer(NAME, weights=tmp_path / "kl")
+        found.append((tokenizer.reconstruct(_image(32, 32)), tokenizer.weights))
+    (first, weights), (second, others) = found
+    assert not torch.equal(first, second)
+    assert weights != others
+
+
+def test_random_weights_of_a_configuration_of_the_library_need_no_digest() -> None:
+    assert load_tokenizer(NAME, weights="random").weights.files == {}
+
+
 def test_nothing_is_sampled() -> None:
     tokenizer = load_tokenizer(NAME)
     image = _image(16, 16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -178,11 +179,27 @@ def test_the_spec_states_the_grid_that_encoding_gives(small: Small, cache: Path)
 
 
 @every_class
-def test_the_commit_and_the_file_are_recorded(small: Small, cache: Path) -> None:
+def test_the_commit_the_weights_and_the_configuration_are_recorded(small: Small, cache: Path) -> None:
     _publish(small, cache)
     identity = _loaded().weights
     assert (identity.source, identity.repository, identity.revision) == ("released", "someone/small", COMMIT)
-    assert set(identity.files) == {WEIGHT_FILE}
+    files = (cache / "vae" / WEIGHT_FILE, cache / "vae" / "config.json")
+    assert identity.files == {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+@every_class
+@pytest.mark.parametrize("weights", ["released", "random", "file"])
+def test_another_configuration_of_the_same_tensors_is_another_tokenizer(
+    small: Small, cache: Path, weights: str
+) -> None:
+    _publish(small, cache)
+    options = {"weights": cache if weights == "file" else weights}
+    before = _loaded(**options).weights
+    file = cache / "vae" / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "act_fn": "relu"}))
+    after = _loaded(**options).weights
+    assert after != before
+    assert after.files["config.json"] == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @every_class
@@ -286,7 +303,7 @@ def test_a_folder_is_the_whole_repository_or_its_part(cache: Path, tmp_path: Pat
 def test_weights_in_several_files_are_put_together(cache: Path) -> None:
     model = _publish(SMALL["kl"], cache, max_shard_size="40KB")
     tokenizer = _loaded()
-    assert len(tokenizer.weights.files) > 1
+    assert len(tokenizer.weights.files.keys() - {"config.json"}) > 1
     found = tokenizer.model.state_dict()
     assert all(torch.equal(found[key], tensor) for key, tensor in model.state_dict().items())
 

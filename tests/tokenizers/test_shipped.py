@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from vitok_lib.errors import RequestError
+from vitok_lib.project import ROOT
+from vitok_lib.records.store import read_record
 from vitok_lib.tokenizers import files
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load_tokenizer
@@ -85,7 +87,7 @@ def test_the_name_says_stride_and_channels(tokenizer: Tokenizer) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_weight_file_is_the_registrys_and_at_most_8_mb(name: str) -> None:
-    found = sorted((SHIPPED / name).glob("*.safetensors"))
+    found = [file for file in (SHIPPED / name).iterdir() if file.name != "training.json"]
     digests = REGISTRY[name].sha256
     assert digests == {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in found}
     assert max(file.stat().st_size for file in found) <= 8e6
@@ -99,15 +101,31 @@ def test_the_training_record_is_of_the_registrys_architecture(name: str) -> None
     assert (record["name"], record["family"], record["architecture"]) == (name, entry.family, entry.architecture)
 
 
-def test_a_shipped_file_that_was_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(SHIPPED / "pca-f16x64", tmp_path / "pca-f16x64")
-    file = tmp_path / "pca-f16x64" / "pca.safetensors"
-    changed = bytearray(file.read_bytes())
-    changed[-1] ^= 1
-    file.write_bytes(changed)
+def test_committed_records_of_shipped_weights_answer_for_what_loads_today() -> None:
+    records = [
+        read_record(file) for file in (ROOT / "results" / "cpu").glob("*/*.json") if file.parent.name != "visuals"
+    ]
+    records = [record for record in records if record.tokenizer.weights.source == "shipped"]
+    assert {record.tokenizer.name for record in records} <= set(NAMES)
+    loaded = {name: load_tokenizer(name).weights for name in {record.tokenizer.name for record in records}}
+    assert len(loaded) > 3
+    for record in records:
+        assert record.tokenizer.weights == loaded[record.tokenizer.name]
+
+
+@pytest.mark.parametrize(
+    ("name", "file_name", "at"), [("pca-f16x64", "pca.safetensors", -1), ("nano-kl-f8x4", "config.json", -2)]
+)
+def test_a_shipped_file_that_was_changed_is_refused(
+    name: str, file_name: str, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(SHIPPED / name, tmp_path / name)
+    file = tmp_path / name / file_name
+    content = file.read_bytes()
+    file.write_bytes(content[:at] + (b" " + content[at:] if file_name.endswith("json") else bytes([content[at] ^ 1])))
     monkeypatch.setattr(files, "SHIPPED", tmp_path)
-    with pytest.raises(RequestError, match=r"pca\.safetensors' is not the one that was shipped \(sha256 differs\)"):
-        load_tokenizer("pca-f16x64")
+    with pytest.raises(RequestError, match=rf"{file_name}' is not the one that was shipped \(sha256 differs\)"):
+        load_tokenizer(name)
 
 
 @pytest.mark.parametrize("name", ["nano-kl-f8x4", "pca-f16x64"])

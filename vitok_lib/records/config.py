@@ -34,7 +34,8 @@ class Weights(Strict):
     """Identity of a tokenizer's weights.
 
     ``source`` is ``shipped``, ``released``, ``file``, ``random:<seed>``, ``none`` (nothing is learned) or
-    ``unknown`` (a published figure that names no weights); ``files`` maps file names to their sha256.
+    ``unknown`` (a published figure that names no weights); ``files`` maps file names to their sha256, those of an
+    auto-encoder's configuration and, as ``code:<module>``, of a plug-in's source among them.
     """
 
     source: str

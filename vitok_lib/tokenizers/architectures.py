@@ -27,15 +27,19 @@ def build_on_meta(entry: Entry) -> nn.Module:
     Raises:
         RequestError: its configuration is neither in this library nor in the hub cache, or cannot be used.
     """
-    model: nn.Module = empty_model(configuration_of(entry), entry.name)
+    model: nn.Module = empty_model(read_configuration(configuration_file(entry)), entry.name)
     return model
 
 
-def configuration_of(entry: Entry) -> dict[str, Any]:
-    """The configuration that ships with this library, or else the one in the hub cache; nothing is fetched."""
+def configuration_file(entry: Entry) -> Path:
+    """The configuration that comes with this library, or else the one in the hub cache; nothing is fetched.
+
+    Raises:
+        RequestError: there is neither.
+    """
     for file in (SHIPPED / entry.name / CONFIG, CONFIGS / f"{entry.name}.json"):
         if file.is_file():
-            return read_configuration(file)
+            return file
     from huggingface_hub import try_to_load_from_cache
 
     assert entry.repository is not None
@@ -49,7 +53,12 @@ def configuration_of(entry: Entry) -> dict[str, Any]:
             f"the configuration of '{entry.name}' is not in the hub cache; "
             f"fetch it with 'hf download {entry.repository} {path}'"
         )
-    return read_configuration(Path(cached))
+    return Path(cached)
+
+
+def is_of_the_library(file: Path) -> bool:
+    """Whether the configuration belongs to this library, whose commit a record names."""
+    return file.is_relative_to(SHIPPED) or file.is_relative_to(CONFIGS)
 
 
 def read_configuration(file: Path) -> dict[str, Any]:

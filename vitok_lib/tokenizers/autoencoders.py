@@ -17,7 +17,14 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from vitok_lib.errors import RequestError, UnsupportedError, unknown
 from vitok_lib.records.config import RunConfig, Settings, Weights
 from vitok_lib.tokenizers.adapters import Model, adapter_of, decode, encode
-from vitok_lib.tokenizers.architectures import CONFIG, configuration_of, empty_model, randomise, read_configuration
+from vitok_lib.tokenizers.architectures import (
+    CONFIG,
+    configuration_file,
+    empty_model,
+    is_of_the_library,
+    randomise,
+    read_configuration,
+)
 from vitok_lib.tokenizers.files import locate, read_tensors, with_digests
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 from vitok_lib.tokenizers.registry import Entry
@@ -116,7 +123,8 @@ def load_autoencoder(
 ) -> Autoencoder:
     """Load an auto-encoder from a folder in diffusers' layout, from the hub, or with random weights.
 
-    It is built on the meta device and given its tensors: no second copy in memory. The arguments are those of
+    It is built on the meta device and given its tensors: no second copy in memory. Its configuration is part of its
+    identity, since the same tensors with another activation are another tokenizer. The arguments are those of
     :func:`vitok_lib.tokenizers.load.load_tokenizer`.
     """
     if attention is not None and attention not in KERNELS:
@@ -125,15 +133,19 @@ def load_autoencoder(
     if weights != "random":
         folder, identity = locate(entry, weights, revision, [CONFIG, WEIGHT_FILE, INDEX_FILE, SHARDS])
         folder = _with_subfolder(folder, entry)
-    model = empty_model(read_configuration(folder / CONFIG) if folder else configuration_of(entry), entry.name)
+    configuration = folder / CONFIG if folder else configuration_file(entry)
+    model = empty_model(read_configuration(configuration), entry.name)
     if posterior == "sample" and not adapter_of(model).posterior:
         raise RequestError(f"tokenizer '{entry.name}' has no posterior to sample from; leave posterior at 'mode'")
     if attention is not None and not _attends(model):
         raise RequestError(f"tokenizer '{entry.name}' has no attention that torch's kernels compute; leave it out")
     if folder:
-        identity = with_digests(identity, _fill(model, folder, device, getattr(torch, dtype)), entry.sha256)
+        files = _fill(model, folder, device, getattr(torch, dtype))
+        identity = with_digests(identity, [*files, configuration], entry.sha256)
     else:
         randomise(model, device, getattr(torch, dtype), seed)
+        if not is_of_the_library(configuration):
+            identity = with_digests(identity, [configuration], None)
     if tiling:
         model.enable_tiling()
     if slicing:

@@ -18,7 +18,7 @@ from torch import Tensor
 from vitok_lib.errors import RequestError, UnsupportedError
 from vitok_lib.images.pillow import reading
 from vitok_lib.metrics.pixel import from_uint8, to_uint8
-from vitok_lib.records.schema import Settings, Weights
+from vitok_lib.records.config import Settings, Weights
 from vitok_lib.tokenizers.codec_names import Codec, CodecSetting, parse_codec
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 from vitok_lib.tokenizers.registry import Entry

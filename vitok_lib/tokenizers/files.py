@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from vitok_lib.digest import sha256_of
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Weights
 from vitok_lib.tokenizers.registry import SHIPPED, Entry
@@ -71,8 +71,7 @@ def with_digests(weights: Weights, files: list[Path], expected: dict[str, str] |
     """
     digests = {}
     for file in files:
-        with file.open("rb") as stream:
-            digests[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+        digests[file.name] = sha256_of(file)
         if weights.source == "shipped" and expected is not None and expected.get(file.name) != digests[file.name]:
             raise RequestError(f"weight file '{file}' is not the one that was shipped (sha256 differs); reinstall")
     return weights.model_copy(update={"files": digests})

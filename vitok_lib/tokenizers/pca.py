@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
-from vitok_lib.records.schema import Settings, Weights
+from vitok_lib.records.config import Settings, Weights
 from vitok_lib.tokenizers.files import locate, read_tensors, with_digests
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 from vitok_lib.tokenizers.registry import Entry

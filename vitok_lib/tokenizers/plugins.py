@@ -2,7 +2,8 @@
 
 A factory is any callable that returns a tokenizer (:class:`vitok_lib.tokenizers.interface.Tokenizer`). It is called
 with those of ``weights``, ``device``, ``dtype`` and ``seed`` that it takes by name. A name that the registry has
-stays the registry's, whatever is installed.
+stays the registry's, whatever is installed. Its code is part of its identity: see
+:mod:`vitok_lib.tokenizers.plugin_code` for what that covers.
 """
 
 from __future__ import annotations
@@ -10,18 +11,27 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vitok_lib.digest import sha256_of
 from vitok_lib.errors import RequestError
-from vitok_lib.records.schema import Settings, Weights
-from vitok_lib.tokenizers.interface import Tokenizer, TokenizerSpec
+from vitok_lib.records.config import Settings, Weights
+from vitok_lib.third_party import guarded
+from vitok_lib.tokenizers.interface import Latent, Tokenizer, TokenizerSpec
+from vitok_lib.tokenizers.plugin_code import code_digests
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 GROUP = "vitok_lib.tokenizers"
 _DEFAULTS: dict[str, Any] = {"weights": "released", "device": "cpu", "dtype": "float32", "seed": 0}
+_NO_FILES = ("released", "random", "")
 _PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _DATA = {"spec": TokenizerSpec, "weights": Weights, "settings": Settings}
 _METHODS = ("encode", "decode", "reconstruct")
@@ -37,42 +47,87 @@ def is_plugin(name: str) -> bool:
     return _PATH.fullmatch(name) is not None or name in names()
 
 
-def load_plugin(name: str, *, weights: str | Path, device: str, dtype: str, seed: int) -> Tokenizer:
+class PluginTokenizer:
+    """A third party's tokenizer, ``original``, under the name that it was loaded by.
+
+    ``weights.files`` holds the digest of its code as well. What it prints goes to standard error, and ``sys.exit`` in
+    it is a RuntimeError.
+    """
+
+    def __init__(self, original: Tokenizer, spec: TokenizerSpec, weights: Weights) -> None:
+        self.original = original
+        self.spec = spec
+        self.weights = weights
+        self.settings = original.settings
+
+    def encode(self, images: Tensor) -> Latent:
+        with guarded():
+            return self.original.encode(images)
+
+    def decode(self, latent: Latent) -> Tensor:
+        with guarded():
+            return self.original.decode(latent)
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        with guarded():
+            return self.original.reconstruct(images)
+
+
+def load_plugin(name: str, *, weights: str | Path, device: str, dtype: str, seed: int) -> PluginTokenizer:
     """The tokenizer that the plug-in makes.
 
     Its spec is given ``name``, whatever name it brings: records and the commands in them then say what was loaded,
-    and cannot be taken for those of a tokenizer of the registry.
+    and cannot be taken for those of a tokenizer of the registry. Its identity has the digests of the files that
+    ``weights`` names, and of the code: the module that ``name`` names and those that the factory and the tokenizer's
+    class are written in.
 
     Raises:
         RequestError: the factory cannot be imported, does not take what was asked for, fails, or returns something
-            that is no tokenizer.
+            that is no tokenizer; or its code changed since it was imported.
     """
-    factory = _find_factory(name)
+    module, factory = _find_factory(name)
     given = {"weights": weights, "device": device, "dtype": dtype, "seed": seed}
     accepted = _accepted(name, factory, given)
+    code_digests(name, [module])  # what was imported, before a slow factory gives time to edit it
     try:
-        tokenizer = factory(**accepted)
+        with guarded():
+            original = factory(**accepted)
     except RequestError:
         raise
     except Exception as error:  # a third party's code raises what it likes
         raise RequestError(f"tokenizer '{name}' failed to load: {type(error).__name__}: {error}") from error
-    return _named(name, tokenizer)
+    _check_parts(name, original)
+    modules = [module, *(str(getattr(part, "__module__", "")) for part in (factory, type(original)))]
+    files = _digests_of(weights) | original.weights.files | code_digests(name, modules)
+    identity = original.weights.model_copy(update={"files": files})
+    return PluginTokenizer(original, replace(original.spec, name=name), identity)
 
 
-def _find_factory(name: str) -> Callable[..., Any]:
+def _digests_of(weights: str | Path) -> dict[str, str]:
+    """The sha256 of the file that ``weights`` names, or of each file in the folder."""
+    path = Path(weights)
+    if weights in _NO_FILES:
+        return {}
+    if path.is_dir():
+        return {str(file.relative_to(path)): sha256_of(file) for file in sorted(path.rglob("*")) if file.is_file()}
+    return {path.name: sha256_of(path)} if path.is_file() else {}
+
+
+def _find_factory(name: str) -> tuple[str, Callable[..., Any]]:
+    """The module that ``name`` names, and the factory in it."""
     found = {point.value: point for point in entry_points(group=GROUP, name=name)}
     if len(found) > 1:
         raise RequestError(
             f"tokenizer '{name}' is the name of several plug-ins ({', '.join(found)}); name one of these"
         )
+    module, _, attribute = name.partition(":")
+    if found:
+        (point,) = found.values()
+        module, attribute = point.module, point.attr
     try:
-        target: Any
-        if found:
-            target = next(iter(found.values())).load()
-        else:
-            module, _, attribute = name.partition(":")
-            target = importlib.import_module(module)
-            for part in attribute.split("."):
+        with guarded(), _no_bytecode():
+            target: Any = importlib.import_module(module)
+            for part in filter(None, attribute.split(".")):
                 target = getattr(target, part)
     except Exception as error:  # importing runs a third party's code
         raise RequestError(
@@ -81,8 +136,17 @@ def _find_factory(name: str) -> Callable[..., Any]:
         ) from error
     if not callable(target):
         raise RequestError(f"tokenizer '{name}' names a {type(target).__name__}, not a function that makes a tokenizer")
-    factory: Callable[..., Any] = target
-    return factory
+    return module, target
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Python takes its bytecode for that of a file which was edited within a second and kept its size."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _accepted(name: str, factory: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -101,8 +165,8 @@ def _accepted(name: str, factory: Callable[..., Any], given: dict[str, Any]) -> 
     return {option: value for option, value in given.items() if option in parameters}
 
 
-def _named(name: str, tokenizer: Any) -> Tokenizer:
-    """``tokenizer`` under the name it was loaded by, if it is one."""
+def _check_parts(name: str, tokenizer: Any) -> None:
+    """Raise a RequestError unless all is there that makes a tokenizer."""
     faults = [
         f"{part} as a {kind.__name__}"
         for part, kind in _DATA.items()
@@ -114,12 +178,3 @@ def _named(name: str, tokenizer: Any) -> Tokenizer:
             f"tokenizer '{name}' gave a {type(tokenizer).__name__} without {', '.join(faults)}; "
             "see vitok_lib.tokenizers.interface.Tokenizer"
         )
-    try:
-        tokenizer.spec = replace(tokenizer.spec, name=name)
-    except (AttributeError, TypeError) as error:
-        raise RequestError(
-            f"tokenizer '{name}' gave a {type(tokenizer).__name__} whose spec cannot be set ({error}); "
-            "make it a plain attribute"
-        ) from error
-    named: Tokenizer = tokenizer
-    return named

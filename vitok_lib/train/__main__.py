@@ -17,6 +17,7 @@ from vitok_lib.train import data
 from vitok_lib.train.build import build
 from vitok_lib.train.recipe import RECIPES
 
+RECORD = "training.json"
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 
 
@@ -48,9 +49,9 @@ def main() -> None:
         "scenes": len(data.SCENE_SIZES),
         "photographs": [photograph.name for photograph in photographs.training()],
         "loss_curve": progress.curve,
-        "sha256": {file.name: _sha256(file) for file in sorted(folder.glob("*.safetensors"))},
+        "sha256": {file.name: _sha256(file) for file in sorted(folder.iterdir()) if file.name != RECORD},
     }
-    (folder / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def _sha256(file: Path) -> str:
