@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vitok_lib.measure.common.outcomes import is_card_lost, is_out_of_memory, requested_bytes
+from vitok_lib.measure.common.outcomes import is_gpu_lost, is_out_of_memory, requested_bytes
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_a_card_is_lost_once_it_answers_with_errors(monkeypatch: pytest.MonkeyPa
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
     monkeypatch.setattr(torch.cuda, "synchronize", illegal)
-    assert not is_card_lost(), "nothing ran on a card so far"
+    assert not is_gpu_lost(), "nothing ran on a card so far"
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    assert is_card_lost()
+    assert is_gpu_lost()
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
-    assert not is_card_lost()
+    assert not is_gpu_lost()

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from vitok_lib.errors import RequestError, UnsupportedError, unknown
-from vitok_lib.measure.common.outcomes import is_card_lost
+from vitok_lib.measure.common.outcomes import is_gpu_lost
 from vitok_lib.measure.memory.worker import CardMeter, Trial, failed, probe, warm
 from vitok_lib.measure.predict.plan import predict
 from vitok_lib.measure.predict.prediction import Plan
@@ -120,7 +120,7 @@ class Bench:
         self._weights = 0
         self.identity, self.settings = work.as_asked()
         try:
-            if work.on_a_card and is_card_lost():
+            if work.on_a_card and is_gpu_lost():
                 self._lose("an earlier error")
             else:
                 self._check_weights()
@@ -142,7 +142,7 @@ class Bench:
         if self._tokenizer is None:
             return _in_a_child(self.work, resolution, model_alone)
         trial = self._on_the_card(self._tokenizer, resolution, model_alone)
-        if trial.status is OutcomeStatus.ERROR and is_card_lost():
+        if trial.status is OutcomeStatus.ERROR and is_gpu_lost():
             self._lose(f"{resolution} px ended in {trial.detail}")
         return trial
 
@@ -206,7 +206,7 @@ def capped(device: str, limit_bytes: int | None, others: int) -> Iterator[None]:
             torch.cuda.set_per_process_memory_fraction(min(1.0, (limit_bytes + others) / there), _index(device))
         yield
     finally:
-        if limit_bytes is not None and not is_card_lost():
+        if limit_bytes is not None and not is_gpu_lost():
             torch.cuda.set_per_process_memory_fraction(1.0, _index(device))
         free()
 

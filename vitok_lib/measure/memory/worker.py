@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from vitok_lib.errors import UnsupportedError
-from vitok_lib.measure.common.outcomes import is_out_of_memory, requested_bytes, words
+from vitok_lib.measure.common.outcomes import error_text, is_out_of_memory, requested_bytes
 from vitok_lib.measure.common.random_images import noise
 from vitok_lib.measure.quality.metric_suite import Instruments
 from vitok_lib.metrics.pixel import to_uint8
@@ -166,11 +166,11 @@ def _evaluate(tokenizer: Tokenizer, resolution: int, batch: int) -> None:
 def failed(error: Exception, trial: Trial | None = None) -> Trial:
     """``trial`` ended by ``error``."""
     status = OutcomeStatus.ERROR
-    detail = f"{type(error).__name__}: {words(error)}"
+    detail = f"{type(error).__name__}: {error_text(error)}"
     if isinstance(error, UnsupportedError):
-        status, detail = OutcomeStatus.UNSUPPORTED, words(error)
+        status, detail = OutcomeStatus.UNSUPPORTED, error_text(error)
     elif is_out_of_memory(error) or any(sentence in str(error) for sentence in _UNDER_A_CAP):
-        status, detail = OutcomeStatus.OOM, words(error) or "no detail given"
+        status, detail = OutcomeStatus.OOM, error_text(error) or "no detail given"
     return replace(trial or Trial(), status=status, detail=detail, requested_bytes=requested_bytes(error))
 
 

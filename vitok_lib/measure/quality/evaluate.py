@@ -14,11 +14,12 @@ import torch
 
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images.sets import ImageSet, check_resolution, open_image_set
+from vitok_lib.measure.common.context import Progress
 from vitok_lib.measure.quality.aggregate import per_image_table, values_of
 from vitok_lib.measure.quality.journal import Journal
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor, check_size
 from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request, answered
-from vitok_lib.measure.quality.runner import Limits, Progress, Run
+from vitok_lib.measure.quality.runner import Limits, Run
 from vitok_lib.metrics.pixel import from_uint8, to_uint8
 from vitok_lib.metrics.signature import find_metric
 from vitok_lib.records.provenance import provenance

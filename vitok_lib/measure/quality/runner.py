@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from vitok_lib.errors import RequestError, UnsupportedError
+from vitok_lib.errors import RequestError
 from vitok_lib.images.ahead import load_ahead
 from vitok_lib.images.manifest import ManifestEntry
 from vitok_lib.images.prepare import ImageError
-from vitok_lib.measure.common.outcomes import is_out_of_memory, listed, requested_bytes, words, worst
+from vitok_lib.measure.common.context import Progress
+from vitok_lib.measure.common.outcomes import Batch, Failure, failure_of, of_images, outcome_of
 from vitok_lib.measure.quality.journal import Journal
 from vitok_lib.measure.quality.metric_suite import Instruments, Pixels
 from vitok_lib.measure.quality.request import Request
-from vitok_lib.records.schema import Outcome, OutcomeStatus, OutOfMemory
-
-Progress = Callable[[int, int], None]
-"""Called with the number of images done and of all."""
+from vitok_lib.records.schema import Outcome, OutcomeStatus
 
 Loaded = tuple[ManifestEntry, Pixels]
 _FAILURES_IN_A_ROW = 3
@@ -50,6 +49,12 @@ class Run:
     _started: float = field(default_factory=time.monotonic)
     _slowest: float = 0.0
     _failed_in_a_row: int = 0
+    _done: int = 0
+
+    def __post_init__(self) -> None:
+        # Images of equal content share one result, and each of them counts.
+        self._copies = Counter(entry.sha256 for entry in self.request.manifest.entries)
+        self._done = sum(self._copies[sha256] for sha256 in self.journal.results.keys() & self._copies.keys())
 
     def finish(self) -> Outcome:
         """Measure what the journal does not hold yet; how it ended."""
@@ -62,14 +67,14 @@ class Run:
             for entry in entries
             if "error" in self.journal.results.get(entry.sha256, {})
         }
-        done = sum(entry.sha256 in self.journal.results for entry in entries) - len(failed)
-        counts = {"total": len(entries), "done": done, "failed": len(failed)}
+        counts = {"total": len(entries), "done": self._done - len(failed), "failed": len(failed)}
         if stopped is not None:
             return stopped.model_copy(update=counts)
         if failed:
-            status = worst({OutcomeStatus(result["status"]) for result in failed.values()})
-            detail = listed({name: result["error"] for name, result in failed.items()}, len(entries))
-            return Outcome(status=status, detail=detail).model_copy(update=counts)
+            failures = {
+                name: Failure(OutcomeStatus(result["status"]), result["error"]) for name, result in failed.items()
+            }
+            return of_images(failures, len(entries)).model_copy(update=counts)
         return Outcome(detail=self._reduced()).model_copy(update=counts)
 
     def _go_through(self, todo: Sequence[ManifestEntry]) -> Outcome | None:
@@ -88,7 +93,7 @@ class Run:
         batch: list[Loaded] = []
         for entry, pixels in loaded:
             if isinstance(pixels, ImageError):
-                self._keep_failure(entry, OutcomeStatus.ERROR, str(pixels))
+                self._keep_failure(entry, Failure(OutcomeStatus.ERROR, str(pixels)))
                 continue
             if batch and batch[0][1].shape != pixels.shape:
                 yield batch
@@ -113,15 +118,16 @@ class Run:
             except RequestError:
                 raise
             except Exception as error:
-                if not is_out_of_memory(error):
-                    stopped = self._failed(instruments, piece, error)
+                failure = failure_of(error)
+                if failure.status is not OutcomeStatus.OOM:
+                    stopped = self._failed(instruments, piece, failure)
                     if stopped is not None:
                         return stopped
                 elif self.limits.smaller_batch and len(piece) > 1:
                     self.journal.limit_batch(len(piece) // 2)
                     continue
                 else:
-                    return self._out_of_memory(error, piece)
+                    return self._out_of_memory(failure, piece)
             else:
                 self._failed_in_a_row = 0
                 self._keep(piece, results)
@@ -129,7 +135,7 @@ class Run:
             rest = rest[len(piece) :]
         return None
 
-    def _failed(self, instruments: Instruments, piece: list[Loaded], error: Exception) -> Outcome | None:
+    def _failed(self, instruments: Instruments, piece: list[Loaded], failure: Failure) -> Outcome | None:
         """A failure is one image's: of a batch each is tried alone. Many in a row are the tokenizer's."""
         if len(piece) > 1:
             for loaded in piece:
@@ -138,32 +144,32 @@ class Run:
                     return stopped
             return None
         entry = piece[0][0]
-        if isinstance(error, UnsupportedError):
-            self._keep_failure(entry, OutcomeStatus.UNSUPPORTED, words(error))
+        self._keep_failure(entry, failure)
+        if failure.status is OutcomeStatus.UNSUPPORTED:
             return None
-        sentence = f"{type(error).__name__}: {words(error)}"
-        self._keep_failure(entry, OutcomeStatus.ERROR, sentence)
         self._failed_in_a_row += 1
         if self._failed_in_a_row < _FAILURES_IN_A_ROW:
             return None
-        detail = f"{_FAILURES_IN_A_ROW} images in a row failed, the last one {entry.name}: {sentence}"
+        detail = f"{_FAILURES_IN_A_ROW} images in a row failed, the last one {entry.name}: {failure.detail}"
         return Outcome(status=OutcomeStatus.ERROR, detail=detail)
 
     def _keep(self, piece: list[Loaded], results: list[dict[str, Any]]) -> None:
         for result in results:
             if "error" in result:
                 result["status"] = OutcomeStatus.ERROR.value
-        self.journal.append({entry.sha256: result for (entry, _), result in zip(piece, results, strict=True)})
-        self._report()
+        self._append({entry.sha256: result for (entry, _), result in zip(piece, results, strict=True)})
 
-    def _keep_failure(self, entry: ManifestEntry, status: OutcomeStatus, sentence: str) -> None:
-        self.journal.append({entry.sha256: {"error": sentence, "status": status.value}})
+    def _keep_failure(self, entry: ManifestEntry, failure: Failure) -> None:
+        self._append({entry.sha256: {"error": failure.detail, "status": failure.status.value}})
+
+    def _append(self, results: dict[str, dict[str, Any]]) -> None:
+        self.journal.append(results)
+        self._done += sum(self._copies[sha256] for sha256 in results)
         self._report()
 
     def _report(self) -> None:
         if self.progress is not None:
-            entries = self.request.manifest.entries
-            self.progress(sum(entry.sha256 in self.journal.results for entry in entries), len(entries))
+            self.progress(self._done, self._copies.total())
 
     def _is_out_of_time(self) -> bool:
         limit = self.limits.time_limit
@@ -173,25 +179,17 @@ class Run:
         detail = f"the time limit of {self.limits.time_limit:g} s was reached; --retry goes on from here"
         return Outcome(status=OutcomeStatus.TIMEOUT, detail=detail)
 
-    def _out_of_memory(self, error: Exception, piece: list[Loaded]) -> Outcome:
-        height, width = piece[0][1].shape[:2]
+    def _out_of_memory(self, failure: Failure, piece: list[Loaded]) -> Outcome:
         largest = max(
             (result for result in self.journal.results.values() if "error" not in result),
             key=lambda result: int(result["batch"] * result["height"] * result["width"]),
-            default={},
+            default=None,
         )
-        memory = OutOfMemory(
-            requested_bytes=requested_bytes(error),
-            device=self.request.settings.device or "cpu",
-            batch=len(piece),
-            height=height,
-            width=width,
-            fit_batch=largest.get("batch"),
-            fit_height=largest.get("height"),
-            fit_width=largest.get("width"),
-        )
-        detail = f"out of memory on image {piece[0][0].name}, {height} × {width} pixels at batch {len(piece)}"
-        return Outcome(status=OutcomeStatus.OOM, detail=f"{detail}: {words(error) or 'no detail given'}", memory=memory)
+        fits = None if largest is None else Batch(largest["batch"], largest["height"], largest["width"])
+        entry, pixels = piece[0]
+        tried = Batch(len(piece), *pixels.shape[:2])
+        device = self.request.settings.device or "cpu"
+        return outcome_of(failure, device, tried, fits, subject=f" on image {entry.name},")
 
     def _reduced(self) -> str | None:
         if self.journal.batch_limit is None:

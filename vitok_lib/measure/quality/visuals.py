@@ -17,7 +17,7 @@ from PIL import Image
 from vitok_lib.errors import RequestError
 from vitok_lib.images.manifest import ManifestEntry
 from vitok_lib.images.sets import ImageError, ImageSet, open_image_set
-from vitok_lib.measure.common.outcomes import is_out_of_memory, words
+from vitok_lib.measure.common.outcomes import error_text, is_out_of_memory
 from vitok_lib.measure.quality.crops import choose_views, seen
 from vitok_lib.measure.quality.evaluate import reconstruct_pixels
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
@@ -133,7 +133,7 @@ def _reconstruct(tokenizer: Tokenizer, image: _Seen) -> None:
     except RequestError:
         raise
     except Exception as error:
-        image.left_out[name] = "out of memory" if is_out_of_memory(error) else words(error)
+        image.left_out[name] = "out of memory" if is_out_of_memory(error) else error_text(error)
         return
     image.made[name] = tokenizer.spec.identity(tokenizer.weights), tokenizer.settings, pixels
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vitok_lib.errors import RequestError, UnsupportedError, unknown
 from vitok_lib.images.prepare import check_resolution
-from vitok_lib.measure.common.outcomes import is_card_lost, is_out_of_memory, requested_bytes, words
+from vitok_lib.measure.common.outcomes import error_text, is_gpu_lost, is_out_of_memory, requested_bytes
 from vitok_lib.measure.common.random_images import NAMED_BY_PATH, noise_identity, settings_text
 from vitok_lib.measure.speed.compile_stats import cudagraph_skips_so_far, graphs_so_far
 from vitok_lib.measure.speed.timer import Clock
@@ -189,7 +189,7 @@ class Entrant:
         try:
             yield
         except RequestError as error:
-            if not is_card_lost():  # of which the device would be the wrong request
+            if not is_gpu_lost():  # of which the device would be the wrong request
                 raise
             self._fail(error)
         except Exception as error:  # a model raises what it likes
@@ -264,10 +264,12 @@ class Entrant:
     def _outcome_of(self, error: Exception) -> Outcome:
         conditions, memory = self.conditions, None
         status = OutcomeStatus.UNSUPPORTED if isinstance(error, UnsupportedError) else OutcomeStatus.ERROR
-        detail = words(error) if status is OutcomeStatus.UNSUPPORTED else f"{type(error).__name__}: {words(error)}"
+        detail = (
+            error_text(error) if status is OutcomeStatus.UNSUPPORTED else f"{type(error).__name__}: {error_text(error)}"
+        )
         if is_out_of_memory(error):
             size = f"{conditions.height} × {conditions.width} pixels at batch {conditions.batch}"
-            status, detail = OutcomeStatus.OOM, f"out of memory on {size}: {words(error) or 'no detail given'}"
+            status, detail = OutcomeStatus.OOM, f"out of memory on {size}: {error_text(error) or 'no detail given'}"
             memory = OutOfMemory(
                 requested_bytes=requested_bytes(error),
                 device=conditions.device,

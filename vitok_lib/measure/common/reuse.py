@@ -1,0 +1,68 @@
+"""The one way to answer from a record: what must be equal for a measurement not to be done again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vitok_lib.measure.common.context import Context
+from vitok_lib.records.config import RunConfig, Settings
+from vitok_lib.records.provenance import describe_host
+from vitok_lib.records.schema import ImagesIdentity, OutcomeStatus, Record, TokenizerIdentity
+from vitok_lib.records.store import read_record
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a record must be of to answer.
+
+    Weights are the same where their content is, wherever they lie. ``signatures`` of metrics are those that the record
+    must have been asked for. ``device`` is that of a measurement of time or memory, which compares on one machine with
+    the same libraries alone; None where the machine does not matter.
+    """
+
+    requested: RunConfig
+    tokenizer: TokenizerIdentity
+    settings: Settings
+    images: ImagesIdentity
+    signatures: tuple[str, ...] = ()
+    device: str | None = None
+
+    def is_of_the_same_work(self, record: Record) -> bool:
+        """Whether ``record`` is of this configuration, these weights and these images, whatever it measured of them."""
+        if record.requested is None or not record.requested.is_same_run(self.requested):
+            return False
+        if not record.tokenizer.weights.same_content(self.tokenizer.weights):
+            return False
+        there, asked = (
+            tokenizer.model_copy(update={"weights": None}) for tokenizer in (record.tokenizer, self.tokenizer)
+        )
+        return (there, record.settings, record.images) == (asked, self.settings, self.images)
+
+    def is_answered_by(self, record: Record) -> bool:
+        """Whether ``record`` is the answer, whichever way it ended."""
+        if not self.is_of_the_same_work(record) or not set(self.signatures) <= set(record.metrics):
+            return False
+        if self.device is None:
+            return True
+        return record.provenance is not None and record.provenance.host == describe_host(self.device)
+
+
+def answer(path: Path, asked: Asked, context: Context, *, retry: bool = False) -> Record | None:
+    """The record at ``path`` if it answers, of which the log tells; None where there is to be measured.
+
+    What ended otherwise than ok is an answer too, unless ``retry``.
+    """
+    if context.again or not path.exists():
+        return None
+    record = read_record(path)
+    if not asked.is_answered_by(record) or (retry and record.outcome.status is not OutcomeStatus.OK):
+        return None
+    context.log(from_record(record))
+    return record
+
+
+def from_record(record: Record) -> str:
+    """The sentence which says that a result was not measured now."""
+    measured = "" if record.provenance is None else f" of {record.provenance.started:%Y-%m-%d %H:%M} UTC"
+    return f"{record.tokenizer.name}: from a record{measured}; --again measures it anew"
