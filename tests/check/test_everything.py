@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.machines import machine_record, write_machine
-from tests.report.records import write_measured
+from tests.fakes.records import write_measured
+from tests.fakes.released import machine_record, write_machine
 from vitok_lib.check.everything import check
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published

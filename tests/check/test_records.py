@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.report.machines import machine_record, signed_record, write_machine
+from tests.fakes.released import machine_record, signed_record, write_machine
 from vitok_lib.check.records import audit
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.report.records import measured_record, write_measured
+from tests.fakes.records import measured_record, write_measured
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.published.study import published_identity
 from vitok_lib.records.schema import (

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.report.records import HOST
+from tests.fakes.records import HOST
 from vitok_lib.measure.quality.crops import choose_views, seen
 from vitok_lib.records.schema import Provenance, Settings, TokenizerIdentity, Weights
 from vitok_lib.records.visuals import MANIFEST, Picture, Reconstruction, View, Visual, visual_folder

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.images.made import encoded, write_archive, write_folder
+from tests.fakes.images import encoded, write_archive, write_folder
 from vitok_lib.errors import RequestError
 from vitok_lib.images import content, stamp, tar_stream
 from vitok_lib.images.sets import ImageError, open_image_set

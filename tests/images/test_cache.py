@@ -14,7 +14,7 @@ import PIL
 import pytest
 from numpy.typing import NDArray
 
-from tests.images.made import encoded, write_folder
+from tests.fakes.images import encoded, write_folder
 from vitok_lib.errors import RequestError
 from vitok_lib.images import cache
 from vitok_lib.images.drawn import DrawnSet

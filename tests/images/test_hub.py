@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from huggingface_hub import constants
 
-from tests.images.made import encoded, write_archive, write_folder, write_table
+from tests.fakes.images import encoded, write_archive, write_folder, write_table
 from vitok_lib.errors import RequestError
 from vitok_lib.images.sets import ImageError, open_image_set
 

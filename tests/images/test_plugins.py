@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images.made import encoded, write_folder
+from tests.fakes.images import encoded, write_folder
 from vitok_lib.errors import RequestError
 from vitok_lib.images import plugins
 from vitok_lib.images.folder import open_folder

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 from huggingface_hub import constants
 
-from tests.images.made import encoded, write_archive, write_folder, write_table
+from tests.fakes.images import encoded, write_archive, write_folder, write_table
 from vitok_lib.errors import RequestError
 from vitok_lib.images.facts import IMAGE_SET_FACTS, ImageSetFacts
 from vitok_lib.images.remote import REMOTES

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images.made import encoded, write_folder
+from tests.fakes.images import encoded, write_folder
 from vitok_lib.errors import RequestError
 from vitok_lib.images.sets import ImageSet, open_image_set
 from vitok_lib.images.subset import ordered

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.report.records import write_all
+from tests.fakes.records import write_all
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = (

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
-from tests.report.judging import CLAIMS, judged, told
-from tests.report.machines import machine_record, write_machine, write_released
+from tests.fakes.judging import CLAIMS, judged, told
+from tests.fakes.released import machine_record, write_machine, write_released
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import read_csv, write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus

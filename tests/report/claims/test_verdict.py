@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.report.judging import judged, told
-from tests.report.machines import machine_record, write_machine, write_released
-from tests.report.records import write_measured
+from tests.fakes.judging import judged, told
+from tests.fakes.records import write_measured
+from tests.fakes.released import machine_record, write_machine, write_released
 from vitok_lib.published.study import read_csv, write_published
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.claims.registry import judge

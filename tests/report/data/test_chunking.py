@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.report.machine_records import write_machine
+from tests.fakes.machines import write_machine
 from vitok_lib.report.data import chunking
 from vitok_lib.report.data.record_view import load
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.report.machine_records import STARTED, at_commit, write_machine
+from tests.fakes.machines import STARTED, at_commit, write_machine
 from vitok_lib.report.data import groups
 from vitok_lib.report.data.record_view import load
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from tests.report.records import write_measured
+from tests.fakes.records import write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data import paired
 from vitok_lib.report.data.record_view import find, load, of_case

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.report.records import write_measured
+from tests.fakes.records import write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus

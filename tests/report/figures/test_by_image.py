@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.records import write_measured
+from tests.fakes.records import write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.figures.by_image import by_image, paired_images

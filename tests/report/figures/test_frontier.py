@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.report.machine_records import GPU, write_machine
-from tests.report.records import HOST, write_measured
+from tests.fakes.machines import GPU, write_machine
+from tests.fakes.records import HOST, write_measured
 from vitok_lib.records.schema import Outcome, OutcomeStatus
 from vitok_lib.records.store import read_record, write_record
 from vitok_lib.report.data.record_view import load

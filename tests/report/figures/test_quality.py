@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.records import TOKENIZERS, write_all, write_measured
+from tests.fakes.records import TOKENIZERS, write_all, write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published
 from vitok_lib.report.data.record_view import load

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.report.machine_records import CPU, GPU, write_all_machines, write_machine
+from tests.fakes.machines import CPU, GPU, write_all_machines, write_machine
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.figures import speed
 

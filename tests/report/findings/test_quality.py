@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.records import write_all, write_measured
+from tests.fakes.records import write_all, write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.machine_records import GPU, write_machine
+from tests.fakes.machines import GPU, write_machine
 from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
 from vitok_lib.records.store import read_record, write_record

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.machine_records import GPU, MARGIN, at_commit, write_machine
+from tests.fakes.machines import GPU, MARGIN, at_commit, write_machine
 from vitok_lib.records.store import read_record, write_record
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.findings import window as window_claims

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.records import write_all, write_measured
 from tests.report.conftest import Site
-from tests.report.records import write_all, write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data.record_view import Entry, find, load
 from vitok_lib.report.figures import quality as figures

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.machines import write_all_machines
 from tests.report.conftest import PROJECT, Site
-from tests.report.machine_records import write_all_machines
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published
 from vitok_lib.report.sphinx import machine_directives

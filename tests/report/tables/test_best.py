@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.machine_records import GPU, write_machine
-from tests.report.reading import heads
-from tests.report.records import write_measured
+from tests.fakes.machines import GPU, write_machine
+from tests.fakes.reading import heads
+from tests.fakes.records import write_measured
 from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Outcome, OutcomeStatus
 from vitok_lib.report.data.record_view import load

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.report.reading import heads, row
-from tests.report.records import write_measured
+from tests.fakes.reading import heads, row
+from tests.fakes.records import write_measured
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import plain
 from vitok_lib.report.tables import by_image

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.report.machine_records import GPU, at_commit, write_machine
-from tests.report.reading import heads, row
+from tests.fakes.machines import GPU, at_commit, write_machine
+from tests.fakes.reading import heads, row
 from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Outcome, OutcomeStatus
 from vitok_lib.report.data.record_view import load

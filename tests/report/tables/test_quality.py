@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.reading import heads, numbers, row
-from tests.report.records import write_all, write_measured
+from tests.fakes.reading import heads, numbers, row
+from tests.fakes.records import write_all, write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.published.study import write_published

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.machine_records import CPU, GPU, STARTED, write_all_machines, write_machine
-from tests.report.reading import heads, numbers
-from tests.report.records import write_measured
+from tests.fakes.machines import CPU, GPU, STARTED, write_all_machines, write_machine
+from tests.fakes.reading import heads, numbers
+from tests.fakes.records import write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, OutOfMemory

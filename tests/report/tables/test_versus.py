@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.report.reading import numbers
-from tests.report.records import write_measured
+from tests.fakes.reading import numbers
+from tests.fakes.records import write_measured
 from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
 from vitok_lib.report.data.record_view import load

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.report.visuals import Pixels, noise, write_visual
+from tests.fakes.visuals import Pixels, noise, write_visual
 from vitok_lib.measure.quality.crops import CROP, OVERVIEW
 from vitok_lib.report.viewer.cases import gather
 from vitok_lib.report.viewer.layers import difference_map, error_map

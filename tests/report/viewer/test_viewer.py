@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.fakes.records import measured_record
+from tests.fakes.visuals import SETTINGS, identity, noise, sha256_of, write_visual
 from tests.report.conftest import Site
-from tests.report.records import measured_record
-from tests.report.visuals import SETTINGS, identity, noise, sha256_of, write_visual
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Record
 from vitok_lib.records.store import write_record
