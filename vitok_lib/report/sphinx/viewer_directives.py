@@ -39,7 +39,7 @@ class Viewer(SphinxDirective):
         up = "../" * self.env.docname.count("/") + cases.FOLDER
         frame = (
             f'<iframe class="vk-viewer" src="{up}/{pages[0].page}" loading="lazy" '
-            'title="Viewer: original, reconstructions and maps of their errors"></iframe>'
+            'title="Viewer: original and reconstructions, one flip apart"></iframe>'
         )
         full = nodes.reference("", "The viewer on a page of its own", refuri=f"{up}/{pages[0].page}", internal=True)
         return [nodes.raw("", frame, format="html"), nodes.paragraph("", "", full), self._list(pages, up)]
@@ -68,7 +68,7 @@ def outdated(
 
 
 def write_pages(app: Sphinx, exception: Exception | None) -> None:
-    """The viewer's pages with their pictures and Bokeh's scripts; what an earlier build left and no page needs goes."""
+    """The viewer's pages with their pictures and script; what an earlier build left and no page needs goes."""
     if exception is not None or app.builder.format != "html":
         return
     folder = Path(app.outdir) / cases.FOLDER
@@ -76,7 +76,6 @@ def write_pages(app: Sphinx, exception: Exception | None) -> None:
         pages = cases.gather(load())
         kept: set[Path] = set()
         if pages:
-            # Bokeh takes a second to import, and is not needed where there is nothing to show.
             from vitok_lib.report.viewer.site import publish
 
             kept = publish(pages, folder)

@@ -84,28 +84,21 @@ def _alike(settings: Settings) -> Settings:
 
 
 def captions(shown: Shown) -> list[dict[str, str]]:
-    """Of each view: HTML by layer, which says what is seen; names in it are escaped."""
+    """Of each view: HTML by name, which says what is seen; names in it are escaped."""
     told = []
     for index, view in enumerate(shown.visual.views):
         size = f"{view.width} × {view.height} px"
         where = {Rule.WHOLE: size, Rule.OVERVIEW: f"{size}, fitted"}.get(
             view.rule, f"{size} from column {view.left}, row {view.top}"
         )
-        by_layer = {ORIGINAL: f"<b>{ORIGINAL}</b> {where}"}
+        by_name = {ORIGINAL: f"<b>{ORIGINAL}</b> {where}"}
         for made in shown.visual.reconstructions:
             name = made.tokenizer.name
             crop = made.pictures[index].values
-            lines = [f"<b>{escape(name)}</b>", _whole(*shown.measured[name])]
-            lines += [f"crop: {_words(crop)}"] if crop else []
-            by_layer[name] = "<br>".join(lines)
-            by_layer[error_of(name)] = f"error of <b>{escape(name)}</b>"
-        for first, second in pairs(shown.tokenizers):
-            sides = (("#0072b2", "blue", first), ("#b34f00", "orange", second))
-            words = ", ".join(
-                f'<b style="color: {colour}">{word}</b>: {escape(name)} is closer' for colour, word, name in sides
-            )
-            by_layer[difference_of(first, second)] = words
-        told.append(by_layer)
+            parts = [f"<b>{escape(name)}</b> {_whole(*shown.measured[name])}"]
+            parts += [f"crop: {_words(crop)}"] if crop else []
+            by_name[name] = "; ".join(parts)
+        told.append(by_name)
     return told
 
 
@@ -121,18 +114,3 @@ def _words(values: Mapping[str, float]) -> str:
         f"{digits(name, value)} dB" if name == "psnr" else f"{name_of(name)} {digits(name, value)}"
         for name, value in values.items()
     )
-
-
-def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Every two tokenizers, in the order of the page."""
-    return [(first, second) for index, first in enumerate(names) for second in names[index + 1 :]]
-
-
-def error_of(name: str) -> str:
-    """The layer with the error of a tokenizer."""
-    return f"error|{name}"
-
-
-def difference_of(first: str, second: str) -> str:
-    """The layer with the difference of the errors of two tokenizers."""
-    return f"difference|{first}|{second}"

@@ -1,4 +1,4 @@
-"""The pictures that the viewer's pages load: originals, reconstructions, and maps of their errors, all lossless.
+"""The pictures that the viewer's pages load: originals, reconstructions and maps of their errors, all lossless.
 
 One scale of colours serves every map of the site, so that equal colours mean equal errors everywhere.
 """
@@ -7,45 +7,52 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import matplotlib
 import numpy as np
-from bokeh.palettes import inferno, interp_palette
+from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 from PIL import Image
 
 from vitok_lib.errors import RequestError
 from vitok_lib.records.store import atomic
-from vitok_lib.records.visuals import Picture
-from vitok_lib.report.viewer.cases import ORIGINAL, Shown, difference_of, error_of, pairs
+from vitok_lib.records.visuals import Picture, Rule
+from vitok_lib.report.viewer.cases import ORIGINAL, Shown
 
 Pixels = NDArray[np.uint8]
 
 IMAGES = "img"
 ERROR_TOP = 32
 """Levels of 255 at which the scale of errors ends; what is above has the last colour."""
-DIFFERENCE_TOP = 16
-ERROR_COLOURS: Sequence[str] = inferno(ERROR_TOP + 1)  # one for each level
-DIFFERENCE_COLOURS: Sequence[str] = interp_palette(["#0072b2", "#f2f2f2", "#d55e00"], 2 * DIFFERENCE_TOP + 1)
-_VERSION = "1"  # of these pictures, to be raised by a change that moves a pixel
+_SCALE = matplotlib.colormaps["inferno"].resampled(ERROR_TOP + 1)
+ERROR_COLOURS: Sequence[str] = [to_hex(_SCALE(level)) for level in range(ERROR_TOP + 1)]
+"""One for each level."""
+START_SIDE = 128
+"""Pixels a side of the square that a page opens on where its image is shown whole."""
+_VERSION = "2"  # of these pictures, to be raised by a change that moves a pixel
 _DIGEST = 20  # hex digits
 
 
 @dataclass(frozen=True)
 class Layers:
-    """The pictures of one view: ``files`` by layer, of images of ``width`` × ``height``.
-
-    A picture that is not square lies at the top left of a transparent square of ``side`` pixels.
-    """
+    """The pictures of one view, of ``width`` × ``height`` pixels: ``files`` by name, and the ``errors`` of each."""
 
     width: int
     height: int
-    files: dict[str, str]
+    files: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def side(self) -> int:
-        return max(self.width, self.height)
+
+@dataclass(frozen=True)
+class Start:
+    """Where a page opens: the centre ``x``, ``y`` of a square of ``side`` pixels in the picture of view ``view``."""
+
+    view: int
+    x: float
+    y: float
+    side: int
 
 
 def error_levels(original: Pixels, reconstruction: Pixels) -> NDArray[np.float64]:
@@ -58,74 +65,72 @@ def error_levels(original: Pixels, reconstruction: Pixels) -> NDArray[np.float64
 def error_map(original: Pixels, reconstruction: Pixels) -> Pixels:
     """The error of each pixel, rounded to a level, as its colour."""
     levels = np.rint(error_levels(original, reconstruction)).clip(0, ERROR_TOP)
-    return _coloured(levels, ERROR_COLOURS)
+    table = np.array([list(bytes.fromhex(colour[1:])) for colour in ERROR_COLOURS], np.uint8)
+    found: Pixels = table[levels.astype(np.intp)]
+    return found
 
 
-def difference_map(original: Pixels, first: Pixels, second: Pixels) -> Pixels:
-    """By how many levels the first's error is below the second's (the blue side) or above it, as a colour."""
-    gain = error_levels(original, second) - error_levels(original, first)
-    return _coloured(DIFFERENCE_TOP - np.rint(gain).clip(-DIFFERENCE_TOP, DIFFERENCE_TOP), DIFFERENCE_COLOURS)
+def largest_error(original: Pixels, reconstructions: Sequence[Pixels], side: int) -> tuple[float, float]:
+    """The centre (x, y) of the square of ``side`` pixels where the squared errors of all reconstructions are largest.
+
+    Of squares that are equal by the rule it is the first from the top, then from the left.
+    """
+    squared = sum((original.astype(np.float64) - made) ** 2 for made in reconstructions)
+    assert isinstance(squared, np.ndarray)
+    sums = np.pad(squared.sum(axis=2).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    of_squares = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    top, left = np.unravel_index(int(of_squares.argmax()), of_squares.shape)
+    return float(left) + side / 2, float(top) + side / 2
 
 
-def publish(shown: Shown, folder: Path) -> list[Layers]:
-    """Write the pictures of every view into ``folder``; one that is there already is left as it is.
+def publish(shown: Shown, folder: Path) -> tuple[list[Layers], Start]:
+    """Write the pictures of every view into ``folder``, and find where the page opens.
+
+    A picture that is there already is left as it is. A page opens on the view of the largest error, or on that square
+    of an image that is shown whole.
 
     Raises:
         RequestError: a picture is missing, or is not the one that was kept.
     """
-    return [_publish_view(shown, index, folder) for index in range(len(shown.visual.views))]
+    views = [_publish_view(shown, index, folder) for index in range(len(shown.visual.views))]
+    rules = [view.rule for view in shown.visual.views]
+    index = rules.index(Rule.LARGEST_ERROR) if Rule.LARGEST_ERROR in rules else 0
+    width, height = views[index].width, views[index].height
+    if rules[index] is not Rule.WHOLE or min(width, height) <= START_SIDE:
+        return views, Start(index, width / 2, height / 2, max(width, height))
+    pictures = [shown.visual.originals[index], *(made.pictures[index] for made in shown.visual.reconstructions)]
+    original, *made = (_read(shown, picture) for picture in pictures)
+    return views, Start(index, *largest_error(original, made, START_SIDE), START_SIDE)
 
 
 def _publish_view(shown: Shown, index: int, folder: Path) -> Layers:
     original = shown.visual.originals[index]
-    made = {made.tokenizer.name: made.pictures[index] for made in shown.visual.reconstructions}
-
-    def read(picture: Picture) -> Pixels:
-        return _read(shown.folder / picture.file, picture.sha256)
 
     def put(kind: str, sources: Sequence[Picture], draw: Callable[..., Pixels]) -> str:
         named = "|".join([_VERSION, kind, *(source.sha256 for source in sources)])
         name = f"{IMAGES}/{hashlib.sha256(named.encode()).hexdigest()[:_DIGEST]}.webp"
         if not (folder / name).exists():
-            drawn = Image.fromarray(_squared(draw(*map(read, sources))))
+            drawn = Image.fromarray(draw(*(_read(shown, source) for source in sources)))
             with atomic(folder / name) as temporary:
                 drawn.save(temporary, format="WEBP", lossless=True, exact=True, method=1, quality=20)
         return name
 
-    files = {ORIGINAL: put("picture", [original], lambda pixels: pixels)}
-    for name, picture in made.items():
+    files, errors = {ORIGINAL: put("picture", [original], lambda pixels: pixels)}, {}
+    for made in shown.visual.reconstructions:
+        name, picture = made.tokenizer.name, made.pictures[index]
         files[name] = put("picture", [picture], lambda pixels: pixels)
-        files[error_of(name)] = put("error", [original, picture], error_map)
-    for first, second in pairs(list(made)):
-        sources = [original, made[first], made[second]]
-        files[difference_of(first, second)] = put("difference", sources, difference_map)
+        errors[name] = put("error", [original, picture], error_map)
     with Image.open(shown.folder / original.file) as image:
-        return Layers(*image.size, files)
+        return Layers(*image.size, files, errors)
 
 
-def _read(path: Path, sha256: str) -> Pixels:
+def _read(shown: Shown, picture: Picture) -> Pixels:
+    path = shown.folder / picture.file
     try:
         content = path.read_bytes()
     except OSError as error:
         raise RequestError(f"picture '{path}' cannot be read: {error.strerror}") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
+    if hashlib.sha256(content).hexdigest() != picture.sha256:
         raise RequestError(f"picture '{path}' is not the one that was kept: its SHA-256 is another than its manifest's")
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
-
-
-def _coloured(indices: NDArray[np.float64], colours: Sequence[str]) -> Pixels:
-    table = np.array([list(bytes.fromhex(colour[1:])) for colour in colours], np.uint8)
-    found: Pixels = table[indices.astype(np.intp)]
-    return found
-
-
-def _squared(pixels: Pixels) -> Pixels:
-    """``pixels`` at the top left of a square that is transparent elsewhere: the browser shows squares alone."""
-    height, width = pixels.shape[:2]
-    if height == width:
-        return pixels
-    square = np.zeros((max(height, width), max(height, width), 4), np.uint8)
-    square[:height, :width, :3] = pixels
-    square[:height, :width, 3] = 255
-    return square

@@ -1,30 +1,21 @@
-"""One page of the viewer: what is chosen, and panels that zoom and pan together over pictures beside the page."""
+"""One page of the viewer: the image's pictures as data, and what is chosen; ``viewer.js`` draws it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bokeh.document import Document
-from bokeh.embed import file_html
-from bokeh.events import DocumentReady, RangesUpdate
-from bokeh.models import CustomJS, Model, RadioButtonGroup, Select, TapTool
-from bokeh.resources import Resources
 from jinja2 import Environment, StrictUndefined
 
-from vitok_lib.report.viewer import callbacks as js
-from vitok_lib.report.viewer.cases import ORIGINAL, Shown
-from vitok_lib.report.viewer.layers import DIFFERENCE_COLOURS, DIFFERENCE_TOP, ERROR_COLOURS, ERROR_TOP, Layers
-from vitok_lib.report.viewer.panels import Panel, add_boxes, make_panels
+from vitok_lib.report.viewer.cases import ORIGINAL, Shown, captions
+from vitok_lib.report.viewer.layers import ERROR_COLOURS, ERROR_TOP, Layers, Start
 
-SCRIPTS_ROOT = "./bk/"
-"""Where the page finds ``static/js`` with Bokeh's scripts."""
-SLOTS = ("A", "B", "C")
-FACTORS = (0, 1, 2, 4, 8)  # screen pixels for each of the picture; 0: all of it
-_NONE = ""
+SCRIPT = Path(__file__).with_name("viewer.js")
+STEPS = (1, 2, 4, 8)  # screen pixels for each of the picture
 _TEMPLATE = Path(__file__).with_name("viewer.html.jinja")
-_ESCAPING = Environment(autoescape=True, undefined=StrictUndefined)
+_ESCAPING = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 Choices = Sequence[tuple[str, str]]
 """Values of a selection with their labels."""
@@ -38,97 +29,45 @@ class Neighbours:
     images: Choices
 
 
-def render(shown: Shown, views: Sequence[Layers], neighbours: Neighbours) -> str:
-    """The page's HTML; its pictures are ``views`` of the image."""
-    slots = _slots(shown.tokenizers)
-    panels = make_panels(shown, views, len(slots))
-    links = [_select("images", "group", neighbours.groups, shown.page)]
-    links += [_select("image", "image", neighbours.images, shown.page)]
-    for link in links:
-        link.js_on_change("value", js.callback(js.OPEN))
-    view = RadioButtonGroup(labels=[view.rule.value for view in shown.visual.views], active=0, name="view")
-    view.visible = len(views) > 1
-    zoom = RadioButtonGroup(labels=["fit", *(f"{factor}:1" for factor in FACTORS[1:])], active=0, name="zoom")
-    document = Document()
-    document.js_on_event(DocumentReady, _connect(shown, views, slots, panels, view, zoom))
-    parts: list[Model] = [*links, view, zoom, *slots]
-    for panel in panels:
-        parts += [panel.plot, panel.caption]
-    with document.models.freeze():  # without it Bokeh goes through all models again at each root
-        for part in parts:
-            document.add_root(part)
-    html: str = file_html(
-        document,
-        Resources(mode="server", root_url=SCRIPTS_ROOT),
-        f"{shown.visual.image}, {shown.group}",
-        template=_ESCAPING.from_string(_TEMPLATE.read_text(encoding="utf-8")),
-        template_variables={
-            "visual": shown.visual,
-            "group": shown.group,
-            "slots": SLOTS[: len(slots)],
-            "scales": [
-                ("error", ERROR_COLOURS, "0", f"{ERROR_TOP} and more"),
-                ("difference of errors", DIFFERENCE_COLOURS, f"{DIFFERENCE_TOP}", f"{DIFFERENCE_TOP} and more"),
-            ],
-        },
+def render(shown: Shown, views: Sequence[Layers], start: Start, neighbours: Neighbours) -> str:
+    """The page's HTML; its pictures are ``views`` of the image, and it opens at ``start``."""
+    names = [(ORIGINAL, f"0 {ORIGINAL}"), *((name, f"{key} {name}") for key, name in enumerate(shown.tokenizers, 1))]
+    rules = [(str(index), view.rule.value) for index, view in enumerate(shown.visual.views)]
+    return _ESCAPING.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+        title=f"{shown.visual.image}, {shown.group}",
+        visual=shown.visual,
+        group=shown.group,
+        selections=[
+            ("group", "images", neighbours.groups, shown.page),
+            ("image", "image", neighbours.images, shown.page),
+            ("view", "part", rules, str(start.view)),
+            ("a", "A", names, ORIGINAL),
+            ("b", "B", names, shown.tokenizers[0]),
+        ],
+        steps=STEPS,
+        colours=ERROR_COLOURS,
+        top=ERROR_TOP,
+        data=_data(shown, views, start),
+        script=SCRIPT.name,
     )
-    return html
 
 
-def _slots(names: Sequence[str]) -> list[Select]:
-    """The selections of tokenizers: as many as there are, and three at most."""
-    choices = [(ORIGINAL, f"0 {ORIGINAL}"), *((name, f"{key} {name}") for key, name in enumerate(names, start=1))]
-    titles = [f"A (keys 0 to {len(names)})", *SLOTS[1:]]
-    return [
-        _select(titles[index], f"slot{index}", choices if index == 0 else [*choices, (_NONE, "none")], name)
-        for index, name in enumerate(names[: len(SLOTS)])
-    ]
-
-
-def _select(title: str, name: str, options: Choices, value: str) -> Select:
-    return Select(title=title, name=name, options=list(options), value=value, sizing_mode="stretch_width")
-
-
-def _connect(
-    shown: Shown,
-    views: Sequence[Layers],
-    slots: Sequence[Select],
-    panels: Sequence[Panel],
-    view: RadioButtonGroup,
-    zoom: RadioButtonGroup,
-) -> CustomJS:
-    """Attach what happens in the browser; what is to be done once the page is there."""
-    first = panels[0].plot
-    tiles = [panel.tiles for panel in panels]
-    boxes = add_boxes(panels[0], shown.visual.views, views[0])
-    where = {
-        "view": view,
-        "x": first.x_range,
-        "y": first.y_range,
-        "extents": [{"width": layers.width, "height": layers.height, "side": layers.side} for layers in views],
+def _data(shown: Shown, views: Sequence[Layers], start: Start) -> str:
+    """What ``viewer.js`` reads, as JSON that no name in it can break out of."""
+    told = captions(shown)
+    data = {
+        "tokenizers": shown.tokenizers,
+        "start": vars(start),
+        "views": [
+            {
+                "width": view.width,
+                "height": view.height,
+                "layers": {
+                    name: {"picture": file, "error": view.errors.get(name), "caption": caption[name]}
+                    for name, file in view.files.items()
+                },
+            }
+            for view, caption in zip(views, told, strict=True)
+        ],
     }
-    show = js.callback(
-        js.SHOW,
-        view=view,
-        slots=slots,
-        plots=[panel.plot for panel in panels],
-        tiles=tiles,
-        layers=[panel.layers for panel in panels],
-        captions=[panel.caption for panel in panels],
-        boxes=boxes.renderers,
-    )
-    place = js.callback(js.PLACE, zoom=zoom, **where)
-    save = js.callback(js.SAVE, slots=slots, **where)
-    restore = js.callback(js.RESTORE, slots=slots, show=show, place=place, **where)
-    for slot in slots:
-        slot.js_on_change("value", show, save)
-    view.js_on_change("active", show, place, save)
-    zoom.js_on_change("active", js.callback(js.ZOOM, zoom=zoom, frame=first, factors=FACTORS, **where), save)
-    smooth = js.callback(js.SMOOTH, tiles=tiles, frame=first, x=first.x_range)
-    first.x_range.js_on_change("end", smooth)
-    for panel in panels:
-        panel.plot.js_on_event(RangesUpdate, save, js.callback(js.MOVED, zoom=zoom))
-    if boxes.renderers:
-        enlarge = js.callback(js.ENLARGE, view=view, source=boxes.source)
-        first.add_tools(TapTool(renderers=list(boxes.renderers[:1]), callback=enlarge))
-    return js.callback(js.READY, view=view, slots=slots, restore=restore, place=place, smooth=smooth, save=save)
+    return json.dumps(data).replace("<", "\\u003c")

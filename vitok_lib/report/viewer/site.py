@@ -1,52 +1,32 @@
-"""The viewer's folder of the site: its pages, their pictures, and Bokeh's scripts from its wheel."""
+"""The viewer's folder of the site: its pages, their pictures, and the script that draws them."""
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import bokeh
-
-from vitok_lib.report.viewer import layers as viewer_layers
-from vitok_lib.report.viewer.cases import Shown, captions
-from vitok_lib.report.viewer.layers import Layers
-from vitok_lib.report.viewer.page import SCRIPTS_ROOT, Neighbours, render
-
-SCRIPTS = ("bokeh.min.js", "bokeh-widgets.min.js")
-_WHEEL = Path(bokeh.__file__).parent / "server" / "static" / "js"
+from vitok_lib.report.viewer import layers
+from vitok_lib.report.viewer.cases import Shown
+from vitok_lib.report.viewer.page import SCRIPT, Neighbours, render
 
 
 def publish(pages: Sequence[Shown], folder: Path) -> set[Path]:
     """Write every page and what it loads into ``folder``; the files that are needed there.
-
-    A page that would come out the same is left as it is: Bokeh takes half a second for each.
 
     Raises:
         RequestError: a picture is missing, or is not the one that was kept.
     """
     kept: set[Path] = set()
     for page in pages:
-        layers = viewer_layers.publish(page, folder)
-        neighbours = Neighbours(_groups(page, pages), _images(page, pages))
+        views, start = layers.publish(page, folder)
         target = folder / page.page
-        mark = f"<!-- {_digest(page, layers, neighbours)} -->\n"
-        if not (target.exists() and target.read_text(encoding="utf-8").endswith(mark)):
-            target.write_text(render(page, layers, neighbours) + mark, encoding="utf-8")
-        kept |= {target, *(folder / name for held in layers for name in held.files.values())}
-    scripts = folder / SCRIPTS_ROOT / "static" / "js"
-    scripts.mkdir(parents=True, exist_ok=True)
-    for name in SCRIPTS:
-        kept.add(Path(shutil.copyfile(_WHEEL / name, scripts / name)))
+        neighbours = Neighbours(_groups(page, pages), _images(page, pages))
+        target.write_text(render(page, views, start, neighbours), encoding="utf-8")
+        kept |= {target, *(folder / name for view in views for name in (*view.files.values(), *view.errors.values()))}
+    if pages:
+        kept.add(Path(shutil.copyfile(SCRIPT, folder / SCRIPT.name)))
     return kept
-
-
-def _digest(page: Shown, layers: Sequence[Layers], neighbours: Neighbours) -> str:
-    """Of all that a page depends on."""
-    code = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("[a-z]*"))]
-    parts = [page.visual.model_dump_json(), captions(page), layers, neighbours, bokeh.__version__, code]
-    return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()
 
 
 def _groups(page: Shown, pages: Sequence[Shown]) -> list[tuple[str, str]]:
