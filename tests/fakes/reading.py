@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vitok_lib.report.page.content import Number, Table, plain
+from vitok_lib.records.schema import Kind
+from vitok_lib.report.page.content import Number, Sentence, Table, plain
 
 
 def heads(table: Table) -> list[str]:
@@ -20,3 +21,19 @@ def row(table: Table, title: str) -> dict[str, str]:
 
 def numbers(table: Table) -> list[Number]:
     return [part for cells in table.rows for cell in cells for part in cell if isinstance(part, Number)]
+
+
+def numbers_in(sentence: Sentence, level: Kind | None = None) -> list[float]:
+    """The numbers of a sentence, those of one evidence level if ``level`` is given."""
+    parts = [part for part in sentence if isinstance(part, Number) and level in (None, part.kind)]
+    return [part.amount for part in parts if part.amount is not None]
+
+
+def intervals_in(sentence: Sentence) -> list[str | None]:
+    """The interval of each number of a sentence; None of one without."""
+    return [part.interval for part in sentence if isinstance(part, Number)]
+
+
+def text_of(sentence: Sentence) -> str:
+    """A sentence as text with plain spaces."""
+    return plain(sentence).replace("\N{NO-BREAK SPACE}", " ")

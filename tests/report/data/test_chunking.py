@@ -17,14 +17,14 @@ VITOK = "nano-f16x64"
 @pytest.mark.parametrize(
     ("name", "resolution", "settings", "fills", "words"),
     [
-        (VITOK, 2048, {}, False, "16,384 tokens at a time"),  # 128 × 128 tokens
-        (VITOK, 2064, {}, True, "16,384 tokens at a time"),
-        (VITOK, 2048, {"batch": 2}, True, "16,384 tokens at a time"),
-        (VITOK, 2048, {"chunk": 0}, False, "all tokens at a time"),
-        (VITOK, 2064, {"chunk": 0}, True, "all tokens at a time"),
-        (VITOK, 512, {"chunk": 256}, True, "256 tokens at a time"),
-        (VITOK, 2064, {"choices": {"chunk": "65536: enough to fill a GPU"}}, False, "65,536 tokens at a time"),
-        (VITOK, 2064, {"gpu": "Invented GPU"}, False, "65,536 tokens at a time"),
+        (VITOK, 2048, {}, False, "16,384 tokens at once"),  # 128 × 128 tokens
+        (VITOK, 2064, {}, True, "16,384 tokens at once"),
+        (VITOK, 2048, {"batch": 2}, True, "16,384 tokens at once"),
+        (VITOK, 2048, {"chunk": 0}, False, "all tokens at once"),
+        (VITOK, 2064, {"chunk": 0}, True, "all tokens at once"),
+        (VITOK, 512, {"chunk": 256}, True, "256 tokens at once"),
+        (VITOK, 2064, {"choices": {"chunk": "65536: enough to fill a GPU"}}, False, "65,536 tokens at once"),
+        (VITOK, 2064, {"gpu": "Invented GPU"}, False, "65,536 tokens at once"),
         ("nano-kl-f8x16", 4096, {}, False, ""),
     ],
 )
@@ -33,4 +33,4 @@ def test_an_image_fills_a_chunk_with_more_tokens_than_it_takes(
 ) -> None:
     write_machine(results, "memory", resolution, name, {"model_peak": 1.0}, **{"gpu": None, **settings})
     (entry,) = load()
-    assert (chunking.fills_a_chunk(entry), chunking.chunk_words(entry)) == (fills, words)
+    assert (chunking.fills_a_chunk(entry), chunking.chunk_text(entry)) == (fills, words)

@@ -16,7 +16,7 @@ def test_each_machine_has_its_figure_and_it_is_the_same_twice(results: Path) -> 
     figures = (
         lambda: speed.by_tokens(load(), ["sliding-window", "speed"], "latency"),
         lambda: speed.by_tokens(load(), ["memory"], "model_peak"),
-        lambda: speed.rates_under_ceilings(load()),
+        lambda: speed.rates_under_peaks(load()),
         lambda: speed.time_by_operation(load()),
     )
     for draw in figures:
@@ -44,14 +44,14 @@ def test_squares_are_drawn_and_tokens_at_a_time_tell_lines_apart(results: Path) 
         write_machine(results, "memory", resolution, VITOK, {"model_peak": 2 * peak}, chunk=0)
     write_machine(results, "memory", 1536, VITOK, {"model_peak": 2.5}, size=(1024, 1536))
     ((_, drawing),) = speed.by_tokens(load(), ["memory"], "model_peak")
-    assert "5B-f16x64, 65,536 tokens at a time: 1 at 4,096, 4 at 16,384" in drawing.alternative
-    assert "5B-f16x64, all tokens at a time: 2 at 4,096, 8 at 16,384" in drawing.alternative
+    assert "5B-f16x64, 65,536 tokens at once: 1 at 4,096, 4 at 16,384" in drawing.alternative
+    assert "5B-f16x64, all tokens at once: 2 at 4,096, 8 at 16,384" in drawing.alternative
 
 
 def test_one_size_draws_nothing_and_neither_does_what_has_no_ceilings(results: Path) -> None:
     write_machine(results, "speed", 1024, VITOK, {"latency": 60.0})
     assert speed.by_tokens(load(), ["speed"], "latency") == []
-    assert speed.rates_under_ceilings(load()) == []
+    assert speed.rates_under_peaks(load()) == []
     assert speed.time_by_operation(load()) == []
 
 
@@ -59,7 +59,7 @@ def test_a_rate_stands_at_its_operations_for_each_byte(results: Path) -> None:
     values = {"latency": 100.0, "ceiling_matmul": 800.0, "ceiling_copy": 4000.0}
     write_machine(results, "roofline", 1024, VITOK, values, dtype="bfloat16", preset="reference")
     write_machine(results, "roofline", 2048, VITOK, values, dtype="float32", preset="reference")
-    ((_, drawing),) = speed.rates_under_ceilings(load())
+    ((_, drawing),) = speed.rates_under_peaks(load())
     operations = 9.99e9 * 4096 + 4 * 3072 * 44 * 4096**2
     assert f"{operations / 0.1 / 1e12:.1f} of 800 TFLOP/s at 1024" in drawing.alternative
     halves, wholes = (int(text.split(" ")[0]) for text in drawing.alternative.replace(",", "").split(" and ")[1:3])

@@ -70,7 +70,7 @@ def test_what_is_missing_fails_the_build_and_is_named(site: MakeSite, results: P
         (lambda all_: find(all_, "photos-512/nano-f16x64").value("lpips"), "no quantity 'lpips'; it has: psnr"),
         (lambda all_: quality_table(all_, "photos-513", ["psnr"]), "'photos-513'; did you mean photos-512?"),
         (lambda all_: quality_table(all_, "photos-512", ["fid"]), "holds fid; they hold: psnr"),
-        (lambda all_: claims.distance_to_floor(all_, "photos-256", "psnr"), "no record of 'photos-256'"),
+        (lambda all_: claims.distance_to_baseline(all_, "photos-256", "psnr"), "no record of 'photos-256'"),
         (lambda all_: figures.by_tokenizer(all_, ["leaves-512"], "psnr"), "no record of 'leaves-512'"),
         (
             lambda all_: by_image.image_table(all_, "photos-512", "ssim"),
@@ -124,15 +124,15 @@ def test_a_build_with_everything_in_it_imports_no_torch(site: MakeSite, results:
     page = "\n".join(
         [
             "# Index",
-            "```{kinds}\n```",
+            "```{evidence-levels}\n```",
             "```{findings} best\n:cases: photos-512\n```",
-            "```{findings} floor\n:cases: photos-512\n```",
+            "```{findings} baseline\n:cases: photos-512\n```",
             "```{findings} bias\n:cases: photos-512\n:quantity: fd-random\n```",
             "```{findings} counts\n```",
             "```{quality-table} photos-512\n:quantities: all\n```",
             "```{pairs-table} photos-512\n```",
             "```{image-table} challenge-384\n```",
-            "```{floor-table}\n:cases: photos-512\n```",
+            "```{baseline-table}\n:cases: photos-512\n```",
             "```{result-figure} by-tokenizer\n:cases: photos-512\n```",
             "```{result-figure} rate-and-quality\n:cases: photos-512\n```",
             "```{result-figure} bits-and-quality\n:cases: photos-512\n```",

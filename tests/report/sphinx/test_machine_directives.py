@@ -12,7 +12,7 @@ from tests.fakes.machines import write_all_machines
 from tests.report.conftest import PROJECT, Site
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published
-from vitok_lib.report.sphinx import machine_directives
+from vitok_lib.report.sphinx.request import Request
 
 MakeSite = Callable[..., Site]
 CHAPTERS = ("sliding-window", "technical", "memory")
@@ -31,7 +31,7 @@ def test_chapters_build_without_a_record_and_say_how_to_measure(site: MakeSite) 
     assert build.returncode == 0, build.stderr
     for name in CHAPTERS:
         assert NOTHING in made.html(name)
-    assert "Full attention of 5B-f16x64 takes as many operations" in made.html("technical")
+    assert "Full attention of 5B-f16x64 takes as many FLOPs" in made.html("technical")
 
 
 def test_chapters_show_every_benchmark_on_every_machine(site: MakeSite, results: Path) -> None:
@@ -56,7 +56,7 @@ def test_chapters_show_every_benchmark_on_every_machine(site: MakeSite, results:
     ("page", "named"),
     [
         ("```{machine-table} speed\n:quantities: latency\n:tokenizers: flux\n```", "no record of flux for speed"),
-        ("```{machine-findings} pahts\n```", "unknown findings on machines 'pahts'; did you mean paths"),
+        ("```{findings} prests\n```", "unknown findings 'prests'; did you mean presets"),
     ],
     ids=["tokenizer", "findings"],
 )
@@ -67,15 +67,20 @@ def test_what_a_page_asks_for_in_vain_fails_the_build(site: MakeSite, page: str,
 
 
 def test_options_are_read_or_refused_with_what_they_should_be() -> None:
-    assert machine_directives.sizes_of("1024, 2048") == [1024, 2048]
-    assert machine_directives.windows_of(None) == [None]
-    assert machine_directives.windows_of("full 64") == [None, 64]
-    assert machine_directives.where_of("preset=dense|fast window=*") == {"preset": "dense|fast", "window": "*"}
-    for read, argument, message in (
-        (machine_directives.sizes_of, None, "'' is no list of sizes in pixels"),
-        (machine_directives.sizes_of, "big", "'big' is no list of sizes in pixels"),
-        (machine_directives.windows_of, "all", "'all' is no window"),
-        (machine_directives.where_of, "preset", "has 'preset' without a value"),
+    def asked(**options: str) -> Request:
+        return Request("machine-table", ["speed"], options, [])
+
+    assert asked(resolutions="1024, 2048").sizes() == [1024, 2048]
+    assert asked().windows() == [None]
+    assert asked(windows="full 64").windows() == [None, 64]
+    assert asked(where="preset=dense|fast window=*").where() == {"preset": "dense|fast", "window": "*"}
+    for read, message in (
+        (asked().sizes, "'' is no list of sizes in pixels"),
+        (asked(resolutions="big").sizes, "'big' is no list of sizes in pixels"),
+        (asked(windows="all").windows, "'all' is no window"),
+        (asked(where="preset").where, "has 'preset' without a value"),
+        (asked(tokenizers="a").pair, "two ':tokenizers:', not 1"),
+        (lambda: asked().cases, "needs the option ':cases:'"),
     ):
         with pytest.raises(RequestError, match=message):
-            read(argument)
+            read()

@@ -12,8 +12,9 @@ from tests.fakes.records import write_measured
 from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Outcome, OutcomeStatus
 from vitok_lib.report.data.record_view import load
+from vitok_lib.report.findings.summary import outcomes_counted
 from vitok_lib.report.page.content import Table, plain
-from vitok_lib.report.tables.best import best_table, outcomes_sentence
+from vitok_lib.report.tables.best import best_table
 from vitok_lib.report.tables.coverage import coverage_table
 
 BETTER, WORSE = "nano-f16x64", "pca-f16x64"
@@ -59,7 +60,7 @@ def test_close_latencies_are_not_told_apart(results: Path) -> None:
     for name, latency in (("5B-f16x64", 10.05), ("5B-f32x64", 10.0)):
         write_machine(results, "speed", 1024, name, {"latency": latency}, preset="reference")
     (found,) = [row for row in _rows(best_table(load(), ["photos"], ["psnr"])) if "latency" in row[0]]
-    assert "not told apart" in found[5]
+    assert "not significant" in found[5]
 
 
 def test_ways_of_a_tokenizer_compete_for_one_row_a_size(results: Path) -> None:
@@ -82,7 +83,7 @@ def test_of_more_than_a_chunk_the_whole_is_a_way_of_its_own(results: Path) -> No
         write_machine(results, "memory", 8192, "nano-f16x64", {"model_peak": peak}, **chunk)
     write_machine(results, "memory", 8192, "nano-kl-f8x16", {"model_peak": 2.0})
     (found,) = [row for row in _rows(best_table(load(), ["photos"], ["psnr"])) if "memory" in row[0]]
-    assert found[1:4] == ["nano-f16x64 (all tokens at a time)", "0.5 GiB", "nano-kl-f8x16"]
+    assert found[1:4] == ["nano-f16x64 (all tokens at once)", "0.5 GiB", "nano-kl-f8x16"]
 
 
 @pytest.mark.parametrize(("same", "other", "clear"), [(1.01, 1.06, True), (1.01, 1.04, False), (1.08, 1.06, False)])
@@ -92,10 +93,10 @@ def test_single_runs_are_told_apart_by_more_than_noise(results: Path, same: floa
     write_machine(results, "memory", 512, "nano-kl-f8x16", {"model_peak": other})
     table = best_table(load(), ["photos"], ["psnr"])
     (found,) = [row for row in _rows(table) if "memory" in row[0]]
-    assert ("not told apart" not in found[5]) == clear
+    assert ("within noise" not in found[5]) == clear
     (note,) = map(plain, table.notes)
-    assert "from a difference of 5 % on" in note
-    assert note.endswith(f"over 1 execution with two records of memory, at most {100 * (same - 1):.1f} %.")
+    assert "more than 5 %" in note
+    assert note.endswith(f"over 1 execution with two records of memory, by at most {100 * (same - 1):.1f} %.")
 
 
 def test_the_largest_square_is_asked_of_tokenizers_with_and_without_a_window(results: Path) -> None:
@@ -122,11 +123,11 @@ def test_what_has_records_but_no_two_of_one_protocol_is_not_called_unmeasured(re
     _measure(results, BETTER, [30.0, 31.0])
     answers = {row[0]: row[1] for row in _rows(best_table(load(), ["photos", "leaves"], ["psnr"]))}
     assert answers == {
-        "Quality on photos": "no two tokenizers of one ratio have a value in one protocol",
+        "Quality on photos": "no two tokenizers of equal compression share a protocol",
         "Quality on leaves": "not measured",
         "Shortest latency": "not measured",
         "Least memory of the model": "not measured",
-        "Largest square that fits": "no two tokenizers have a value in one protocol",
+        "Largest square that fits": "no two tokenizers share a protocol",
     }
 
 
@@ -146,10 +147,10 @@ def test_what_nobody_measured_is_said(results: Path) -> None:
     assert heads(table)[2:] == ["Here, without a GPU", "By others"]
     rows = {(row[0], row[1]): row[2:] for row in _rows(table)}
     assert rows["quality: pixels", "photos"] == ["512 px: 1", "not measured"]
-    assert rows["speed of each path", "speed"] == ["not measured"] * 2
+    assert rows["speed of each preset", "speed"] == ["not measured"] * 2
     assert rows["quality: pixels", "div8k"][0] == "not measured"
     assert "OOM" in rows["speed", "div8k"][1]
-    assert "speed of each path (speed)" in plain(table.notes[-1])
+    assert "speed of each preset (speed)" in plain(table.notes[-1])
 
 
 def test_coverage_has_a_column_for_each_gpu_that_there_is(results: Path) -> None:
@@ -163,7 +164,7 @@ def test_coverage_has_a_column_for_each_gpu_that_there_is(results: Path) -> None
 
 def test_outcomes_are_counted_where_one_is_bad(results: Path) -> None:
     _measure(results, BETTER, [30.0])
-    assert outcomes_sentence(load()) == []
+    assert outcomes_counted(load()) == []
     write_machine(results, "memory", 1024, "flux", {}, outcome=Outcome(status=OutcomeStatus.OOM))
-    (sentence,) = outcomes_sentence(load())
+    (sentence,) = outcomes_counted(load())
     assert plain(sentence).startswith("Of 2 measurements, 1 ended as oom;")

@@ -28,12 +28,12 @@ def test_an_image_too_small_for_a_metric_is_not_measured(results: Path) -> None:
     assert [plain(cell) for cell in table.rows[1]] == ["image-1", "not measured", "not measured"]
 
 
-def test_a_codec_stands_in_the_table_of_floors_with_its_ratio_of_bits(results: Path) -> None:
+def test_a_codec_stands_in_the_table_of_baselines_with_its_ratio_of_bits(results: Path) -> None:
     write_measured(results, "cpu", "pca-f16x64", "photos-256", {"psnr": [25.0, 26.0]})
     write_measured(results, "cpu", "jpeg:q=75", "photos-256", {"psnr": [28.0, 30.0], "bpp": [1.5, 1.5]})
     write_measured(results, "cpu", "pca-f16x64", "photos-512", {"psnr": [25.0, 26.0]})
     write_measured(results, "cpu", "nano-f16x64", "photos-512", {"psnr": [24.0, 25.0]})
-    table = by_image.floor_table(load(), ["photos-256", "photos-512"], "psnr")
+    table = by_image.baseline_table(load(), ["photos-256", "photos-512"], "psnr")
     assert heads(table) == ["Tokenizer", "Ratio", "photos-256", "photos-512"]
     assert list(row(table, "jpeg:q=75").values()) == [
         "jpeg:q=75",
@@ -49,6 +49,6 @@ def test_a_codec_has_no_one_ratio_over_sets_on_which_it_differs(results: Path) -
         for name in ("pca-f16x64", "nano-f16x64"):
             write_measured(results, "cpu", name, case, {"psnr": [25.0, 26.0]})
         write_measured(results, "cpu", "jpeg:q=75", case, {"psnr": [28.0, 30.0], "bpp": [rate, rate]})
-    table = by_image.floor_table(load(), ["photos-256", "photos-512"], "psnr")
+    table = by_image.baseline_table(load(), ["photos-256", "photos-512"], "psnr")
     assert row(table, "jpeg:q=75")["Ratio"] == "differs by set"
     assert row(table, "nano-f16x64")["Ratio"] == "12 : 1"

@@ -13,12 +13,12 @@ from tests.fakes.records import write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, OutOfMemory
-from vitok_lib.report.data import limits as bounds
 from vitok_lib.report.data.groups import BENCHMARKS
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import Table, plain
 from vitok_lib.report.tables import flops, runs, speed
 from vitok_lib.report.tables.quality import quality_table
+from vitok_lib.report.tables.roofline import roofline_tables
 
 VITOK = "5B-f16x64"
 
@@ -45,7 +45,7 @@ def test_settings_that_differ_have_a_column_and_the_others_a_sentence(results: P
         write_machine(results, "speed", 1024, VITOK, {"latency": 9.0}, preset=path, batch=batch, dtype="bfloat16")
     ((_, table),) = speed.machine_tables(load(), ["speed"], ["latency", "error"])
     assert heads(table) == ["Tokenizer", "Size", "Preset", "Batch", "Latency, ms"]
-    assert [plain(note) for note in table.notes] == ["All rows: type bfloat16."]
+    assert [plain(note) for note in table.notes] == ["All rows: dtype bfloat16."]
 
 
 def test_what_a_path_sets_has_no_column_and_random_weights_are_said(results: Path) -> None:
@@ -116,7 +116,7 @@ def test_windows_stand_beside_what_counting_predicts_and_what_is_published(resul
     assert lines["64"]["as published"] == "1.11×"  # 7887 ms / 7084 ms
     tokens, width, depth, linear = 262144, 3072, 44, 9.99e9  # linear operations a token: twice the parameters
     work = {r: linear * tokens + 4 * width * depth * tokens * (2 * r + 1) for r in (64, 1024)}
-    assert lines["64"]["by operations"] == f"{work[1024] / work[64]:.2f}×"
+    assert lines["64"]["by FLOPs"] == f"{work[1024] / work[64]:.2f}×"
     kinds = {number.text: number.kind for number in numbers(table)}
     assert (kinds["1.11×"], kinds["1.25×"]) == (Kind.PUBLISHED, Kind.DERIVED)
 
@@ -136,7 +136,7 @@ def test_a_profile_has_shares_that_add_up_and_counts_beside_the_formula(results:
     (line,) = cells(table)
     assert line["Linear, ms"].endswith("n = 20 50.0 %")
     assert line["Copies, ms"].endswith("n = 20 25.0 %")
-    assert line["Counted, linear, TFLOP"] == "50 +25.0 %"
+    assert line["FLOPs counted, linear, TFLOP"] == "50 +25.0 %"
     assert "Convolution, ms" not in line
 
 
@@ -146,18 +146,18 @@ def test_what_bounds_is_the_longer_of_arithmetic_and_memory(results: Path) -> No
     write_machine(results, "speed", 1024, "nano-f16x64", {"latency": 50.0, **ceilings}, dtype="bfloat16", preset="fast")
     slow_memory = {"latency": 2e5, "ceiling_matmul": 800.0, "ceiling_copy": 10.0}
     write_machine(results, "speed", 4096, VITOK, slow_memory, dtype="bfloat16", preset="fast", window=64)
-    ((_, table),) = bounds.bound_tables(load())
+    ((_, table),) = roofline_tables(load())
     lines = {line["Tokenizer"] + line["Size"][:4]: line for line in cells(table)}
-    assert lines[f"{VITOK}2048"]["Bound by"] == "arithmetic"
+    assert lines[f"{VITOK}2048"]["Bound by"] == "compute"
     assert lines[f"{VITOK}4096"]["Bound by"] == "memory"
-    assert lines["nano-f16x641024"]["Bound by"] == "neither ceiling"
+    assert lines["nano-f16x641024"]["Bound by"] == "neither peak"
     linear, attention = 9.99e9 * 16384, 4 * 3072 * 44 * 16384**2
-    assert float(lines[f"{VITOK}2048"]["Least, linear, ms"]) == pytest.approx(linear / 8e14 * 1e3, rel=2e-3)
-    assert float(lines[f"{VITOK}2048"]["Least, attention, ms"]) == pytest.approx(attention / 8e14 * 1e3, rel=2e-3)
+    assert float(lines[f"{VITOK}2048"]["Roofline, linear, ms"]) == pytest.approx(linear / 8e14 * 1e3, rel=2e-3)
+    assert float(lines[f"{VITOK}2048"]["Roofline, attention, ms"]) == pytest.approx(attention / 8e14 * 1e3, rel=2e-3)
 
 
 def test_work_by_formula_agrees_with_counting_parameters(results: Path) -> None:
-    table = flops.work_table([VITOK], [1024], [None, 64, 5000])
+    table = flops.flops_table([VITOK], [1024], [None, 64, 5000])
     full, windowed = cells(table)  # a window wider than the image has no row
     assert full["Tokens"] == "4,096"
     matrices = sum(float(full[f"Linear, {side}, TFLOP"]) for side in ("encoder", "decoder"))
@@ -166,19 +166,7 @@ def test_work_by_formula_agrees_with_counting_parameters(results: Path) -> None:
     assert float(windowed["Attention, %"]) < float(full["Attention, %"])
     assert {number.kind for number in numbers(table)} == {Kind.DERIVED}
     with pytest.raises(RequestError, match="'flux' is no ViTok"):
-        flops.work_table(["flux"], [1024], [None])
-
-
-def test_attention_equals_linear_work_where_the_sentence_says(results: Path) -> None:
-    (sentence,) = flops.where_attention_equals_linear([VITOK])
-    tokens = int(plain(sentence).split(" at ")[1].split(" tokens")[0].replace(",", ""))
-    assert 4 * 3072 * 44 * tokens**2 == pytest.approx(2 * 4.995e9 * tokens, rel=2e-3)
-
-
-def test_published_work_is_told_to_leave_attention_out(results: Path) -> None:
-    write_published()
-    (sentence,) = flops.published_work(load())
-    assert plain(sentence).endswith("so what is printed leaves attention out.")
+        flops.flops_table(["flux"], [1024], [None])
 
 
 def test_a_case_of_the_same_images_is_listed_once_with_its_studies(results: Path) -> None:

@@ -36,7 +36,7 @@ def test_two_on_other_images_are_not_compared_and_it_says_so(results: Path) -> N
     table = versus_table(load(), FIRST, SECOND)
     assert table.rows == []
     (note,) = map(plain, table.notes)
-    assert note.startswith(f"On {CASE} nothing is compared by PSNR, for the two share no protocol: ")
+    assert note.startswith(f"On {CASE} nothing is compared by PSNR, because the two share no protocol: ")
 
 
 def test_a_difference_of_published_figures_is_published(results: Path) -> None:
@@ -55,7 +55,7 @@ def test_an_estimate_is_the_reason_where_it_is_one(results: Path) -> None:
     write_published()
     notes = [plain(note) for note in versus_table(load(), "5B-f16x64", "flux").notes]
     (psnr,) = [note for note in notes if note.startswith("On div8k-2048 nothing is compared by PSNR")]
-    assert "for the value of flux is an estimate, which takes no part: 5B-f16x64 by evaluation-summary" in psnr
+    assert "because the value of flux is an estimate, which takes no part: 5B-f16x64 by evaluation-summary" in psnr
     assert not any("share no protocol" in note for note in notes)
 
 
@@ -64,7 +64,7 @@ def test_a_run_that_did_not_end_well_is_the_reason_where_it_is_one(results: Path
     ended = Outcome(status=OutcomeStatus.TIMEOUT)
     write_measured(results, "cpu", SECOND, CASE, {"psnr": [29.0, 30.0]}, outcome=ended)
     notes = [plain(note) for note in versus_table(load(), FIRST, SECOND).notes]
-    assert f"nothing is compared by PSNR, for the run of {SECOND} did not end well: " in notes[0]
+    assert f"nothing is compared by PSNR, because the run of {SECOND} did not end well: " in notes[0]
 
 
 def test_both_ratios_stand_below_where_they_differ(results: Path) -> None:
@@ -72,10 +72,10 @@ def test_both_ratios_stand_below_where_they_differ(results: Path) -> None:
     for name in (FIRST, SECOND, "nano-f32x64"):
         write_measured(results, "cpu", name, CASE, {"psnr": [30.0, 31.0]})
     told = {other: plain(versus_table(load(), FIRST, other).notes[0]) for other in ("nano-f32x64",)}
-    assert told == {"nano-f32x64": "Not at one ratio of compression: nano-f16x64 12 : 1, nano-f32x64 48 : 1."}
+    assert told == {"nano-f32x64": "The compression ratios differ: nano-f16x64 12 : 1, nano-f32x64 48 : 1."}
     assert versus_table(load(), FIRST, SECOND).notes == [], "both compress 12 : 1"
     found = [plain(note) for note in versus_table(load(), "5B-f16x64", "flux2").notes]
-    assert found[0] == "Not at one ratio of compression: 5B-f16x64 12 : 1, flux2 6 : 1."
+    assert found[0] == "The compression ratios differ: 5B-f16x64 12 : 1, flux2 6 : 1."
 
 
 def test_of_two_studies_with_the_same_pair_the_preceding_one_is_shown(results: Path) -> None:

@@ -1,4 +1,4 @@
-"""Measurements of speed and memory as the report sees them: by machine, by run, with the settings that set them apart.
+"""Measurements of speed and memory as the report reads them: by machine, by run, with the settings that differ.
 
 A latency or a peak says nothing without its machine, so nothing here ever puts two machines into one group.
 """
@@ -18,35 +18,35 @@ from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
 SPEED, WINDOWS, COMPILE, PRECISION, ROOFLINE = "speed", "sliding-window", "compile-modes", "precision", "roofline"
 MEMORY, CAPACITY, PROFILE, TILING = "memory", "capacity", "profile", "tiling"
 BENCHMARKS = (SPEED, WINDOWS, COMPILE, PRECISION, ROOFLINE, MEMORY, CAPACITY, PROFILE, TILING)
-"""What measures a machine at work instead of the quality of images."""
+"""What measures speed or memory instead of the quality of images."""
 
 SETTINGS = {
     "preset": "Preset",
     "window": "Radius",
-    "dtype": "Type",
+    "dtype": "Dtype",
     "precision": "Precision",
     "batch": "Batch",
     "compile": "Compile mode",
     "attention": "Attention",
-    "chunk": "Tokens at a time",
+    "chunk": "Tokens at once",
     "tiling": "Tiled",
     "memory_limit_gib": "Limit, GiB",
 }
 """The settings that a table names in columns of their own, where they differ within it."""
 
-WORDS = {
+PHRASES = {
     "window": "radius {}",
     "dtype": "{}",
     "precision": "{}",
     "preset": "preset {}",
     "batch": "batch {}",
     "attention": "attention {}",
-    "chunk": "{} tokens at a time",
+    "chunk": "{} tokens at once",
     "memory_limit_gib": "within {} GiB",
 }
 """The settings that a sentence has to name."""
-WAYS = ("window", "attention", "chunk", "tiling")
-"""Settings that not every family has: how a tokenizer does its work, where a question does not ask for one way."""
+OF_A_FAMILY = ("window", "attention", "chunk", "tiling")
+"""Settings that not every family has; a ranking takes the best of them for each tokenizer."""
 SPACE = "\N{NO-BREAK SPACE}"
 IMPLIED = ("precision", "compile", "attention", "chunk")
 _SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
@@ -128,10 +128,10 @@ def _order(entry: Entry) -> tuple[object, ...]:
     )
 
 
-def asked(entry: Entry, name: str) -> str:
-    """A setting as a table says it; an empty text where it was not asked for.
+def setting(entry: Entry, name: str) -> str:
+    """A setting that was requested, as a table shows it; an empty text where it was not.
 
-    What a path or an automatic choice set is not asked for: it follows, and the file's name leaves it out.
+    What a preset or an automatic choice set was not requested: it follows, and the file's name leaves it out.
     """
     held = getattr(entry.record.settings, name)
     if held is None or (name in IMPLIED and f"{name}=" not in entry.variant):
@@ -145,18 +145,27 @@ def asked(entry: Entry, name: str) -> str:
 
 def varying(entries: Sequence[Entry], left_out: Sequence[str] = ()) -> list[str]:
     """The settings in which ``entries`` differ, in the order of ``SETTINGS``."""
-    return [name for name in SETTINGS if name not in left_out and len({asked(entry, name) for entry in entries}) > 1]
+    return [name for name in SETTINGS if name not in left_out and len({setting(entry, name) for entry in entries}) > 1]
 
 
-def described(entry: Entry, left_out: Sequence[str] = ()) -> str:
-    """The tokenizer with its size and the settings that a sentence has to name."""
+def phrase(entry: Entry, name: str) -> str:
+    """A setting as a sentence names it; an empty text where it was not requested or is a batch of one."""
+    text = setting(entry, name)
+    return PHRASES[name].format(text) if text and (name, text) != ("batch", "1") else ""
+
+
+def described(entry: Entry, left_out: Sequence[str] = (), more: Sequence[str] = ()) -> str:
+    """The tokenizer with its size, the settings that a sentence has to name, and ``more``."""
     name = entry.record.tokenizer.name
-    words = [name if "resolution" in left_out else f"{name} at {size_text(entry)}"]
-    words += ["random weights"] if random_weights(entry) else []
-    for name, shown in WORDS.items():
-        if name not in left_out and (text := asked(entry, name)) and (name, text) != ("batch", "1"):
-            words.append(shown.format(text))
-    return ", ".join(words)
+    facts = [name if "resolution" in left_out else f"{name} at {size_text(entry)}"]
+    facts += ["random weights"] if random_weights(entry) else []
+    facts += [text for name in PHRASES if name not in left_out and (text := phrase(entry, name))]
+    return ", ".join([*facts, *more])
+
+
+def lead(entry: Entry, *left_out: str, more: Sequence[str] = ()) -> str:
+    """How a finding begins: the tokenizer with its settings but for those ``left_out``, the study and the machine."""
+    return f"{described(entry, left_out, more)} ({machine_of(entry)})"
 
 
 def random_weights(entry: Entry) -> bool:
@@ -202,31 +211,31 @@ def held(entry: Entry, quantity: str) -> Value | None:
     return entry.record.value(quantity) if ended_well(entry) else None
 
 
-ASKED = ("device", *SETTINGS)
-"""What a comparison holds fixed."""
-RACES = (SPEED, WINDOWS, COMPILE, PRECISION, ROOFLINE)
-"""Benchmarks whose contenders of one run take turns; what compares, compares within such a run."""
+FIXED = ("device", *SETTINGS)
+"""The settings that a comparison holds fixed."""
+INTERLEAVED = (SPEED, WINDOWS, COMPILE, PRECISION, ROOFLINE)
+"""Benchmarks that interleave the configurations of a run; they are compared within one run."""
 
 
 def runs_of(entries: Iterable[Entry], *, apart_from: str | Collection[str]) -> list[list[Entry]]:
     """Entries that differ in ``apart_from`` alone, settings, ``resolution`` or ``tokenizer``, where at least two do.
 
-    What is timed is of one run, which is told by its start, and what has a run for each record of one commit. Over the
-    resolution, where each size has a run, images are of one shape, and what is timed is of one commit; a peak of memory
-    is no matter of the hour, and may be of several.
+    Timings are of one run, which its start identifies; what has a run for each record is of one commit. Over the
+    resolution, where each size has a run, images are of one shape and timings of one commit; peaks of memory do not
+    depend on the time of day and may be of several commits.
     """
     free = {apart_from} if isinstance(apart_from, str) else set(apart_from)
     groups: dict[object, list[Entry]] = {}
     for entry in entries:
         record = entry.record
         assert record.provenance is not None
-        commit, timed, (height, width) = record.provenance.commit, record.benchmark in RACES, size(entry)
+        commit, timed, (height, width) = record.provenance.commit, record.benchmark in INTERLEAVED, size(entry)
         whole = (record.provenance.started if timed else commit, height, width)
         over_sizes = (commit if timed else None, round(height / width, 2))
         key = (
             machine_of(entry),
             record.benchmark,
-            tuple(asked(entry, name) for name in ASKED if name not in free),
+            tuple(setting(entry, name) for name in FIXED if name not in free),
             over_sizes if "resolution" in free else whole,
             None if "tokenizer" in free else (record.tokenizer.name, record.tokenizer.weights.source),
         )

@@ -185,13 +185,13 @@ def common(entries: Iterable[Entry], case: str, quantity: str) -> tuple[Protocol
         of_case(entries, case)
         apart = without_common_n(measured, quantity)
         if apart:
-            raise RequestError(f"the '{quantity}' of '{case}' cannot be compared: {no_common_n(apart[0])}")
+            held = ", ".join(counts_text(apart[0]))
+            raise RequestError(f"the '{quantity}' of '{case}' has no common n: its records hold it at n = {held}")
         raise RequestError(f"nothing measured in '{case}' holds '{quantity}'")
     shared = max(groups, key=lambda key: len(groups[key]))
     return shared, ranked(groups[shared], quantity)
 
 
-def no_common_n(counts: Sequence[int | None]) -> str:
-    """Why distances at ``counts`` are not compared."""
-    held = ", ".join("unknown" if n is None else f"{n:,}" for n in counts)
-    return f"its records hold it at n = {held}, and at no n together"
+def counts_text(counts: Sequence[int | None]) -> list[str]:
+    """Numbers of images in print."""
+    return ["unknown" if n is None else f"{n:,}" for n in counts]

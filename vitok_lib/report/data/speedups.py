@@ -1,4 +1,4 @@
-"""Ratios between measurements of one run, beside those that counting operations predicts and those published."""
+"""Speed-ups within one run, next to those that the FLOPs predict and those published."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vitok_lib.cost.flops import Work, vitok_work
 from vitok_lib.records.schema import Kind, Value
-from vitok_lib.report.data import groups as machines
+from vitok_lib.report.data import groups
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Number
 from vitok_lib.report.page.formatting import number
@@ -31,7 +31,7 @@ def speedup(entry: Entry, base: Entry) -> Number | None:
 
     None where one of the two ended in an outcome without a value.
     """
-    value, of_base = machines.held(entry, "latency"), machines.held(base, "latency")
+    value, of_base = groups.held(entry, "latency"), groups.held(base, "latency")
     if value is None or of_base is None or not value.value:
         return None
     recorded = _paired(entry, base)
@@ -54,7 +54,7 @@ def beyond_one(entry: Entry, base: Entry) -> bool:
 
 
 def _paired(entry: Entry, base: Entry) -> Value | None:
-    recorded = machines.held(entry, "speedup")
+    recorded = groups.held(entry, "speedup")
     return recorded if recorded and f"to:{base.stem}" in (recorded.signature or "").split("|") else None
 
 
@@ -66,16 +66,16 @@ def overlap(entry: Entry, other: Entry) -> bool:
 
 def widest(run: Sequence[Entry]) -> Entry | None:
     """The entry with the widest window that has a latency; full attention is the widest."""
-    timed = [entry for entry in run if machines.held(entry, "latency")]
+    timed = [entry for entry in run if groups.held(entry, "latency")]
     return max(timed, key=radius, default=None)
 
 
 def window_runs(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """The measurements over the window, a list a run; a mask of all pairs computes them all and so saves nothing."""
+    """The measurements over the window, a list a run; a dense mask computes all pairs and so saves nothing."""
     return [
         run
-        for held in machines.by_machine(entries, [machines.WINDOWS]).values()
-        for run in machines.runs_of(held, apart_from="window")
+        for held in groups.by_machine(entries, [groups.WINDOWS]).values()
+        for run in groups.runs_of(held, apart_from="window")
         if run[0].record.settings.preset != DENSE
     ]
 
@@ -86,26 +86,26 @@ def radius(entry: Entry) -> float:
 
 
 def work_of(entry: Entry) -> Work | None:
-    """The operations of one image, of a ViTok, at the entry's size and window."""
-    variant = machines.variant_of(entry)
-    return vitok_work(variant, *machines.size(entry), entry.record.settings.window) if variant else None
+    """The FLOPs of one image, of a ViTok, at the entry's size and window."""
+    variant = groups.variant_of(entry)
+    return vitok_work(variant, *groups.size(entry), entry.record.settings.window) if variant else None
 
 
 def predicted_speedup(entry: Entry, base: Entry) -> Number | None:
-    """How many times fewer operations ``entry`` takes than ``base``; None of what is no ViTok."""
+    """The ratio of the FLOPs of ``base`` to those of ``entry``; None of what is no ViTok."""
     work, of_base = work_of(entry), work_of(base)
     if work is None or of_base is None:
         return None
-    return times(of_base.total / work.total, "operations at the one setting over those at the other, by formula", entry)
+    return times(of_base.total / work.total, "FLOPs of one over those of the other, by formula", entry)
 
 
 def published_windows(entries: Sequence[Entry]) -> list[list[Entry]]:
     """The published latencies over the window: a list for each source, tokenizer and size, the widest window first."""
-    groups: dict[tuple[str, str, str], list[Entry]] = {}
+    by_size: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in entries:
         if not entry.measured and entry.record.settings.window is not None and entry.record.value("latency"):
-            groups.setdefault((entry.origin, entry.record.tokenizer.name, entry.case), []).append(entry)
-    return [sorted(group, key=radius, reverse=True) for group in groups.values() if len(group) > 1]
+            by_size.setdefault((entry.origin, entry.record.tokenizer.name, entry.case), []).append(entry)
+    return [sorted(group, key=radius, reverse=True) for group in by_size.values() if len(group) > 1]
 
 
 def published_ratio(entry: Entry, base: Entry) -> Number:
@@ -116,7 +116,7 @@ def published_ratio(entry: Entry, base: Entry) -> Number:
 
 
 def published_speedup(entries: Sequence[Entry], measured: Entry) -> Number | None:
-    """What a source says of the window of ``measured``, at its size and of its tokenizer, over the widest it prints."""
+    """The speed-up that a source reports for the window of ``measured``, at its size, over the widest it reports."""
     wanted = (measured.record.tokenizer.name, measured.record.resolution)
     for group in published_windows(entries):
         if (group[0].record.tokenizer.name, group[0].record.resolution) == wanted:
@@ -133,8 +133,8 @@ def growth(entry: Entry, larger: Entry, quantity: str, *, apart_from: str | None
     """
     values = []
     for held in (entry, larger):
-        value, off = machines.held(held, quantity), machines.held(held, apart_from) if apart_from else None
-        count = machines.tokens(held)
+        value, off = groups.held(held, quantity), groups.held(held, apart_from) if apart_from else None
+        count = groups.tokens(held)
         if value is None or count is None or (apart_from and off is None):
             return None
         values.append((count, value.value - (off.value if off else 0.0)))

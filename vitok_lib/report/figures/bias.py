@@ -1,4 +1,4 @@
-"""The figure of a distance against the number of images: its bias, as it was measured."""
+"""The figure of a distance over the number of images: its measured bias."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ from vitok_lib.report.figures.drawing import (
     width,
 )
 from vitok_lib.report.page.labels import digits, label, name_of
+from vitok_lib.report.page.templates import sentences
 
-_EDGE = 1.6  # how far right of the largest n the value for infinitely many images stands, as a factor
+say = sentences("captions")
+
+_EDGE = 1.6  # the place of the value for infinitely many images, as a factor of the largest n
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,12 @@ def distance_by_n(entries: Sequence[Entry], cases: Sequence[str], quantity: str)
             axes.set_title(f"{case} (study {lines[case][0].entry.origin})", fontsize=10)
             words.append(f"{case}: " + "; ".join(_said(line) for line in lines[case]))
         legend_of(figure, styles, 2 + len(cases))
-        limit_words = (
-            f"; hollow at the right edge: {name_of(at_infinity)} with its interval (bar)" if at_infinity else ""
-        )
         return finished(
             figure,
             f"{label(quantity)} over the first n images against n. " + ". ".join(words) + ".",
-            f"{label(quantity)} over the first n images of the same set, n growing to the right. The reconstructions "
-            f"do not change along a line, n alone does{limit_words}.",
+            say.text(
+                "distance_by_n", metric=label(quantity), extrapolated=name_of(at_infinity) if at_infinity else None
+            ),
         )
 
 

@@ -1,4 +1,4 @@
-"""The figures of single images: how the values of a tokenizer spread, and where one of two tokenizers is better."""
+"""The figures of single images: the spread of a tokenizer's values, and the paired differences of two tokenizers."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ from vitok_lib.report.figures.drawing import (
     width,
 )
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, bracket, digits, label, name_of, signed
+from vitok_lib.report.page.templates import sentences
+
+say = sentences("captions")
 
 _SPREAD = 0.3
 """Half of the height over which the marks of a row are spread, of the distance between rows."""
@@ -39,7 +42,7 @@ def by_image(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> D
     Raises:
         RequestError: no record of one of ``cases`` keeps the ``quantity`` of single images.
     """
-    groups = {case: _keeping_images(entries, case, quantity) for case in cases}
+    groups = {case: _with_images(entries, case, quantity) for case in cases}
     names = sorted({held.entry.title for group in groups.values() for held in group}, key=natural, reverse=True)
     words, styles = [], looks(names)
     with matplotlib.rc_context(STYLE):
@@ -57,12 +60,11 @@ def by_image(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> D
         return finished(
             figure,
             f"{label(quantity)} of each single image. " + "; ".join(words) + ".",
-            f"{label(quantity)} of each single image, a mark an image. The bar spans the middle half of the images and "
-            "the upright line is the median; heights within a row only keep marks apart.",
+            say.text("by_image", metric=label(quantity)),
         )
 
 
-def _keeping_images(entries: Sequence[Entry], case: str, quantity: str) -> list[Standing]:
+def _with_images(entries: Sequence[Entry], case: str, quantity: str) -> list[Standing]:
     _, order = protocol.common(entries, case, quantity)
     found = [held for held in order if paired.holds_single_images(held.entry, quantity)]
     if not found:
@@ -103,21 +105,20 @@ def paired_images(entries: Sequence[Entry], cases: Sequence[str], quantity: str,
             axes.set_title(f"{case} (study {difference.entry.origin})", fontsize=10)
             axes.set_xlabel("images, by the difference")
             axes.set_ylabel(f"Δ {label(quantity, difference.entry.value(quantity).unit)}")
-            words.append(_told(case, difference, values))
+            words.append(_in_text(case, difference, values))
         legend_of(figure, {f"{name} is better": look for name, look in looks(names).items()}, 2)
-        title = f"{name_of(quantity)} of {names[0]} minus that of {names[1]}"
+        title = f"{name_of(quantity)} of {names[0]} minus {names[1]}"
         return finished(
             figure,
             f"{title}, image by image. " + " ".join(words),
-            f"{title}: a bar an image, in the colour of the tokenizer that is better there. Dashed is the mean "
-            "difference and the band its 95 % interval.",
+            say.text("paired", metric=name_of(quantity), first=names[0], second=names[1]),
         )
 
 
 def _pair(
     entries: Sequence[Entry], case: str, quantity: str, names: Sequence[str]
 ) -> tuple[Difference, NDArray[np.float64]]:
-    held = {standing.entry.title: standing.entry for standing in _keeping_images(entries, case, quantity)}
+    held = {standing.entry.title: standing.entry for standing in _with_images(entries, case, quantity)}
     missing = [name for name in names if name not in held]
     if missing:
         raise RequestError(f"no record of {', '.join(missing)} keeps the '{quantity}' of single images in '{case}'")
@@ -136,7 +137,7 @@ def _bars(axes: Axes, difference: Difference, values: NDArray[np.float64]) -> No
     axes.set_axisbelow(True)
 
 
-def _told(case: str, difference: Difference, values: NDArray[np.float64]) -> str:
+def _in_text(case: str, difference: Difference, values: NDArray[np.float64]) -> str:
     higher = int((values > 0).sum())
     return (
         f"On {case} the mean difference is {signed(difference.quantity, difference.mean)} "

@@ -1,4 +1,4 @@
-"""The figures that join measurements: quality against its time, and memory against the cards there are."""
+"""The figures that combine measurements: quality over latency, and memory against memory limits."""
 
 from __future__ import annotations
 
@@ -27,24 +27,27 @@ from vitok_lib.report.figures.drawing import (
 )
 from vitok_lib.report.figures.speed import Drawings, line_name
 from vitok_lib.report.page.labels import digits, label
+from vitok_lib.report.page.templates import sentences
+
+say = sentences("captions")
 
 OOM_MARK = "X"
 
 
 @dataclass(frozen=True)
-class Joined:
+class Point:
     """A tokenizer's quality and its latency, on one machine in one study at one resolution."""
 
     quality: Standing
     latency: Value
-    path: str
+    preset: str
 
 
 def quality_and_speed(entries: Sequence[Entry], case: str, quantity: str) -> Drawings:
     """Quality over the latency of one image, a figure a machine that measured both of at least two tokenizers.
 
-    A latency joins a quality only where study, machine, tokenizer, resolution, type of number and window are the same;
-    of several paths it is the shortest at a batch of one, which the words name.
+    Latency and quality are of the same study, machine, tokenizer, resolution, dtype and window; the latency is that of
+    the fastest preset at a batch of one, which the alternative text names.
     """
     measured = [entry for entry in entries if entry.case == case and entry.measured]
     found: Drawings = []
@@ -59,7 +62,7 @@ def quality_and_speed(entries: Sequence[Entry], case: str, quantity: str) -> Dra
     return found
 
 
-def _join(held: Standing, timed: Sequence[Entry], machine: Machine) -> Joined | None:
+def _join(held: Standing, timed: Sequence[Entry], machine: Machine) -> Point | None:
     wanted = held.entry.record
     if groups.machine_of(held.entry) != machine:
         return None
@@ -77,10 +80,10 @@ def _join(held: Standing, timed: Sequence[Entry], machine: Machine) -> Joined | 
     if not fitting:
         return None
     best = min(fitting, key=lambda entry: entry.value("latency").value)
-    return Joined(held, best.value("latency"), best.record.settings.preset or "reference")
+    return Point(held, best.value("latency"), best.record.settings.preset or "reference")
 
 
-def _quality_and_speed(machine: Machine, case: str, quantity: str, joined: Sequence[Joined]) -> Drawing:
+def _quality_and_speed(machine: Machine, case: str, quantity: str, joined: Sequence[Point]) -> Drawing:
     styles = looks(sorted((point.quality.entry.title for point in joined), key=natural))
     words = []
     with matplotlib.rc_context(STYLE):
@@ -93,7 +96,7 @@ def _quality_and_speed(machine: Machine, case: str, quantity: str, joined: Seque
                 ends = [point.latency.interval.low, point.latency.interval.high]
                 axes.plot(ends, [value.value] * 2, color=style["color"], linewidth=2.2, alpha=0.55)
             axes.plot(point.latency.value, value.value, **mark(style), markersize=8)
-            told = f"{digits('latency', point.latency.value)} {point.latency.unit}, preset {point.path}"
+            told = f"{digits('latency', point.latency.value)} {point.latency.unit}, preset {point.preset}"
             words.append(f"{said(point.quality)} at {told}")
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -106,24 +109,22 @@ def _quality_and_speed(machine: Machine, case: str, quantity: str, joined: Seque
         return finished(
             figure,
             f"{label(quantity)} on {case} against the latency of an image on {machine}. {'; '.join(words)}.",
-            f"Mean {label(quantity)} on {case} over the latency of a square of that size, with intervals as bars: "
-            "further left is faster, further up is better. Of several presets to the same result the fastest is drawn.",
+            say.text("quality_and_speed", metric=label(quantity), case=case),
         )
 
 
 def memory_frontier(entries: Sequence[Entry]) -> Drawings:
-    """The model's peak over the resolution, a figure a machine and a line a setting, with the cards as level lines.
+    """The model's peak over the resolution, a figure a machine and a line a setting; memory limits are level lines.
 
-    The cards are the caps within which the largest size was looked for. A run that ended out of memory is a cross at
-    the top of its resolution.
+    The limits are those within which the largest size was searched. OOM is a cross at the top.
     """
     found: Drawings = []
     for machine, held in groups.by_machine(entries, [MEMORY]).items():
         capped = groups.by_machine(entries, [CAPACITY]).get(machine, [])
-        cards = {entry.record.settings.memory_limit_gib for entry in capped}
+        limits = {entry.record.settings.memory_limit_gib for entry in capped}
         drawn = [entry for entry in held if groups.held(entry, "model_peak") or _oom(entry)]
         if any(groups.held(entry, "model_peak") for entry in drawn):
-            found.append((machine, _memory(machine, drawn, sorted(card for card in cards if card))))
+            found.append((machine, _memory(machine, drawn, sorted(limit for limit in limits if limit))))
     return found
 
 
@@ -131,14 +132,14 @@ def _oom(entry: Entry) -> bool:
     return entry.record.outcome.status == OutcomeStatus.OOM
 
 
-def _memory(machine: Machine, held: Sequence[Entry], cards: Sequence[float]) -> Drawing:
+def _memory(machine: Machine, held: Sequence[Entry], limits: Sequence[float]) -> Drawing:
     differing = groups.varying(held)
     lines: dict[str, dict[int, Entry]] = {}
     for entry in held:
         lines.setdefault(line_name(entry, differing), {})[entry.record.resolution] = entry
     styles, words = looks(sorted(lines, key=natural)), []
     sizes = sorted({entry.record.resolution for entry in held})
-    top = max(*cards, *(value.value for entry in held if (value := groups.held(entry, "model_peak"))), 0.0) * 1.25
+    top = max(*limits, *(value.value for entry in held if (value := groups.held(entry, "model_peak"))), 0.0) * 1.25
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.4, 4.2 + 0.1 * len(lines)))
         axes = figure.subplots()
@@ -150,9 +151,9 @@ def _memory(machine: Machine, held: Sequence[Entry], cards: Sequence[float]) -> 
             axes.plot(ended, [top] * len(ended), linestyle="none", marker=OOM_MARK, color=style["color"], markersize=8)
             told = [f"{digits('model_peak', peak)} GiB at {size} px" for size, peak in peaks.items()]
             words.append(f"{name}: {', '.join([*told, *(f'OOM at {size} px' for size in ended)])}")
-        for card in cards:
-            axes.axhline(card, color=FLOOR_COLOUR, linestyle="--", linewidth=1)
-            axes.annotate(f"{card:g} GiB", (sizes[0], card), va="bottom", fontsize=8, color=FLOOR_COLOUR)
+        for limit in limits:
+            axes.axhline(limit, color=FLOOR_COLOUR, linestyle="--", linewidth=1)
+            axes.annotate(f"{limit:g} GiB", (sizes[0], limit), va="bottom", fontsize=8, color=FLOOR_COLOUR)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log", base=2)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -162,11 +163,9 @@ def _memory(machine: Machine, held: Sequence[Entry], cards: Sequence[float]) -> 
         axes.set_ylabel(label("model_peak", "GiB"))
         axes.set_title(str(machine), fontsize=10)
         legend_of(figure, styles, 2)
-        caps = f" Cards: {', '.join(f'{card:g} GiB' for card in cards)}." if cards else ""
+        bounds = f" Memory limits: {', '.join(f'{limit:g} GiB' for limit in limits)}." if limits else ""
         return finished(
             figure,
-            f"Peak memory of the model over the resolution on {machine}. {'; '.join(words)}.{caps}",
-            "Peak memory of the model alone over the longest side, both axes logarithmic. Dashed lines are cards: a "
-            "model above one does not fit on it, one below leaves the rest of it for images and metrics. A cross at "
-            "the top ended out of memory.",
+            f"Peak memory of the model over the resolution on {machine}. {'; '.join(words)}.{bounds}",
+            say.text("memory_frontier"),
         )

@@ -1,4 +1,4 @@
-"""The figures of measured and published values, drawn from records at build time."""
+"""The figures of measured and published quality."""
 
 from __future__ import annotations
 
@@ -31,10 +31,13 @@ from vitok_lib.report.figures.drawing import (
 )
 from vitok_lib.report.figures.rate import bits_and_quality, rate_and_quality
 from vitok_lib.report.page.labels import digits, label
+from vitok_lib.report.page.templates import sentences
+
+say = sentences("captions")
 
 
 def by_tokenizer(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Drawing:
-    """Measured means with intervals, a panel a case, the floor as a line.
+    """Measured means with intervals, a panel a case, the PCA baseline as a line.
 
     Raises:
         RequestError: nothing measured in one of ``cases`` holds ``quantity``.
@@ -47,14 +50,14 @@ def by_tokenizer(entries: Sequence[Entry], cases: Sequence[str], quantity: str) 
         for axes, (case, (shared, group)) in zip(panels(figure, len(cases)), groups.items(), strict=True):
             for held in group:
                 interval = held.value.interval
-                row, floor = names.index(held.entry.title), held.entry.record.tokenizer.name == paired.FLOOR
+                row, is_baseline = names.index(held.entry.title), held.entry.record.tokenizer.name == paired.FLOOR
                 style = styles[held.entry.title]
                 if interval:
                     axes.plot(
                         [interval.low, interval.high], [row, row], color=style["color"], linewidth=2.2, alpha=0.55
                     )
                 axes.plot(held.value.value, row, **mark(style), markersize=6)
-                if floor:
+                if is_baseline:
                     axes.axvline(held.value.value, color=FLOOR_COLOUR, linestyle="--", linewidth=1)
             axes.set_title(f"{case} (study {shared.origin}, {shared.count})", fontsize=10)
             axes.set_yticks(range(len(names)), names)
@@ -63,8 +66,7 @@ def by_tokenizer(entries: Sequence[Entry], cases: Sequence[str], quantity: str) 
         return finished(
             figure,
             f"Dot plot of the mean {label(quantity)} of each tokenizer. " + ". ".join(words) + ".",
-            f"Measured mean {label(quantity)} with its interval (bar). The dashed line is the floor, "
-            f"{paired.FLOOR}, where it was measured.",
+            say.text("by_tokenizer", metric=label(quantity), baseline=paired.FLOOR),
         )
 
 
@@ -110,9 +112,9 @@ def by_resolution(entries: Sequence[Entry], benchmark: str, quantity: str) -> Dr
         return finished(
             figure,
             f"{label(quantity)} over the resolution. " + "; ".join(words) + ".",
-            f"{label(quantity)} over the resolution on {benchmark}, for tokenizers that have it at two or more. "
-            + ("A panel is a source or a study, and panels are different protocols. " if len(origins) > 1 else "")
-            + ("Hollow marks on dotted lines are estimated by the source." if guesses else ""),
+            say.text(
+                "by_resolution", metric=label(quantity), benchmark=benchmark, panels=len(origins), estimates=guesses
+            ),
         )
 
 

@@ -1,4 +1,4 @@
-"""The figures of quality against rate: numbers kept for each pixel value, or bits for each pixel."""
+"""The figures of quality over rate: the compression ratio, or bits per pixel."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ from vitok_lib.report.figures.drawing import (
     width,
 )
 from vitok_lib.report.page.labels import digits, label
+from vitok_lib.report.page.templates import sentences
+
+say = sentences("captions")
 
 
 def rate_and_quality(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Drawing:
@@ -44,13 +47,12 @@ def rate_and_quality(entries: Sequence[Entry], cases: Sequence[str], quantity: s
         ratios,
         "pixel values for each latent value",
         "Compression ratio",
-        f"Compression ratio and measured mean {label(quantity)} with its interval (bar). "
-        "Further left keeps more numbers, further up is better.",
+        say.text("ratio", metric=label(quantity)),
     )
 
 
 def bits_and_quality(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Drawing:
-    """Bits per pixel against the measured mean, a panel a case: learned tokenizers beside codecs.
+    """Bits per pixel against the measured mean, a panel a case: learned tokenizers and codecs.
 
     Raises:
         RequestError: nothing measured in one of ``cases`` holds ``quantity`` and a rate.
@@ -63,10 +65,7 @@ def bits_and_quality(entries: Sequence[Entry], cases: Sequence[str], quantity: s
         [2.0**power for power in range(-6, 6)],
         "bits per pixel",
         "Bits per pixel",
-        f"Rate and measured mean {label(quantity)} with its interval (bar); filled marks are codecs"
-        + (", and a line joins the settings of one" if curves else "")
-        + ". A codec's bits are those of its streams; a latent counts 16 bits a value, without entropy coding. "
-        "Further left is smaller, further up is better.",
+        say.text("bits", metric=label(quantity), curves=curves),
     )
 
 

@@ -1,4 +1,4 @@
-"""The figures of speed and memory: growth with the tokens, rates under their ceilings, where the time goes."""
+"""The figures of speed and memory: growth with the tokens, the roofline, the time of each type of operation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from vitok_lib.report.data import chunking
-from vitok_lib.report.data import groups as machines
+from vitok_lib.report.data import chunking, groups
 from vitok_lib.report.data.groups import PROFILE, SETTINGS, Machine
 from vitok_lib.report.data.limits import Limits, limits
 from vitok_lib.report.data.record_view import Entry
@@ -27,9 +26,12 @@ from vitok_lib.report.figures.drawing import (
     mark,
 )
 from vitok_lib.report.page.labels import TIMES, digits, label, name_of
+from vitok_lib.report.page.templates import sentences
+
+say = sentences("captions")
 
 HATCHES = ("", "///", "...", "xx", "\\\\\\", "++")
-"""A second sign of the type of operation beside its colour."""
+"""A second sign of the type of operation, next to its colour."""
 Drawings = list[tuple[Machine, Drawing]]
 
 
@@ -38,11 +40,11 @@ def by_tokens(
 ) -> Drawings:
     """``quantity`` over the tokens of an image, both logarithmic, a figure a machine and a line a setting.
 
-    Of the windows of a tokenizer one is drawn, that with the most points, so that kernels are compared and not radii.
+    Of the windows of a tokenizer that with the most points is drawn: the figure compares kernels and not radii.
     """
     found: Drawings = []
-    for machine, held in machines.by_machine(entries, benchmarks, where).items():
-        lines = _lines([entry for entry in held if machines.held(entry, quantity)], benchmarks)
+    for machine, held in groups.by_machine(entries, benchmarks, where).items():
+        lines = _lines([entry for entry in held if groups.held(entry, quantity)], benchmarks)
         if lines:
             found.append((machine, _by_tokens(machine, lines, quantity)))
     return found
@@ -53,12 +55,12 @@ Lines = dict[str, dict[int, Entry]]
 
 def _lines(held: Sequence[Entry], benchmarks: Sequence[str]) -> Lines:
     """Squares by tokens, a line a tokenizer with its settings; of two at a point that of the benchmark named first."""
-    held = [entry for entry in held if len(set(machines.size(entry))) == 1]
-    differing = machines.varying(held)
+    held = [entry for entry in held if len(set(groups.size(entry))) == 1]
+    differing = groups.varying(held)
     lines: Lines = {}
     windows: dict[str, dict[int | None, int]] = {}
     for entry in sorted(held, key=lambda entry: list(benchmarks).index(entry.record.benchmark)):
-        count = machines.tokens(entry)
+        count = groups.tokens(entry)
         if count:
             points = lines.setdefault(line_name(entry, differing), {})
             points.setdefault(count, entry)
@@ -81,15 +83,15 @@ def _lines(held: Sequence[Entry], benchmarks: Sequence[str]) -> Lines:
 def line_name(entry: Entry, differing: Sequence[str]) -> str:
     """The tokenizer with those of its settings in which a figure's lines differ.
 
-    A window and tokens at a time are a ViTok's, whose line names them, also where they are the default.
+    The line of a ViTok names its window and tokens at once, also where they are the default.
     """
-    words, of_a_vitok = [entry.record.tokenizer.name], machines.variant_of(entry) is not None
+    words, of_a_vitok = [entry.record.tokenizer.name], groups.variant_of(entry) is not None
     for name in differing:
-        text = machines.asked(entry, name)
+        text = groups.setting(entry, name)
         if name == "window":
             words += [f"radius {text}" if text else "full attention"] if of_a_vitok else []
         elif name == "chunk":
-            words += [chunking.chunk_words(entry)] if of_a_vitok else []
+            words += [chunking.chunk_text(entry)] if of_a_vitok else []
         elif text:
             words.append(text if name in ("preset", "dtype") else f"{SETTINGS[name].lower()} {text}")
     return ", ".join(words)
@@ -122,8 +124,7 @@ def _by_tokens(machine: Machine, lines: Lines, quantity: str) -> Drawing:
         return finished(
             figure,
             f"{label(quantity, unit)} over the tokens of an image on {machine}. {'; '.join(words)}.",
-            f"{label(quantity, unit)} over the tokens of an image, both axes logarithmic, with intervals as bars. The "
-            "dashed grey line is growth in proportion to the tokens, the dotted one in proportion to their square.",
+            say.text("by_tokens", quantity=label(quantity, unit)),
         )
 
 
@@ -142,17 +143,17 @@ def _upwards(axes: Axes) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def rates_under_ceilings(entries: Sequence[Entry]) -> Drawings:
-    """The roofline: the rate that was reached over the operations for each byte, under the ceilings of the same run."""
+def rates_under_peaks(entries: Sequence[Entry]) -> Drawings:
+    """The roofline: achieved throughput over arithmetic intensity, under the peaks of the same run."""
     return [(machine, _roofline(machine, held)) for machine, held in limits(entries).items()]
 
 
 def _roofline(machine: Machine, held: Sequence[Limits]) -> Drawing:
-    differing = [name for name in machines.varying([limit.entry for limit in held]) if name in ("preset", "dtype")]
-    groups: dict[str, list[Limits]] = {}
+    differing = [name for name in groups.varying([limit.entry for limit in held]) if name in ("preset", "dtype")]
+    lines: dict[str, list[Limits]] = {}
     for limit in held:
-        groups.setdefault(line_name(limit.entry, differing), []).append(limit)
-    names = sorted(groups)
+        lines.setdefault(line_name(limit.entry, differing), []).append(limit)
+    names = sorted(lines)
     ridges = [1e3 * limit.matmul / limit.copy for limit in held]
     spread = np.geomspace(
         min([*ridges, *(limit.intensity for limit in held)]) / 4,
@@ -166,7 +167,7 @@ def _roofline(machine: Machine, held: Sequence[Limits]) -> Drawing:
         for matmul, copy in sorted({(limit.matmul, limit.copy) for limit in held}):
             axes.plot(spread, np.minimum(matmul, spread * copy / 1e3), color=FLOOR_COLOUR, linewidth=1, alpha=0.6)
         for name, style in styles.items():
-            points = groups[name]
+            points = lines[name]
             at, rates = [limit.intensity for limit in points], [limit.rate for limit in points]
             axes.plot(at, rates, **mark(style), markersize=6, markerfacecolor="none")
             told = (
@@ -176,26 +177,25 @@ def _roofline(machine: Machine, held: Sequence[Limits]) -> Drawing:
             words.append(f"{name}: {', '.join(told)}")
         axes.set_xscale("log")
         _upwards(axes)
-        axes.set_xlabel("operations for each byte of the least traffic")
-        axes.set_ylabel("rate, TFLOP/s")
+        axes.set_xlabel("arithmetic intensity, FLOP/byte")
+        axes.set_ylabel("achieved throughput, TFLOP/s")
         axes.set_title(str(machine), fontsize=10)
         legend_of(figure, styles, 2, hollow=names)
         return finished(
             figure,
-            f"Rates that were reached under the ceilings of {machine}. {'; '.join(words)}.",
-            "The rate that was reached over the operations for each byte of the least traffic, both axes logarithmic. "
-            "A grey line is the roof of one run: a large copy bounds on the slope, a large product where it is level.",
+            f"Achieved throughput under the peaks of {machine}. {'; '.join(words)}.",
+            say.text("roofline"),
         )
 
 
 def _place(limit: Limits) -> str:
-    return f"{machines.size_text(limit.entry)} and {limit.intensity:,.0f} operations a byte"
+    return f"{groups.size_text(limit.entry)} and {limit.intensity:,.0f} FLOP/byte"
 
 
 def time_by_operation(entries: Sequence[Entry]) -> Drawings:
-    """Where the time of an image goes: a bar a record, divided by type of operation."""
+    """The share of each type of operation in the time of an image, a bar a record."""
     found: Drawings = []
-    for machine, every in machines.by_machine(entries, [PROFILE]).items():
+    for machine, every in groups.by_machine(entries, [PROFILE]).items():
         held = [entry for entry in every if any(_time(entry, name) > 0 for name in TIMES)]
         if held:
             found.append((machine, _bars(machine, held)))
@@ -203,8 +203,8 @@ def time_by_operation(entries: Sequence[Entry]) -> Drawings:
 
 
 def _bars(machine: Machine, held: Sequence[Entry]) -> Drawing:
-    differing = machines.varying(held)
-    titles = [f"{line_name(entry, differing)}, {machines.size_text(entry)}" for entry in held]
+    differing = groups.varying(held)
+    titles = [f"{line_name(entry, differing)}, {groups.size_text(entry)}" for entry in held]
     shares = np.array([[_time(entry, name) for name in TIMES] for entry in held])  # [records, types]
     shares = 100 * shares / shares.sum(axis=1, keepdims=True)
     words = []
@@ -236,7 +236,7 @@ def _bars(machine: Machine, held: Sequence[Entry]) -> Drawing:
         return finished(
             figure,
             f"Share of the time of each type of operation on {machine}. {'; '.join(words)}.",
-            "Where the time of an image goes, by type of operation; colour and hatching name the type.",
+            say.text("time_by_operation"),
         )
 
 

@@ -1,1 +1,1 @@
-"""The sentences that the report computes from records."""
+"""Findings: the sentences that the report computes from records, and their templates."""

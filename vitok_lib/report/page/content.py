@@ -1,4 +1,4 @@
-"""What the report puts on a page, before any markup: numbers that carry their kind, sentences, tables.
+"""What the report puts on a page, before any markup: numbers with their evidence level, sentences, tables.
 
 Everything here is plain data, so that tests read tables and sentences without a browser.
 """
@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from vitok_lib.records.schema import Kind
 
 NOT_MEASURED = "not measured"
+NOT_SIGNIFICANT = "not significant"
+"""Next to a difference whose interval includes 0."""
 
 RUNS_PAGE = "runs"
 """The page with an entry for each record, which every number links to."""
 
 CAVEAT_MARK = "†"
-"""At a value whose metric is not independent of its tokenizer."""
+"""Marks a value whose metric is not independent of its tokenizer."""
 
 _AMOUNT = re.compile(r"\+?(-?\d+(?:\.\d+)?)(?:·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?")
 _POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
@@ -26,10 +28,10 @@ _POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 @dataclass(frozen=True)
 class Number:
-    """One value in print: its ``kind`` decides the typography, ``tip`` says more, ``anchor`` is its record's entry.
+    """One value in print: ``kind``, its evidence level, decides the typography; ``anchor`` is its record's entry.
 
     ``caveat`` discloses why the value does not judge its tokenizer; it gets a mark and is never best. ``ended`` says
-    that this is no value but how a run ended, such as ``OOM``.
+    that this is no value but the outcome of a run, such as ``OOM``.
     """
 
     text: str
@@ -43,7 +45,7 @@ class Number:
 
     @property
     def amount(self) -> float | None:
-        """What the text says as a number, to sort by and to calculate with; None where it says none."""
+        """The text as a number, to sort and to calculate with; None where it is none."""
         text = self.text.replace(",", "").replace("−", "-")
         if text in ("∞", "-∞"):
             return math.copysign(math.inf, -1 if text == "-∞" else 1)
@@ -100,8 +102,8 @@ class Head:
 class Table:
     """``heads`` holds one row of headings or two; every row has as many cells as there are columns.
 
-    ``anchors`` names each row, where rows can be linked to. ``notes`` stand below the table; ``metrics`` says there,
-    on demand, what each quantity is.
+    ``anchors`` names each row, where rows can be linked to. ``notes`` are printed below the table, and ``metrics``,
+    which define each quantity, on demand.
     """
 
     heads: Sequence[Sequence[Head]]
@@ -117,10 +119,10 @@ class Table:
 
 def plain(sentence: Sequence[Part]) -> str:
     """A sentence as text without typography, for alternative texts and tests."""
-    words = []
+    texts = []
     for part in sentence:
         if isinstance(part, Number):
-            words.append(part.text + (f" {part.interval}" if part.interval else ""))
+            texts.append(part.text + (f" {part.interval}" if part.interval else ""))
         else:
-            words.append(part if isinstance(part, str) else part.text)
-    return "".join(words)
+            texts.append(part if isinstance(part, str) else part.text)
+    return "".join(texts)

@@ -18,6 +18,9 @@ from vitok_lib.report.page.labels import (
     not_independent,
     signed,
 )
+from vitok_lib.report.page.templates import sentences
+
+say = sentences("tables")
 
 OUTCOMES = {
     OutcomeStatus.OOM: "OOM",
@@ -52,6 +55,12 @@ def number(entry: Entry, value: Value, *, unit: bool = False, best: bool = False
         best=best,
         caveat=caveat,
     )
+
+
+def held_number(entry: Entry, quantity: str, *, unit: bool = False) -> Number | None:
+    """A value of a record that ended well, ready for print; None where it holds none or did not end well."""
+    value = entry.record.value(quantity) if entry.record.outcome.status == OutcomeStatus.OK else None
+    return number(entry, value, unit=unit) if value else None
 
 
 def _counted(entry: Entry, value: Value) -> str:
@@ -118,10 +127,7 @@ def caveats(shown: Iterable[tuple[str, str]]) -> list[Sentence]:
             named, tokenizers = by_reason.setdefault(sentence.partition(": ")[2], ({}, {}))
             named[name_of(quantity)] = tokenizers[tokenizer] = None
     return [
-        (
-            f"{CAVEAT_MARK} Not independent: {', '.join(named)} of {', '.join(tokenizers)}, since {reason} "
-            "Such a value is shown and never ranked.",
-        )
+        say("not_independent", mark=CAVEAT_MARK, metrics=list(named), tokenizers=list(tokenizers), reason=reason)
         for reason, (named, tokenizers) in by_reason.items()
     ]
 

@@ -1,4 +1,4 @@
-"""What a quantity is called, how it is written, and which way is better: from the catalogue of metrics.
+"""The name of a quantity, its digits, and whether higher is better: from the catalogue of metrics.
 
 Published records hold quantities that no metric here makes, such as a latency; they have their names here too.
 """
@@ -23,64 +23,64 @@ OTHERS = {
     "peak_memory": "Peak memory",
     "latency": "Latency",
     "latency_max_autotune": "Latency, max-autotune",
-    "decoder_work": "Work of the decoder",
-    "encoder_work": "Work of the encoder",
+    "decoder_work": "FLOPs, decoder",
+    "encoder_work": "FLOPs, encoder",
     "encode_latency": "Encode",
     "decode_latency": "Decode",
     "latency_p95": "Latency, 95th percentile",
     "speedup": "Speed-up",
-    "work": "Work",
-    "work_linear": "Work, linear",
-    "work_attention": "Work, attention",
-    "rate": "Rate",
-    "utilisation": "Of the products' ceilings",
-    "relative_time": "Time over that at the run's size",
-    "ceiling_matmul": "Ceiling, product",
-    "ceiling_attention": "Ceiling, attention's product",
-    "ceiling_copy": "Ceiling, copy",
+    "work": "FLOPs",
+    "work_linear": "FLOPs, linear",
+    "work_attention": "FLOPs, attention",
+    "rate": "Achieved throughput",
+    "utilisation": "Share of peak throughput",
+    "relative_time": "Time relative to the run's size",
+    "ceiling_matmul": "Peak throughput",
+    "ceiling_attention": "Peak throughput, attention",
+    "ceiling_copy": "Peak bandwidth",
     "compile_time": "Compile time",
     "graphs": "Graphs",
     "recompilations": "Recompilations",
     "error": "Error",
     "error_last": "Error, last row",
-    "error_reference": "Error to the first path",
-    "error_reference_last": "Error to the first path, last row",
+    "error_reference": "Error to the baseline",
+    "error_reference_last": "Error to the baseline, last row",
     "clock": "Clock",
     "end_to_end_latency": "End to end",
     "end_to_end_throughput": "End-to-end throughput",
     "stage_load": "Load",
     "stage_copy": "Copy",
-    "stage_encode": "Encode, in the chain",
-    "stage_decode": "Decode, in the chain",
+    "stage_encode": "Encode, end to end",
+    "stage_decode": "Decode, end to end",
     "stage_metric": "Metric",
-    "device_latency": "Encode and decode, in the chain",
+    "device_latency": "Encode and decode, end to end",
     "weights": "Weights",
-    "model_peak": "Peak of the model",
-    "evaluation_peak": "Peak of the evaluation",
-    "predicted_peak": "Predicted peak",
-    "largest_resolution": "Largest square",
-    "predicted_largest": "Predicted largest",
+    "model_peak": "Peak memory, model",
+    "evaluation_peak": "Peak memory, evaluation",
+    "predicted_peak": "Peak memory, predicted",
+    "largest_resolution": "Largest image",
+    "predicted_largest": "Largest image, predicted",
     "time_linear": "Linear",
     "time_attention": "Attention",
     "time_convolution": "Convolution",
     "time_elementwise": "Elementwise",
     "time_copy": "Copies",
     "time_other": "Other",
-    "counted_linear": "Counted, linear",
-    "counted_attention": "Counted, attention",
+    "counted_linear": "FLOPs counted, linear",
+    "counted_attention": "FLOPs counted, attention",
     "untiled_psnr": "PSNR untiled",
     "tiled_psnr": "PSNR tiled",
-    "tiled_agreement": "PSNR, tiled against untiled",
-    "seam_error": "Error at seams over elsewhere",
+    "tiled_agreement": "PSNR between tiled and untiled",
+    "seam_error": "Error at seams relative to elsewhere",
     "max_difference": "Largest difference, 8-bit levels",
-    "chunked_difference": "Largest difference, chunked to whole",
+    "chunked_difference": "Largest difference, chunked and whole",
 }
 
 TIMES = tuple(name for name in OTHERS if name.startswith("time_"))
 TIMED = frozenset(
     ("speedup", "relative_time", "throughput", "encode_latency", "decode_latency", "latency", "latency_p95", *TIMES)
 )
-"""What a measurement of this project takes over repetitions of one input, so that its n counts these."""
+"""Measured over repetitions of one input, so that n counts repetitions."""
 
 HIGHER_IS_BETTER = {
     **{
@@ -90,8 +90,8 @@ HIGHER_IS_BETTER = {
     },
     PUBLISHED_FDD: False,
 }
-"""Only these are ranked. A rate is no quality, and a distance over a network that never was trained says nothing of
-what is seen; a speed or a memory says nothing without the machine and the settings."""
+"""Only these are ranked. A rate is no quality, a distance over a random network says nothing about what is visible, and
+speed or memory says nothing without machine and settings."""
 
 DECIMALS = {
     **dict.fromkeys(("psnr", "fid", PUBLISHED_FDD), 2),
@@ -114,7 +114,7 @@ def _in_catalogue_order() -> tuple[str, ...]:
 
 ORDER = _in_catalogue_order()
 QUALITY = frozenset((*METRICS, PUBLISHED_FDD))
-"""What a page gets that asks for all quantities of a case."""
+"""The quantities of a case that ``all`` stands for."""
 
 
 def in_order(quantities: Iterable[str]) -> list[str]:

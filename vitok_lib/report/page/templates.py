@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 
-from vitok_lib.report.page.content import Code, Link, Note, Number, Part, RecordFile, Sentence
+from vitok_lib.report.page.content import Code, Link, Note, Number, Part, RecordFile, Sentence, plain
 
 _PARTS = (Number, Note, Link, Code, RecordFile)
 _SPACE = re.compile(r"[ \t\n]+")
@@ -40,6 +40,10 @@ class Sentences:
         if self._macros is None:
             self._macros = _ENVIRONMENT.from_string(self.file.read_text(encoding="utf-8")).module
         return tuple(_tidied(getattr(self._macros, name)(**values)))
+
+    def text(self, name: str, /, **values: object) -> str:
+        """The same as text, without evidence levels and links."""
+        return plain(self(name, **values))
 
 
 def listed(items: Sequence[object], last: str = " and ") -> Sentence:
@@ -86,3 +90,8 @@ def _environment() -> NativeEnvironment:
 
 
 _ENVIRONMENT = _environment()
+
+
+def sentences(name: str) -> Sentences:
+    """The sentences of ``report/findings/templates/<name>.jinja``."""
+    return Sentences(Path(__file__).parents[1] / "findings" / "templates" / f"{name}.jinja")

@@ -2,24 +2,20 @@
 
 ====================================  ==================================================================
 ``{value}`photos-512/NAME:psnr` ``    one value; ``[<study>/]<case>/<record>:<quantity>``
-``{kinds}``                           the legend
-``{findings} best|floor|published``   sentences about ``:cases:``, also ``bias``; ``counts``, ``estimates`` need none
-``{quality-table} div8k-1024``        published beside measured; ``:quantities: all``, or a list that must be there
+``{evidence-levels}``                 the legend
+``{findings} best presets``           sentences, none where nothing was measured; ``:cases:``, ``:quantity:``,
+                                      ``:tokenizers:`` and ``:resolutions:`` where a finding needs them
+``{quality-table} div8k-1024``        published next to measured; ``:quantities: all``, or a list that must be there
 ``{image-table} challenge-384``       the values of single images
-``{floor-table}``                     distances to the floor over ``:cases:``
+``{baseline-table}``                  differences to the PCA baseline over ``:cases:``
 ``{pairs-table} photos-512``          the differences of all pairs of tokenizers, with simultaneous intervals
-``{result-figure} by-tokenizer``      a figure over ``:cases:``, also ``rate-and-quality``, ``bits-and-quality`` and
-                                      ``distance-by-n``, ``by-image``; ``by-resolution`` over ``:benchmark:``;
-                                      ``paired`` of two ``:tokenizers:``
-``{machine-table} speed``             ``:quantities:`` of machines, a table each, as ``:where:`` has it;
+``{result-figure} by-tokenizer``      a figure over ``:cases:``, ``:benchmark:`` or ``:benchmarks:``
+``{machine-table} speed``             ``:quantities:`` of speed and memory, a table each machine, as ``:where:`` has it;
                                       without these ``sliding-window``, ``roofline``, ``profile`` or ``capacity``
-``{machine-figure} by-tokens``        a figure a machine over ``:benchmarks:``, also ``roofline``, ``time``,
-                                      ``memory-frontier``, and ``quality`` (against speed) over ``:cases:``
-``{machine-findings} windows paths``  sentences on speed and memory, none where nothing was measured
-``{work-table} 5B-f16x64``            operations by formula over ``:resolutions:`` and ``:windows:``
+``{flops-table} 5B-f16x64``           FLOPs by formula over ``:resolutions:`` and ``:windows:``
 ``{claim-counts}``                    the verdicts; ``{claim-overview}``: a row a claim; ``{claim-list}``: evidence
 ``{best-table}``                      the best tokenizer per question: quality on ``:benchmarks:``, speed, memory, size
-``{coverage-table}``                  who measured what; ``{claim-summary}``, ``{outcome-summary}``: a sentence each
+``{coverage-table}``                  what was measured on which machine
 ``{versus-table} A B``                two tokenizers wherever they share a protocol
 ``{run-list}``                        every record with its provenance
 ``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``training``
@@ -39,13 +35,11 @@ from sphinx.util.typing import ExtensionMetadata
 
 from vitok_lib.records.store import record_files
 from vitok_lib.report.data.record_view import load
-from vitok_lib.report.page import docutils_nodes as markup
-from vitok_lib.report.page import site
+from vitok_lib.report.page import docutils_nodes, site
 from vitok_lib.report.page.typed_numbers import sentence, typed_results
+from vitok_lib.report.sphinx.catalogue import DIRECTIVES
 from vitok_lib.report.sphinx.claim_directives import CLAIM_DIRECTIVES
-from vitok_lib.report.sphinx.directives import DIRECTIVES, ValueRole
-from vitok_lib.report.sphinx.machine_directives import MACHINE_DIRECTIVES
-from vitok_lib.report.sphinx.summary_directives import SUMMARY_DIRECTIVES
+from vitok_lib.report.sphinx.directives import ValueRole
 from vitok_lib.report.tables import runs
 
 
@@ -65,7 +59,7 @@ def copy_records(app: Sphinx, exception: Exception | None) -> None:
     """The records as files of the site, for the links of the page of runs."""
     if exception is not None or app.builder.format != "html":
         return
-    target = Path(app.outdir) / markup.RECORDS_FOLDER
+    target = Path(app.outdir) / docutils_nodes.RECORDS_FOLDER
     shutil.rmtree(target, ignore_errors=True)
     for entry in load():
         folder = target / entry.study / entry.case
@@ -90,15 +84,15 @@ def refuse_typed_results(app: Sphinx, docname: str, source: list[str]) -> None:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register everything with Sphinx."""
-    other = (markup.pass_node, markup.pass_node)
+    other = (docutils_nodes.pass_node, docutils_nodes.pass_node)
     app.add_node(
-        markup.record_link,
-        html=(markup.visit_record_link, markup.depart_record_link),
+        docutils_nodes.record_link,
+        html=(docutils_nodes.visit_record_link, docutils_nodes.depart_record_link),
         text=other,
         latex=other,
     )
     app.add_role("value", ValueRole())
-    for name, directive in (DIRECTIVES | MACHINE_DIRECTIVES | CLAIM_DIRECTIVES | SUMMARY_DIRECTIVES).items():
+    for name, directive in ({name: spec.directive() for name, spec in DIRECTIVES.items()} | CLAIM_DIRECTIVES).items():
         app.add_directive(name, directive)
     app.connect("source-read", refuse_typed_results)
     app.connect("env-get-outdated", outdated)

@@ -1,46 +1,46 @@
 """The best tokenizer per question, each with its interval, its protocol and the runner-up.
 
-A best is named only among at least two tokenizers that share a protocol; speed and memory only within one run on one
-machine, at one size and with one setting of everything but the tokenizer and the ways that it has of doing its work.
+A best is named only among at least two tokenizers that share a protocol. Speed and memory are ranked within one run on
+one machine, at one size and with equal settings, except those that not every family of tokenizers has.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from vitok_lib.records.schema import Kind, Value
-from vitok_lib.report.claims.registry import counts
-from vitok_lib.report.claims.verdict import Judged
-from vitok_lib.report.data import chunking, groups, paired
-from vitok_lib.report.data import protocol as comparison
+from vitok_lib.report.data import chunking, groups, paired, protocol
 from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED
 from vitok_lib.report.data.protocol import Standing
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.data.speedups import times
-from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Part, Sentence, Table
+from vitok_lib.report.page.content import NOT_MEASURED, NOT_SIGNIFICANT, Head, Link, Note, Number, Sentence, Table
 from vitok_lib.report.page.formatting import difference_number, number
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, digits, name_of
+from vitok_lib.report.page.templates import sentences
+
+say = sentences("tables")
 
 MACHINE_QUESTIONS = (
     ("Shortest latency", SPEED, "latency", False),
     ("Least memory of the model", MEMORY, "model_peak", False),
     ("Largest square that fits", CAPACITY, "largest_resolution", True),
 )
-"""What is asked, of which benchmark and quantity, and whether the highest is best."""
-HEADS = ("Question", "Best", "Its value", "Runner-up", "Its value", "Difference", "Protocol")
-NOT_TOLD_APART = "not told apart"
-NO_RATIO = "no two tokenizers of one ratio have a value in one protocol"
-NO_PROTOCOL = "no two tokenizers have a value in one protocol"
+"""Each question with its benchmark and quantity, and whether the highest is best."""
+HEADS = ("Question", "Best", "Value", "Runner-up", "Value", "Difference", "Protocol")
+WITHIN_NOISE = "within noise"
+"""Next to a ratio of two values without an interval that differ by no more than repeats do."""
+NO_RATIO = "no two tokenizers of equal compression share a protocol"
+NO_PROTOCOL = "no two tokenizers share a protocol"
 LEAST_NOISE = 0.05
-"""The share by which two values without an interval must differ; more, where two of one execution differ by more."""
+"""The least share by which two values without an interval differ; repeats of one execution can raise it."""
 _SHOWN_SIGNATURE = 2
 
 
 def best_table(entries: Sequence[Entry], benchmarks: Sequence[str], quantities: Sequence[str]) -> Table:
     """A row a question: quality at each ratio that two tokenizers share, then speed, memory and the largest size.
 
-    A question that nothing measured answers has a row at the end that says why.
+    A question without an answer has a row at the end that says why.
     """
     rows: list[list[Sentence]] = []
     unanswered: list[list[Sentence]] = []
@@ -66,7 +66,7 @@ def best_table(entries: Sequence[Entry], benchmarks: Sequence[str], quantities: 
         if not found:
             unanswered.append(_unanswered(question, NO_PROTOCOL if benchmark in measured else NOT_MEASURED))
     heads = [[Head(text) for text in HEADS]]
-    return Table(heads=heads, rows=[*rows, *unanswered], notes=[_noise_sentence(noise)])
+    return Table(heads=heads, rows=[*rows, *unanswered], notes=[_repeats(noise)])
 
 
 def _unanswered(question: str, why: str) -> list[Sentence]:
@@ -76,24 +76,24 @@ def _unanswered(question: str, why: str) -> list[Sentence]:
 def _quality_rows(entries: Sequence[Entry], case: str, quantity: str) -> list[list[Sentence]]:
     """A row for each ratio of numbers at which two tokenizers or more were measured in the widest protocol."""
     held = [entry for entry in entries if entry.case == case and entry.measured]
-    if quantity not in HIGHER_IS_BETTER or not comparison.by_protocol(held, quantity):
+    if quantity not in HIGHER_IS_BETTER or not protocol.by_protocol(held, quantity):
         return []
-    shared, order = comparison.common(entries, case, quantity)
-    judged = [standing for standing in order if standing.independent]
+    shared, order = protocol.common(entries, case, quantity)
+    independent = [standing for standing in order if standing.independent]
     by_ratio: dict[float, list[Standing]] = {}
-    for standing in judged:
+    for standing in independent:
         known = standing.entry.record.tokenizer.compression_ratio
         if known is not None:
             by_ratio.setdefault(known, []).append(standing)
     direction = "Highest" if HIGHER_IS_BETTER[quantity] else "Lowest"
-    protocol = f"study {shared.origin}, {shared.count}, {_short(shared.signature)}"
+    shared_by_all = f"study {shared.origin}, {shared.count}, {_short(shared.signature)}"
     rows: list[list[Sentence]] = []
     for ratio, group in sorted(by_ratio.items()):
-        if len(group) >= comparison.MINIMUM_TO_RANK:
-            question: list[Part] = [f"{direction} {name_of(quantity)} on {case} at "]
+        if len(group) >= protocol.MINIMUM_TO_RANK:
             tip = "derived: pixel values for each latent value, from the architecture"
-            question.append(Number(f"{digits('ratio', ratio)} : 1", Kind.DERIVED, tip))
-            rows.append([tuple(question), *_podium(group[0], group[1], _paired(group[0], group[1])), (protocol,)])
+            shown = Number(f"{digits('ratio', ratio)} : 1", Kind.DERIVED, tip)
+            question = (f"{direction} {name_of(quantity)} on {case} at ", shown)
+            rows.append([question, *_first_two(group[0], group[1], _paired(group[0], group[1])), (shared_by_all,)])
     return rows
 
 
@@ -108,11 +108,11 @@ def _paired(first: Standing, second: Standing) -> Sentence:
         return (Note("no values of single images"),)
     found = paired.paired(first.entry, second.entry, quantity)
     shown = difference_number(found, unit=f" {first.value.unit}" if first.value.unit else "")
-    return (shown,) if found.clear else (shown, " ", Note(NOT_TOLD_APART))
+    return (shown,) if found.clear else (shown, " ", Note(NOT_SIGNIFICANT))
 
 
 def _noise(entries: Sequence[Entry]) -> list[float]:
-    """The shares by which peaks of one execution differ: of images within a chunk, in chunks and whole."""
+    """The shares by which peaks of one execution differ: of images within one chunk, in chunks and whole."""
     shares: list[float] = []
     for found in groups.by_machine(entries, [MEMORY]).values():
         for run in groups.runs_of(found, apart_from="chunk"):
@@ -123,27 +123,21 @@ def _noise(entries: Sequence[Entry]) -> list[float]:
     return shares
 
 
-def _noise_sentence(noise: Sequence[float]) -> Sentence:
-    told = f"Values of single runs, without an interval, are told apart from a difference of {100 * LEAST_NOISE:g} % on"
-    if not noise:
-        return (f"{told}.",)
-    most = Number(f"{digits('share', 100 * max(noise))} %", Kind.DERIVED, "derived: the larger peak over the smaller")
-    counted = f"{len(noise):,} {'execution' if len(noise) == 1 else 'executions'}"
-    return (
-        f"{told}, or from what measurements of one execution were seen to differ by if that is more: over {counted} "
-        "with two records of memory, at most ",
-        most,
-        ".",
-    )
+def _repeats(noise: Sequence[float]) -> Sentence:
+    most = None
+    if noise:
+        text = f"{digits('share', 100 * max(noise))} %"
+        most = Number(text, Kind.DERIVED, "derived: the larger peak over the smaller")
+    return say("repeats", least=f"{100 * LEAST_NOISE:g}", executions=len(noise), most=most)
 
 
 def _machine_rows(
     entries: Sequence[Entry], question: str, benchmark: str, quantity: str, highest: bool, noise: float
 ) -> list[list[Sentence]]:
-    """A row for each run in which two tokenizers have the quantity, each in the best of its ways."""
+    """A row for each run in which two tokenizers have the quantity, each in its best configuration."""
     rows: list[list[Sentence]] = []
     for machine, found in groups.by_machine(entries, [benchmark]).items():
-        for run in groups.runs_of(found, apart_from=("tokenizer", *groups.WAYS)):
+        for run in groups.runs_of(found, apart_from=("tokenizer", *groups.OF_A_FAMILY)):
             standings = [
                 Standing(entry, value) for entry in _executions(run) if (value := groups.held(entry, quantity))
             ]
@@ -151,37 +145,37 @@ def _machine_rows(
             best: dict[str, Standing] = {}
             for standing in standings:
                 best.setdefault(standing.entry.record.tokenizer.name, standing)
-            if len(best) < comparison.MINIMUM_TO_RANK:
+            if len(best) < protocol.MINIMUM_TO_RANK:
                 continue
             first, second, *_ = best.values()
             limit = first.entry.record.settings.memory_limit_gib
             at = f" at {groups.size_text(first.entry)}" if benchmark != CAPACITY else ""
-            asked = f"{question}{at}" + (f" within {limit:g} GiB" if limit else "")
-            protocol = ", ".join([str(machine), *_settings(first.entry)])
-            rows.append([(asked,), *_podium(first, second, _ratio(first, second, noise)), (protocol,)])
+            full = f"{question}{at}" + (f" within {limit:g} GiB" if limit else "")
+            shared = ", ".join([str(machine), *_settings(first.entry)])
+            rows.append([(full,), *_first_two(first, second, _ratio(first, second, noise)), (shared,)])
     return sorted(rows, key=lambda row: natural(str(row[0][0])))
 
 
 def _executions(run: Sequence[Entry]) -> list[Entry]:
-    """The entries of a run, one for each way of each tokenizer: what is no more than a chunk is not measured twice."""
+    """The entries of a run, one for each configuration: an image within one chunk is not measured twice."""
     first: dict[tuple[str, ...], Entry] = {}
     for entry in run:
-        first.setdefault((entry.record.tokenizer.name, *_way(entry)), entry)
+        first.setdefault((entry.record.tokenizer.name, *_of_its_family(entry)), entry)
     return list(first.values())
 
 
-def _way(entry: Entry) -> list[str]:
-    """In which of the ways that its family has an entry did its work; nothing where none was asked for."""
+def _of_its_family(entry: Entry) -> list[str]:
+    """The requested settings of an entry that not every family has."""
     names = ("window", "attention", *(["chunk"] if chunking.fills_a_chunk(entry) else []))
-    said = [groups.WORDS[name].format(text) for name in names if (text := groups.asked(entry, name))]
-    return [*said, *(["tiled"] if entry.record.settings.tiling else [])]
+    texts = [text for name in names if (text := groups.phrase(entry, name))]
+    return [*texts, *(["tiled"] if entry.record.settings.tiling else [])]
 
 
 def _settings(entry: Entry) -> list[str]:
     """The settings that all of a run share."""
-    apart = (*groups.WAYS, "memory_limit_gib")
-    said = {name: groups.asked(entry, name) for name in groups.SETTINGS if name not in apart}
-    return [f"{groups.SETTINGS[name].lower()} {text}" for name, text in said.items() if text]
+    apart = (*groups.OF_A_FAMILY, "memory_limit_gib")
+    texts = {name: groups.setting(entry, name) for name in groups.SETTINGS if name not in apart}
+    return [f"{groups.SETTINGS[name].lower()} {text}" for name, text in texts.items() if text]
 
 
 def _ratio(first: Standing, second: Standing, noise: float) -> Sentence:
@@ -189,12 +183,13 @@ def _ratio(first: Standing, second: Standing, noise: float) -> Sentence:
     if not small:
         return ()
     shown = times(large / small, f"{first.entry.name} and {second.entry.name}, the larger over the smaller")
-    if not _told_apart(first.value, second.value, noise):
-        return (shown, " ", Note(NOT_TOLD_APART))
+    if not _differ(first.value, second.value, noise):
+        tested = first.value.interval and second.value.interval
+        return (shown, " ", Note(NOT_SIGNIFICANT if tested else WITHIN_NOISE))
     return (shown, *_or_more(first))
 
 
-def _told_apart(one: Value, other: Value, noise: float) -> bool:
+def _differ(one: Value, other: Value, noise: float) -> bool:
     """Whether two intervals share no point or, where one has none, two values differ by more than noise."""
     if one.interval is None or other.interval is None:
         small, large = sorted((one.value, other.value))
@@ -203,42 +198,17 @@ def _told_apart(one: Value, other: Value, noise: float) -> bool:
 
 
 def _or_more(standing: Standing) -> Sentence:
-    """A search for the largest size that ended at the largest it tried says no more."""
+    """A search for the largest size that ended at its upper limit gives a lower bound."""
     record = standing.entry.record
     open_ended = record.benchmark == CAPACITY and standing.value.value >= record.resolution
     return (" ", Note("or more")) if open_ended else ()
 
 
-def _podium(first: Standing, second: Standing, between: Sentence) -> list[Sentence]:
+def _first_two(first: Standing, second: Standing, between: Sentence) -> list[Sentence]:
     cells: list[Sentence] = []
     for standing, best in ((first, True), (second, False)):
         entry = standing.entry
-        way = [Note(f" ({', '.join(words)})")] if (words := _way(entry)) else []
-        cells.append((Link(entry.record.tokenizer.name, entry.anchor), *way))
+        settings = [Note(f" ({', '.join(texts)})")] if (texts := _of_its_family(entry)) else []
+        cells.append((Link(entry.record.tokenizer.name, entry.anchor), *settings))
         cells.append((number(entry, standing.value, unit=True, best=best), *_or_more(standing)))
     return [*cells, between]
-
-
-def verdict_sentence(judged: Sequence[Judged]) -> Sentence:
-    """How many claims of the published document got which verdict."""
-    parts: list[Part] = [f"Of {len(judged):,} claims of the published document, "]
-    found = {verdict: count for verdict, count in counts(judged).items() if count}
-    for index, (verdict, count) in enumerate(found.items()):
-        joint = "" if index == 0 else (" and " if index == len(found) - 1 else ", ")
-        tip = f"derived: claims with the verdict '{verdict.value}', counted"
-        parts += [joint, Number(f"{count:,}", Kind.DERIVED, tip), f" {'is' if count == 1 else 'are'} {verdict.value}"]
-    return (*parts, ".")
-
-
-def outcomes_sentence(entries: Sequence[Entry]) -> list[Sentence]:
-    """How many measurements ended in another outcome than a value; nothing where all ended well."""
-    ended = Counter(entry.record.outcome.status.value for entry in entries if entry.measured)
-    total = sum(ended.values())
-    bad = {status: count for status, count in sorted(ended.items()) if status != "ok"}
-    if not bad:
-        return []
-    parts: list[Part] = [f"Of {total:,} measurements, "]
-    for index, (status, count) in enumerate(bad.items()):
-        tip = f"derived: measured records that ended as '{status}', counted"
-        parts += [", " if index else "", Number(f"{count:,}", Kind.DERIVED, tip), f" ended as {status}"]
-    return [(*parts, "; each is shown as a result where its value would stand.")]

@@ -1,4 +1,4 @@
-"""The tables by image: the values of single images, the distances to the floor, the differences of all pairs."""
+"""The tables by image: the values of each image, the distances to the PCA baseline, the differences of all pairs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,23 @@ from vitok_lib.records.schema import Kind
 from vitok_lib.report.data import paired, protocol
 from vitok_lib.report.data.paired import AllPairs, Difference
 from vitok_lib.report.data.record_view import Entry, natural
-from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Sentence, Table, plain
+from vitok_lib.report.page.content import (
+    NOT_MEASURED,
+    NOT_SIGNIFICANT,
+    Head,
+    Link,
+    Note,
+    Number,
+    Sentence,
+    Table,
+    plain,
+)
 from vitok_lib.report.page.formatting import caveats, difference_number, number
 from vitok_lib.report.page.labels import digits, label
+from vitok_lib.report.page.templates import sentences
 from vitok_lib.report.tables.quality import ratio
 
-NOT_TOLD_APART = "not told apart"
+say = sentences("tables")
 
 
 def image_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
@@ -46,11 +57,11 @@ def image_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
     return Table(heads=[heads], rows=rows, notes=_caveats(found, quantity))
 
 
-def floor_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Table:
-    """How far each measured tokenizer is from the floor: a row a tokenizer, a column a benchmark.
+def baseline_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Table:
+    """How far each measured tokenizer is from the PCA baseline: a row a tokenizer, a column a benchmark.
 
     Raises:
-        RequestError: nothing measured in a case holds ``quantity``, or nothing shares a protocol with the floor.
+        RequestError: nothing measured in a case holds ``quantity``, or nothing shares a protocol with the PCA baseline.
     """
     rows: dict[str, dict[str, Difference]] = {}
     for case in cases:
@@ -67,7 +78,7 @@ def floor_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -
         cells = [(difference_number(by_case[case]) if case in by_case else Note(NOT_MEASURED),) for case in cases]
         printed.append([(Link(title, held[0].anchor),), _one_ratio(held), *cells])
     if not printed:
-        raise RequestError(f"no record of {', '.join(cases)} shares a protocol with the floor '{paired.FLOOR}'")
+        raise RequestError(f"no record of {', '.join(cases)} shares a protocol with the PCA baseline '{paired.FLOOR}'")
     return Table(heads=[[Head("Tokenizer"), Head("Ratio"), *(Head(case) for case in cases)]], rows=printed)
 
 
@@ -95,7 +106,7 @@ def pairs_table(pairs: AllPairs) -> Table:
                 cells.append(())
                 continue
             shown = difference_number(found)
-            cells.append((shown,) if found.clear else (shown, " ", Note(NOT_TOLD_APART)))
+            cells.append((shown,) if found.clear else (shown, " ", Note(NOT_SIGNIFICANT)))
         rows.append(cells)
     unit = pairs.standings[0].value.unit
     heads = [
@@ -107,22 +118,25 @@ def pairs_table(pairs: AllPairs) -> Table:
 
 
 def pairs_sentence(pairs: AllPairs) -> Sentence:
-    """How many comparisons were made at once, how their intervals allow for that, and what they settle."""
+    """How many comparisons are made at once, at which level, and how many of them are significant."""
     count, clear = len(pairs.differences), sum(found.clear for found in pairs.differences)
-    pairs_of = f"derived: pairs of {len(pairs.standings)} tokenizers"
-    bonferroni = f"derived: 1 − (1 − {pairs.level:g}) / {count}, after Bonferroni"
-    return (
-        f"On {pairs.shared.case} (study {pairs.shared.origin}, {pairs.differences[0].n:,} images), ",
-        Number(f"{count:,}", Kind.DERIVED, pairs_of),
-        f" {'pair' if count == 1 else 'pairs'} of {len(pairs.standings)} tokenizers are compared at once. ",
-        "Each interval is taken at ",
-        Number(_percent(pairs.single_level, 2), Kind.DERIVED, bonferroni),
-        f", so that all of them hold together at {_percent(pairs.level)} (Bonferroni). Intervals that leave out zero: ",
-        Number(f"{clear:,}", Kind.DERIVED, "derived: intervals that leave out zero"),
-        ". Intervals that hold it, and so do not tell their two tokenizers apart: ",
-        Number(f"{count - clear:,}", Kind.DERIVED, "derived: intervals that hold zero"),
-        ".",
+    bonferroni = f"1 − (1 − {pairs.level:g}) / {count}, after Bonferroni"
+    return say(
+        "pairs",
+        case=pairs.shared.case,
+        origin=pairs.shared.origin,
+        images=f"{pairs.differences[0].n:,}",
+        count=_derived(f"{count:,}", f"pairs of {len(pairs.standings)} tokenizers"),
+        tokenizers=len(pairs.standings),
+        level=_percent(pairs.level),
+        single_level=_derived(_percent(pairs.single_level, 2), bonferroni),
+        clear=_derived(f"{clear:,}", "intervals that exclude 0"),
+        unclear=_derived(f"{count - clear:,}", "intervals that include 0"),
     )
+
+
+def _derived(text: str, what: str) -> Number:
+    return Number(text, Kind.DERIVED, f"derived: {what}")
 
 
 def _percent(share: float, decimals: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""What was measured where, what others published, and what nobody has measured, at a glance."""
+"""What was measured on which machine, what others published, and what has not been measured."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from vitok_lib.report.data import groups
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Note, Number, Part, Sentence, Table
 from vitok_lib.report.page.labels import PUBLISHED_FDD
+from vitok_lib.report.page.templates import sentences
+
+say = sentences("tables")
 
 SETS = frozenset(
     (
@@ -29,16 +32,16 @@ COSTS: dict[str, frozenset[str]] = {
     "speed": frozenset(("latency", "throughput", "latency_max_autotune")),
     "memory": frozenset(("peak_memory",)),
 }
-"""What sources print beside the quality of a benchmark; here it is a measurement of its own."""
+"""What sources report next to the quality of a benchmark; here it is a measurement of its own."""
 MACHINES = {
-    groups.SPEED: "speed of each path",
+    groups.SPEED: "speed of each preset",
     groups.WINDOWS: "speed by window",
     groups.COMPILE: "compile modes",
     groups.PRECISION: "precision",
-    groups.ROOFLINE: "ceilings of the machine",
+    groups.ROOFLINE: "roofline of the machine",
     groups.PROFILE: "time by operation",
     groups.MEMORY: "memory",
-    groups.CAPACITY: "largest size that fits",
+    groups.CAPACITY: "largest image that fits",
     groups.TILING: "tiles and chunks",
 }
 STUDIES = {CPU: "Here, without a GPU", LOCAL: "Here, your own runs"}
@@ -77,13 +80,7 @@ def coverage_table(entries: Sequence[Entry]) -> Table:
         rows.append([(question.about,), (question.benchmark,), *cells])
         if not answering:
             nobody.append(f"{question.about} ({question.benchmark})")
-    note = (
-        "A cell counts the tokenizers at each resolution. A run that ended out of memory counts where its origin has a "
-        "value for the question of some other run."
-    )
-    notes: list[Sentence] = [(note,)]
-    if nobody:
-        notes.append((f"Neither measured here nor published by anyone: {', '.join(nobody)}.",))
+    notes = [say("coverage"), *([say("not_covered", questions=nobody)] if nobody else [])]
     heads = ("Question", "Benchmark", *(title for title, _ in columns))
     return Table(heads=[[Head(text) for text in heads]], rows=rows, notes=notes)
 

@@ -1,4 +1,4 @@
-"""The table of one benchmark: a row a tokenizer, published figures beside measured ones."""
+"""The table of one benchmark: a row a tokenizer, published values next to measured ones."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from vitok_lib.report.data.record_view import Entry, natural, of_case
 from vitok_lib.report.page.content import NOT_MEASURED, Code, Head, Link, Note, Number, Part, Sentence, Table
 from vitok_lib.report.page.formatting import JOINT, caveats, difference_number, joined, number, outcome
 from vitok_lib.report.page.labels import QUALITY, count_words, digits, in_order, is_distance, label, name_of
+from vitok_lib.report.page.templates import sentences
+
+say = sentences("tables")
 
 ALL = "all"
 """What a page asks for instead of naming quantities."""
@@ -58,8 +61,8 @@ class Ranking:
 def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]) -> Table:
     """One benchmark and resolution, such as ``div8k-1024``, with ``quantities`` in the order of the catalogue.
 
-    A row is a tokenizer with its settings. Under each quantity stands a column for each source that published
-    it and one for what was measured; the best of each protocol is marked, whatever column it stands in.
+    A row is a tokenizer with its settings. Each quantity has a column for each source that published it and one
+    for what was measured; the best of each protocol is marked in any column.
     ``quantities`` that read ``all`` are every quality that a record of the case holds.
 
     Raises:
@@ -84,7 +87,7 @@ def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]
         {quantity: protocol.at_smaller_n(every, quantity) for quantity in asked},
     )
     measured = any(entry.measured for entry in found)
-    floors = _floors(found, every)
+    to_baseline = _to_baseline(found, every)
     printed = []
     for row in rows.values():
         cells = [_cell(row, column, ranking) for column in columns]
@@ -93,13 +96,13 @@ def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]
         lead: list[Sentence] = [_title(row[0]), ratio(row)]
         if measured:
             lead.append(tuple(joined([Note(entry.study) for entry in row if entry.measured])))
-        if floors:
-            lead.append(_floor_cell(row, floors))
+        if to_baseline:
+            lead.append(_baseline_cell(row, to_baseline))
         if not measured:
             cells.append((Note(NOT_MEASURED),))
         printed.append([*lead, *cells])
     return Table(
-        heads=_heads(columns, measured, bool(floors)),
+        heads=_heads(columns, measured, bool(to_baseline)),
         rows=printed,
         notes=[*_apart(every, asked), *caveats(_shown(found, asked))],
         metrics=_metrics(found, asked),
@@ -127,10 +130,10 @@ def _shared_count(held: Sequence[Entry], quantity: str) -> int | None:
     return counts.pop() if len(counts) == 1 else None
 
 
-def _heads(columns: Sequence[Column], measured: bool, floors: bool) -> list[list[Head]]:
+def _heads(columns: Sequence[Column], measured: bool, to_baseline: bool) -> list[list[Head]]:
     lead = [Head("Tokenizer"), Head("Ratio")]
     lead += [Head("Study")] if measured else []
-    lead += [Head(f"Δ {name_of('psnr')} to the floor, dB")] if floors else []
+    lead += [Head(f"Δ {name_of('psnr')} to the PCA baseline, dB")] if to_baseline else []
     if not any(column.source for column in columns):
         return [[*lead, *(Head(label(column.quantity, column.unit) + _counted(column)) for column in columns)]]
     top: list[Head] = [Head("", span=len(lead))]
@@ -191,15 +194,15 @@ def _cell(row: Sequence[Entry], column: Column, ranking: Ranking) -> Sentence:
     return tuple(joined(parts))
 
 
-def _floors(found: Sequence[Entry], every: Sequence[Entry]) -> dict[str, Difference]:
+def _to_baseline(found: Sequence[Entry], every: Sequence[Entry]) -> dict[str, Difference]:
     to_floor = {entry.name: paired.to_floor(entry, every, "psnr") for entry in found}
     return {name: difference for name, difference in to_floor.items() if difference}
 
 
-def _floor_cell(row: Sequence[Entry], floors: dict[str, Difference]) -> Sentence:
+def _baseline_cell(row: Sequence[Entry], to_baseline: dict[str, Difference]) -> Sentence:
     if any(entry.measured and entry.record.tokenizer.name == paired.FLOOR for entry in row):
-        return (Note("the floor"),)
-    return tuple(joined([difference_number(floors[entry.name]) for entry in row if entry.name in floors]))
+        return (Note("the baseline"),)
+    return tuple(joined([difference_number(to_baseline[entry.name]) for entry in row if entry.name in to_baseline]))
 
 
 def _shown(found: Sequence[Entry], quantities: Sequence[str]) -> list[tuple[str, str]]:
@@ -212,28 +215,22 @@ def _shown(found: Sequence[Entry], quantities: Sequence[str]) -> list[tuple[str,
 
 
 def _apart(every: Sequence[Entry], quantities: Sequence[str]) -> list[Sentence]:
-    """What is not ranked for want of a number of images that all records hold."""
+    """What is not ranked because the records hold it at no common n."""
     return [
-        (
-            f"No best {name_of(quantity)} is named: {protocol.no_common_n(counts)}. Distances at different n differ "
-            "by their n alone.",
-        )
+        say("no_common_n", metric=name_of(quantity), counts=protocol.counts_text(counts))
         for quantity in quantities
         for counts in protocol.without_common_n(every, quantity)
     ]
 
 
-def _metrics(found: Sequence[Entry], quantities: Sequence[str]) -> list[Sentence]:
-    """What each quantity is: its signatures, as the records state them, and the paper or standard of its formula."""
-    told: list[Sentence] = []
+def _metrics(entries: Sequence[Entry], quantities: Sequence[str]) -> list[Sentence]:
+    """Each quantity with its signatures, as the records state them, and the paper or standard of its formula."""
+    found: list[Sentence] = []
     for quantity in quantities:
-        values = [entry.record.value(quantity) for entry in found]
+        values = [entry.record.value(quantity) for entry in entries]
         signatures = sorted({value.signature for value in values if value and value.signature})
         if not signatures:
             continue
-        parts: list[Part] = [f"{name_of(quantity)}: "]
-        for index, signature in enumerate(signatures):
-            parts += [", " if index else "", Code(signature)]
-        parts.append(f" – {METRICS[quantity].source}." if quantity in METRICS else "")
-        told.append(tuple(parts))
-    return told
+        source = METRICS[quantity].source if quantity in METRICS else None
+        found.append(say("metric", name=name_of(quantity), signatures=[*map(Code, signatures)], source=source))
+    return found

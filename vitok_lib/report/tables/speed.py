@@ -1,11 +1,11 @@
-"""Tables of measurements on machines: settings beside values, a table a machine, and never two machines in one."""
+"""Tables of speed: settings next to values, one table a machine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from vitok_lib.errors import RequestError
-from vitok_lib.report.data import groups as machines
+from vitok_lib.report.data import groups
 from vitok_lib.report.data.groups import PROFILE, SETTINGS, WINDOWS, Machine
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.speedups import (
@@ -21,10 +21,13 @@ from vitok_lib.report.data.speedups import (
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Part, Sentence, Table
 from vitok_lib.report.page.formatting import joined, number, outcome
 from vitok_lib.report.page.labels import TIMES, count_words, digits, label, name_of
+from vitok_lib.report.page.templates import sentences
+
+say = sentences("tables")
 
 COUNTED = ("linear", "attention")
 OF_SOME = frozenset(("error_reference", "compile_time", "graphs", "recompilations"))
-"""What not every record has by its nature, such as the error of the first path to itself."""
+"""What not every record has, such as the error of the baseline to itself."""
 
 
 def machine_tables(
@@ -43,13 +46,13 @@ def machine_tables(
     Raises:
         RequestError: no record of one of ``tokenizers`` is there, or a benchmark or a setting is not known.
     """
-    groups = machines.by_machine(entries, benchmarks, where)
-    present = {entry.record.tokenizer.name for held in groups.values() for entry in held}
+    by_machine = groups.by_machine(entries, benchmarks, where)
+    present = {entry.record.tokenizer.name for held in by_machine.values() for entry in held}
     missing = [name for name in tokenizers if name not in present]
     if missing:
         raise RequestError(f"no record of {', '.join(missing)} for {', '.join(benchmarks)}")
     found = []
-    for machine, held in groups.items():
+    for machine, held in by_machine.items():
         columns = [name for name in quantities if any(entry.record.value(name) for entry in held)]
         shown = [entry for entry in held if _says(entry, columns)]
         if shown:
@@ -58,11 +61,11 @@ def machine_tables(
 
 
 def _says(entry: Entry, quantities: Sequence[str]) -> bool:
-    return not machines.ended_well(entry) or any(entry.record.value(quantity) for quantity in quantities)
+    return not groups.ended_well(entry) or any(entry.record.value(quantity) for quantity in quantities)
 
 
 def _machine_table(held: Sequence[Entry], columns: Sequence[str]) -> Table:
-    settings = machines.varying(held)
+    settings = groups.varying(held)
     heads = [*lead_heads(settings), *(Head(label(quantity, _unit(held, quantity))) for quantity in columns)]
     rows = [
         [*lead(entry, settings), *(value_cell(entry, quantity, quantity == columns[0]) for quantity in columns)]
@@ -82,14 +85,14 @@ def lead_heads(settings: Sequence[str]) -> list[Head]:
 def lead(entry: Entry, settings: Sequence[str]) -> list[Sentence]:
     """The first cells of a row: tokenizer, size and ``settings``."""
     link = Link(entry.record.tokenizer.name, entry.anchor)
-    title: Sentence = (link, " ", Note("random weights")) if machines.random_weights(entry) else (link,)
-    cells: list[Sentence] = [title, (machines.size_text(entry),)]
+    title: Sentence = (link, " ", Note("random weights")) if groups.random_weights(entry) else (link,)
+    cells: list[Sentence] = [title, (groups.size_text(entry),)]
     return [*cells, *(setting_cell(entry, name) for name in settings)]
 
 
 def setting_cell(entry: Entry, name: str) -> Sentence:
-    text = machines.asked(entry, name)
-    if not text and name == "window" and machines.variant_of(entry):
+    text = groups.setting(entry, name)
+    if not text and name == "window" and groups.variant_of(entry):
         return (Note("full"),)
     return (text,) if text else (Note("–"),)
 
@@ -102,27 +105,27 @@ def value_cell(entry: Entry, quantity: str, with_outcome: bool = False) -> Sente
         parts.append(number(entry, value))
         if value.n is not None and value.unit == "ms":
             parts.append(Note(count_words(quantity, value.n)))
-    if not machines.ended_well(entry) and with_outcome:
+    if not groups.ended_well(entry) and with_outcome:
         parts.append(outcome(entry))
-    missing = machines.ended_well(entry) and quantity not in OF_SOME
+    missing = groups.ended_well(entry) and quantity not in OF_SOME
     return tuple(joined(parts or [Note(NOT_MEASURED if missing else "–")]))
 
 
 def same_for_all(held: Sequence[Entry], named: Sequence[str]) -> list[Sentence]:
-    """The settings that all rows share, in a sentence, since they have no column."""
+    """The settings that all rows share, as a sentence below the table."""
     shared = [
         f"{title.lower()} {text}"
         for name, title in SETTINGS.items()
-        if name not in named and (text := machines.asked(held[0], name))
+        if name not in named and (text := groups.setting(held[0], name))
     ]
-    return [(f"All rows: {', '.join(shared)}.",)] if shared else []
+    return [say("all_rows", settings=shared)] if shared else []
 
 
 def window_tables(entries: Sequence[Entry]) -> list[tuple[Machine, Table]]:
-    """What a narrower window saves: a row a radius, its speed-up over the run's widest beside the predicted one."""
+    """A row a radius: its speed-up over the widest window of the run, next to the predicted one."""
     found = []
-    for machine in machines.by_machine(entries, [WINDOWS]):
-        runs = [run for run in window_runs(entries) if machines.machine_of(run[0]) == machine]
+    for machine in groups.by_machine(entries, [WINDOWS]):
+        runs = [run for run in window_runs(entries) if groups.machine_of(run[0]) == machine]
         if runs:
             found.append((machine, _window_table(entries, runs)))
     return found
@@ -130,7 +133,7 @@ def window_tables(entries: Sequence[Entry]) -> list[tuple[Machine, Table]]:
 
 def _window_table(entries: Sequence[Entry], runs: Sequence[Sequence[Entry]]) -> Table:
     every = [entry for run in runs for entry in run]
-    settings = [*machines.varying(every, left_out=["window"]), "window"]
+    settings = [*groups.varying(every, left_out=["window"]), "window"]
     published = any(published_speedup(entries, entry) for entry in every)
     rows: list[list[Sentence]] = []
     for run in runs:
@@ -142,20 +145,16 @@ def _window_table(entries: Sequence[Entry], runs: Sequence[Sequence[Entry]]) -> 
             cells += [(part,) if part else (Note("–"),) for part in shown]
             rows.append([*lead(entry, settings), *cells, value_cell(entry, "peak_memory")])
     unit = _unit(every, "latency")
-    heads = [*lead_heads(settings), Head(label("latency", unit)), Head("Speed-up, measured"), Head("by operations")]
+    heads = [*lead_heads(settings), Head(label("latency", unit)), Head("Speed-up, measured"), Head("by FLOPs")]
     heads += [Head("as published")] if published else []
-    note = (
-        "A speed-up is that over the widest window of the same run; by operations, that which counting alone predicts; "
-        "as published, the ratio of the latencies that a source prints for this tokenizer at this size."
-    )
-    table = Table([[*heads, Head(label("peak_memory", _unit(every, "peak_memory")))]], rows, notes=[(note,)])
+    notes = [say("windows"), *same_for_all(every, settings)]
     if any(entry.record.value("peak_memory") for entry in every):
-        return table
-    return Table([heads], [row[:-1] for row in rows], notes=[(note,), *same_for_all(every, settings)])
+        return Table([[*heads, Head(label("peak_memory", _unit(every, "peak_memory")))]], rows, notes=notes)
+    return Table([heads], [row[:-1] for row in rows], notes=notes)
 
 
 def published_window_tables(entries: Sequence[Entry]) -> list[tuple[str, Table]]:
-    """What sources print of the window, a table a source's tokenizer and size, with what counting predicts beside."""
+    """What sources report for windows, a table for each tokenizer and size of a source, next to what FLOPs predict."""
     found = []
     for group in published_windows(entries):
         base = group[0]
@@ -170,17 +169,17 @@ def published_window_tables(entries: Sequence[Entry]) -> list[tuple[str, Table]]
                     (counted,) if counted else (Note("–"),),
                 ]
             )
-        heads = ("Radius", label("latency", base.value("latency").unit), "Speed-up, as published", "by operations")
-        title = f"{base.record.tokenizer.name} on {base.case}, as {base.origin} prints it"
+        heads = ("Radius", label("latency", base.value("latency").unit), "Speed-up, as published", "by FLOPs")
+        title = f"{base.record.tokenizer.name} on {base.case}, as {base.origin} reports it"
         found.append((title, Table([[Head(text) for text in heads]], rows)))
     return found
 
 
 def profile_tables(entries: Sequence[Entry]) -> list[tuple[Machine, Table]]:
-    """Where the time goes by type of operation, and the operations counted beside those of the formula."""
+    """The time of each type of operation, and the FLOPs counted next to those of the formula."""
     found = []
-    for machine, held in machines.by_machine(entries, [PROFILE]).items():
-        settings = machines.varying(held)
+    for machine, held in groups.by_machine(entries, [PROFILE]).items():
+        settings = groups.varying(held)
         times = [name for name in TIMES if any(value.value for entry in held if (value := entry.record.value(name)))]
         times = times or list(TIMES[:1])
         rows: list[list[Sentence]] = []
@@ -189,8 +188,7 @@ def profile_tables(entries: Sequence[Entry]) -> list[tuple[Machine, Table]]:
             rows.append([*lead(entry, settings), *cells, *(_count_cell(entry, kind) for kind in COUNTED)])
         heads = [*lead_heads(settings), *(Head(label(name, "ms")) for name in times)]
         heads += [Head(f"{name_of(f'counted_{kind}')}, TFLOP") for kind in COUNTED]
-        note = "Behind a time stands its share of all, and behind a count how far it is from the formula."
-        found.append((machine, Table([heads], rows, notes=[(note,), *same_for_all(held, settings)])))
+        found.append((machine, Table([heads], rows, notes=[say("profile"), *same_for_all(held, settings)])))
     return found
 
 

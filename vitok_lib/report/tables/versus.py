@@ -1,4 +1,4 @@
-"""Two tokenizers side by side, wherever they share a protocol; elsewhere it is said that they do not."""
+"""Two tokenizers compared wherever they share a protocol, with the reason where they do not."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.data import paired, protocol
 from vitok_lib.report.data.protocol import Protocol, Standing
 from vitok_lib.report.data.record_view import Entry, natural, preferred
-from vitok_lib.report.page.content import Head, Note, Number, Part, Sentence, Table, plain
+from vitok_lib.report.page.content import NOT_SIGNIFICANT, Head, Note, Number, Part, Sentence, Table, plain
 from vitok_lib.report.page.formatting import caveats, difference_number, number, outcome
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, in_order, name_of, signed
+from vitok_lib.report.page.templates import sentences
 from vitok_lib.report.tables.quality import ratio
 
-UNDECIDED, NO_JUDGE = "not told apart", "not independent"
-SETTLES_NOTHING = "as published"
-"""Beside a difference of two figures of one source, which no run here stands behind."""
+say = sentences("tables")
+
+NOT_INDEPENDENT = "not independent"
+AS_PUBLISHED = "as published"
+"""Next to a difference of two values of one source, which no run of this project supports."""
 
 
 def versus_table(entries: Sequence[Entry], first: str, second: str) -> Table:
     """A row for each case, origin and quantity in which the two share a protocol: both values and the difference.
 
-    A measured difference is paired by image; that of two published figures is published as well. Below the table stands
-    at which ratios the two compress, where both have a value and yet are not compared and why, and where one of the two
-    ended without a value.
+    A measured difference is paired by image; that of two published values is published as well. Notes below the table
+    give the compression ratios where they differ, the reason where two values are not compared, and outcomes other
+    than ok.
     """
     rows: list[list[Sentence]] = []
     apart: list[Sentence] = []
@@ -52,7 +55,7 @@ def _ratios(pair: Sequence[Entry], first: str, second: str) -> list[Sentence]:
     one, other = ratio([known[first]]), ratio([known[second]])
     if plain(one) == plain(other):
         return []
-    return [(f"Not at one ratio of compression: {first} ", *one, f", {second} ", *other, ".")]
+    return [say("ratios", first=first, first_ratio=one, second=second, second_ratio=other)]
 
 
 def _shared(
@@ -90,15 +93,15 @@ def _row(shared: Protocol, one: Standing, other: Standing) -> list[Sentence]:
     independent = one.independent and other.independent
     if one.entry.measured and all(paired.holds_single_images(s.entry, shared.quantity) for s in (one, other)):
         found = paired.paired(one.entry, other.entry, shared.quantity)
-        better = _better(shared.quantity, found.mean, one, other) if found.clear else Note(UNDECIDED)
-        return [*cells, (difference_number(found),), (better if independent else Note(NO_JUDGE),)]
+        better = _better(shared.quantity, found.mean, one, other) if found.clear else Note(NOT_SIGNIFICANT)
+        return [*cells, (difference_number(found),), (better if independent else Note(NOT_INDEPENDENT),)]
     mean = one.value.value - other.value.value
     kind = Kind.DERIVED if one.entry.measured else Kind.PUBLISHED
     shown = Number(signed(shared.quantity, mean), kind, f"{kind.value}: {one.entry.name} minus {other.entry.name}")
     if not independent or mean == 0:
-        return [*cells, (shown,), (Note(NO_JUDGE if mean else UNDECIDED),)]
+        return [*cells, (shown,), (Note(NOT_INDEPENDENT if mean else NOT_SIGNIFICANT),)]
     better = _better(shared.quantity, mean, one, other)
-    remark = [] if one.entry.measured else [Note(f" {SETTLES_NOTHING}")]
+    remark = [] if one.entry.measured else [Note(f" {AS_PUBLISHED}")]
     return [*cells, (shown,), (better, *remark)]
 
 
@@ -114,13 +117,17 @@ def _apart(held: Sequence[Entry], quantity: str, case: str, first: str, second: 
         for name in (first, second)
         if (why := _out(name, [entry for entry in with_value if entry.record.tokenizer.name == name], quantity))
     ]
-    why = " and ".join(reasons) or "the two share no protocol"
-    parts: list[Part] = [f"On {case} nothing is compared by {name_of(quantity)}, for {why}: "]
-    for index, entry in enumerate(with_value):
-        value = entry.value(quantity)
-        count = "" if value.n is None else f", n = {value.n:,}"
-        parts += ["; " if index else "", f"{entry.title} by {entry.origin}{count}, ", number(entry, value, unit=True)]
-    return (*parts, ".")
+    values = [(entry, entry.value(quantity)) for entry in with_value]
+    return say(
+        "not_compared",
+        case=case,
+        metric=name_of(quantity),
+        reasons=reasons or ["the two share no protocol"],
+        values=[
+            (entry.title, entry.origin, value.n and f"{value.n:,}", number(entry, value, unit=True))
+            for entry, value in values
+        ],
+    )
 
 
 def _out(name: str, held: Sequence[Entry], quantity: str) -> str | None:
@@ -134,4 +141,4 @@ def _out(name: str, held: Sequence[Entry], quantity: str) -> str | None:
 
 def _ended(held: Sequence[Entry], case: str) -> list[Sentence]:
     ended = [entry for entry in held if entry.record.outcome.status != OutcomeStatus.OK]
-    return [(f"On {case}, {entry.title} by {entry.origin}: ", outcome(entry), ".") for entry in ended]
+    return [say("ended", case=case, name=entry.title, origin=entry.origin, outcome=outcome(entry)) for entry in ended]

@@ -1,0 +1,240 @@
+"""The directives by the name that pages use: a table of what each shows and which options it has.
+
+The pages that use them are the examples; :mod:`vitok_lib.report.sphinx.extension` lists them in one line each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from docutils import nodes
+
+from vitok_lib.errors import RequestError, unknown
+from vitok_lib.report.claims.registry import judge
+from vitok_lib.report.data import paired
+from vitok_lib.report.data.groups import CAPACITY, COMPILE, MEMORY, PROFILE, ROOFLINE, SPEED, TILING, WINDOWS
+from vitok_lib.report.data.record_view import Entry, of_case
+from vitok_lib.report.findings import flops, memory, quality, speed, summary, window
+from vitok_lib.report.page.content import Code, Sentence, Table
+from vitok_lib.report.page.docutils_nodes import legend
+from vitok_lib.report.page.templates import sentences
+from vitok_lib.report.sphinx.directives import Content, Missing, Picture, Spec, Titled, Wide
+from vitok_lib.report.sphinx.request import Request
+from vitok_lib.report.tables import by_image, runs
+from vitok_lib.report.tables.best import best_table
+from vitok_lib.report.tables.coverage import coverage_table
+from vitok_lib.report.tables.flops import flops_table
+from vitok_lib.report.tables.memory import capacity_tables
+from vitok_lib.report.tables.quality import quality_table
+from vitok_lib.report.tables.roofline import roofline_tables
+from vitok_lib.report.tables.speed import machine_tables, profile_tables, published_window_tables, window_tables
+from vitok_lib.report.tables.versus import versus_table
+
+say = sentences("tables")
+
+SIGNATURES = "signatures"
+"""The one reference that is a list: a signature and its formula are too long for columns."""
+PUBLISHED_WINDOWS = "published-windows"
+NOTEBOOKS = {
+    WINDOWS: "sliding_window",
+    ROOFLINE: "work_and_roofline",
+    COMPILE: "compile_modes",
+    CAPACITY: MEMORY,
+    TILING: MEMORY,
+}
+"""The notebook that measures a benchmark, where its name differs."""
+
+
+def _of_cases(
+    make: Callable[[Sequence[Entry], str, str], list[Sentence]],
+) -> Callable[[Request], list[Sentence]]:
+    return lambda request: [
+        sentence for case in request.cases for sentence in make(request.entries, case, request.quantity)
+    ]
+
+
+def _of_entries(make: Callable[[Sequence[Entry]], list[Sentence]]) -> Callable[[Request], list[Sentence]]:
+    return lambda request: make(request.entries)
+
+
+FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
+    "best": _of_cases(quality.best_measured),
+    "baseline": _of_cases(quality.distance_to_baseline),
+    "published": _of_cases(quality.published_bests),
+    "bias": _of_cases(quality.bias_with_n),
+    "counts": _of_entries(quality.value_counts),
+    "estimates": lambda request: quality.estimates_met_by_figures(request.entries, request.quantity),
+    "claims": lambda request: [summary.claims_counted(judge(request.entries))],
+    "outcomes": _of_entries(summary.outcomes_counted),
+    **{name: _of_entries(make) for name, make in (window.FINDINGS | speed.FINDINGS | memory.FINDINGS).items()},
+    "patches": lambda request: speed.patches_measured(request.entries, *request.pair()),
+    "patches-flops": lambda request: flops.patches_compared(*request.pair(), request.sizes()),
+    "equal-flops": lambda request: flops.where_attention_equals_linear(request.words("tokenizers")),
+    "published-flops": _of_entries(flops.published_flops),
+}
+
+
+def findings(request: Request) -> list[Sentence]:
+    """The sentences of one finding or of several."""
+    for name in request.names:
+        if name not in FINDINGS:
+            raise unknown("findings", name, FINDINGS)
+    return [sentence for name in request.names for sentence in FINDINGS[name](request)]
+
+
+def quality_of_case(request: Request) -> list[Content]:
+    """The table of a case; ``:tokenizers:`` names those whose record must be there."""
+    case = request.arguments[0]
+    held = {entry.record.tokenizer.name for entry in of_case(request.entries, case)}
+    missing = [name for name in request.words("tokenizers") if name not in held]
+    if missing:
+        raise RequestError(f"no record of {', '.join(missing)} for '{case}'")
+    return [quality_table(request.entries, case, request.words("quantities", "psnr ssim"))]
+
+
+def versus(request: Request) -> list[Content]:
+    """Two tokenizers; the notes are printed also where there is no row."""
+    first, second = request.names
+    data = versus_table(request.entries, first, second)
+    if data.rows:
+        return [Wide(data)]
+    return [say("nothing_compared", first=first, second=second), *data.notes]
+
+
+def reference(request: Request) -> list[Content]:
+    """One of the tables that say where numbers come from."""
+    known: dict[str, Callable[[], Table]] = {
+        "machines": lambda: runs.machine_table(request.entries),
+        "sources": lambda: runs.source_table(request.entries),
+        "image sets": lambda: runs.image_set_table(request.entries),
+        "photographs": runs.photograph_table,
+        "training": lambda: runs.training_table(runs.training_files()),
+    }
+    name = request.arguments[0]
+    if name == SIGNATURES:
+        return [*runs.signature_list(request.entries)]
+    if name not in known:
+        raise unknown("reference table", name, [*known, SIGNATURES])
+    data = known[name]()
+    return [data if data.rows else nodes.paragraph("", f"There are no {name} to list yet.")]
+
+
+OWN_TABLES: Mapping[str, Callable[[Sequence[Entry]], Sequence[tuple[object, Table]]]] = {
+    WINDOWS: window_tables,
+    ROOFLINE: roofline_tables,
+    PROFILE: profile_tables,
+    CAPACITY: capacity_tables,
+    PUBLISHED_WINDOWS: published_window_tables,
+}
+"""What a page gets that asks for one of these and names no quantities."""
+
+
+def machines(request: Request) -> list[Content]:
+    """A table a machine; ``:tokenizers:`` names those whose record must be there."""
+    quantities, tokenizers, where = request.words("quantities"), request.words("tokenizers"), request.where()
+    found: Sequence[tuple[object, Table]]
+    if quantities:
+        found = machine_tables(request.entries, request.names, quantities, where=where, tokenizers=tokenizers)
+    elif len(request.names) != 1 or request.names[0] not in OWN_TABLES:
+        raise RequestError(f"table '{request.arguments[0]}' needs ':quantities:'; without: {', '.join(OWN_TABLES)}")
+    elif where or tokenizers:
+        raise RequestError(f"table '{request.arguments[0]}' takes ':where:' and ':tokenizers:' with ':quantities:'")
+    else:
+        found = OWN_TABLES[request.names[0]](request.entries)
+    shown = [Titled(_capital(str(title)), data) for title, data in found]
+    return [*shown] if shown else [Missing(how_to_measure(request.names))]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:] if text.startswith("study ") else text
+
+
+def how_to_measure(benchmarks: Sequence[str]) -> Sentence:
+    """What a page prints where nothing was measured, or published."""
+    if PUBLISHED_WINDOWS in benchmarks:
+        return say("not_published")
+    notebooks = dict.fromkeys(NOTEBOOKS.get(benchmark, benchmark) for benchmark in benchmarks)
+    commands = [Code(f"vitok run {notebook}") for notebook in notebooks]
+    return say("not_measured", commands=commands, device=Code("-p device cuda"))
+
+
+def figure(request: Request) -> list[Content]:
+    """A figure, or one a machine. Matplotlib is imported here, since not every page has figures."""
+    from vitok_lib.report.figures import by_image, frontier, quality, speed
+
+    name, entries, quantity = request.arguments[0], request.entries, request.quantity
+    if name in quality.FIGURES:
+        drawing = quality.FIGURES[name](entries, request.cases, quantity)
+        return [Picture("-".join([name, *request.cases, quantity]), drawing)]
+    if name == "by-resolution":
+        benchmark = request.required("benchmark", "div8k")[0]
+        return [Picture(f"{name}-{benchmark}-{quantity}", quality.by_resolution(entries, benchmark, quantity))]
+    if name == "paired":
+        drawing = by_image.paired_images(entries, request.cases, quantity, request.pair())
+        return [Picture("-".join([name, *request.cases, *request.pair(), quantity]), drawing)]
+    if name == "by-tokens":
+        benchmarks, quantity = request.required("benchmarks", "speed"), request.options.get("quantity", "latency")
+        found = speed.by_tokens(entries, benchmarks, quantity, request.where())
+        return _of_machines("-".join([name, *benchmarks, quantity]), benchmarks, found)
+    if name == "quality":
+        found = [pair for case in request.cases for pair in frontier.quality_and_speed(entries, case, quantity)]
+        return _of_machines("-".join([name, *request.cases]), [SPEED], found)
+    alone: dict[str, tuple[str, Callable[[Sequence[Entry]], speed.Drawings]]] = {
+        "roofline": (ROOFLINE, speed.rates_under_peaks),
+        "time": (PROFILE, speed.time_by_operation),
+        "memory-frontier": (MEMORY, frontier.memory_frontier),
+    }
+    if name not in alone:
+        raise unknown("figure", name, [*quality.FIGURES, "by-resolution", "paired", "by-tokens", "quality", *alone])
+    benchmark, make = alone[name]
+    return _of_machines(name, [benchmark], make(entries))
+
+
+def _of_machines(name: str, benchmarks: Sequence[str], found: Iterable[tuple[object, object]]) -> list[Content]:
+    pictures = [Picture(f"{name}-{index}-{machine.slug}", drawing) for index, (machine, drawing) in enumerate(found)]  # type: ignore[attr-defined,arg-type]
+    return [*pictures] if pictures else [Missing(how_to_measure(benchmarks))]
+
+
+def every_run(request: Request) -> list[Content]:
+    """Every record, a section for each study and case, an anchor for each record."""
+    return [Titled(f"{study}: {case}", data, section=True) for study, case, data in runs.run_tables(request.entries)]
+
+
+def best(request: Request) -> list[Content]:
+    benchmarks = request.required("benchmarks", "div8k photos")
+    return [Wide(best_table(request.entries, benchmarks, request.words("quantities", "psnr")))]
+
+
+DIRECTIVES: Mapping[str, Spec] = {
+    "evidence-levels": Spec(lambda request: [legend()]),
+    "findings": Spec(findings, 1, ("cases", "quantity", "tokenizers", "resolutions")),
+    "quality-table": Spec(quality_of_case, 1, ("quantities", "tokenizers")),
+    "image-table": Spec(
+        lambda request: [by_image.image_table(request.entries, request.arguments[0], request.quantity)],
+        1,
+        ("quantity",),
+    ),
+    "baseline-table": Spec(
+        lambda request: [by_image.baseline_table(request.entries, request.cases, request.quantity)],
+        options=("cases", "quantity"),
+    ),
+    "pairs-table": Spec(
+        lambda request: [
+            by_image.pairs_table(paired.all_pairs(request.entries, request.arguments[0], request.quantity))
+        ],
+        1,
+        ("quantity",),
+    ),
+    "result-figure": Spec(figure, 1, ("cases", "benchmark", "benchmarks", "quantity", "tokenizers", "where")),
+    "machine-table": Spec(machines, 1, ("quantities", "where", "tokenizers")),
+    "flops-table": Spec(
+        lambda request: [flops_table(request.names, request.sizes(), request.windows())],
+        1,
+        ("resolutions", "windows"),
+    ),
+    "best-table": Spec(best, options=("benchmarks", "quantities")),
+    "coverage-table": Spec(lambda request: [coverage_table(request.entries)]),
+    "versus-table": Spec(versus, 2),
+    "run-list": Spec(every_run),
+    "reference-table": Spec(reference, 1),
+}
