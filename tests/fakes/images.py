@@ -1,11 +1,11 @@
-"""Small images and archives that the tests of this folder share."""
+"""Small images, folders and archives of them."""
 
 from __future__ import annotations
 
 import io
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +56,13 @@ def write_table(path: Path, images: Mapping[str, bytes | None], rows_in_group: i
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, path, row_group_size=rows_in_group)
     return path
+
+
+def write_noise(folder: Path, sizes: Sequence[tuple[int, int]], seed: int = 0, below: int = 256) -> Path:
+    """A PNG of noise for each (height, width), with values under ``below``, named by its place: ``0.png``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for index, (height, width) in enumerate(sizes):
+        pixels = rng.integers(0, below, (height, width, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index:0{len(str(len(sizes) - 1))}d}.png")
+    return folder

@@ -14,46 +14,34 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
+from tests.fakes.images import write_noise
+from tests.fakes.tokenizers import Scaling
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.quality.evaluate import evaluate
-from vitok_lib.records.schema import OutcomeStatus, Record, Settings, Weights
+from vitok_lib.records.schema import OutcomeStatus, Record, Weights
 from vitok_lib.records.store import results_root
-from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 
 COUNT = 4
 
 
-class Darkening:
-    """A tokenizer that halves every image's values, counts its calls, and can fail at one of them."""
+class Darkening(Scaling):
+    """Halves every value, and can fail at one of its calls."""
+
+    name = "darkening"
 
     def __init__(self, fail_at: int | None = None, error: BaseException | None = None, seed: str = "random:0") -> None:
-        self.spec = TokenizerSpec("darkening", "test", 1, 3, "this test")
-        self.weights = Weights(source=seed)
-        self.settings = Settings(device="cpu", dtype="float32")
-        self.calls = 0
+        super().__init__(0.5, weights=Weights(source=seed))
         self._fail_at, self._error = fail_at, error
 
-    def encode(self, images: Tensor) -> Latent:
-        return Latent(images.permute(0, 2, 3, 1), images.shape[2], images.shape[3])
-
-    def decode(self, latent: Latent) -> Tensor:
-        self.calls += 1
+    def decoded(self, images: Tensor) -> Tensor:
         if self.calls == self._fail_at and self._error is not None:
             raise self._error
-        return latent.values.permute(0, 3, 1, 2) / 2
-
-    def reconstruct(self, images: Tensor) -> Tensor:
-        return self.decode(self.encode(images))
+        return super().decoded(images)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    images = tmp_path / "images"
-    images.mkdir()
-    rng = np.random.default_rng(0)
-    for index in range(COUNT):
-        Image.fromarray(rng.integers(0, 256, (20, 24 + index, 3), np.uint8)).save(images / f"{index}.png")
-    return images
+    return write_noise(tmp_path / "images", [(20, 24 + index) for index in range(COUNT)])
 
 
 def _files() -> list[str]:

@@ -7,43 +7,38 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 
+from tests.fakes.images import write_noise
+from tests.fakes.tokenizers import Identity
 from vitok_lib.errors import UnsupportedError
 from vitok_lib.measure.quality.evaluate import evaluate
-from vitok_lib.records.schema import OutcomeStatus, Record, Settings, Weights
+from vitok_lib.records.schema import OutcomeStatus, Record, Weights
 from vitok_lib.records.store import results_root
-from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
+from vitok_lib.tokenizers.interface import Latent
 
 COUNT = 6
 SIZE = 24
 
 
-class Rounding:
+class Rounding(Identity):
     """Rounds an image to 16 levels; ``trouble`` is called with each batch before it is decoded."""
 
+    name = "rounding"
+
     def __init__(self, trouble: Callable[[Tensor], None] = lambda _: None, *, tiling: bool | None = None) -> None:
-        self.spec = TokenizerSpec("rounding", "test", 1, 3, "this test")
-        self.weights = Weights(source="random:0")
-        self.settings = Settings(device="cpu", dtype="float32", tiling=tiling)
+        super().__init__(weights=Weights(source="random:0"), tiling=tiling)
         self.batches: list[int] = []
         self._trouble = trouble
 
-    def encode(self, images: Tensor) -> Latent:
-        return Latent(images.movedim(1, -1), images.shape[2], images.shape[3])
-
-    def decode(self, latent: Latent) -> Tensor:
-        self._trouble(latent.values)
-        self.batches.append(len(latent.values))
-        return ((latent.values * 8).round() / 8).movedim(-1, 1)
-
-    def reconstruct(self, images: Tensor) -> Tensor:
-        return self.decode(self.encode(images))
+    def decoded(self, images: Tensor) -> Tensor:
+        self._trouble(images.movedim(1, -1))
+        self.batches.append(len(images))
+        return (images * 8).round() / 8
 
 
 class Tileable(Rounding):
@@ -62,12 +57,7 @@ class Tileable(Rounding):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    images = tmp_path / "images"
-    images.mkdir()
-    rng = np.random.default_rng(5)
-    for index in range(COUNT):
-        Image.fromarray(rng.integers(0, 256, (SIZE, SIZE, 3), np.uint8)).save(images / f"{index}.png")
-    return images
+    return write_noise(tmp_path / "images", [(SIZE, SIZE)] * COUNT, 5)
 
 
 def _per_image() -> pd.DataFrame:

@@ -13,44 +13,33 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
+from tests.fakes.images import write_noise
+from tests.fakes.tokenizers import Scaling
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.measure.quality.visuals import MOST_TOKENIZERS, make_visuals
-from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.records.store import results_root
 from vitok_lib.records.visuals import Rule, Visual, iterate_visuals
-from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
+from vitok_lib.tokenizers.interface import Latent
 
 
-class Scaling:
-    """A tokenizer that multiplies every value, and may fail at an image of some width."""
+class Named(Scaling):
+    """A tokenizer of that name that multiplies every value, and may fail at an image of some width."""
 
     def __init__(self, name: str, factor: float, fails_at: int = 0, error: Exception | None = None) -> None:
-        self.spec = TokenizerSpec(name, "test", 1, 3, "this test")
-        self.weights = Weights(source="none")
-        self.settings = Settings(device="cpu", dtype="float32")
-        self._factor, self._fails_at, self._error = factor, fails_at, error
+        self.name = name
+        super().__init__(factor)
+        self._fails_at, self._error = fails_at, error
 
     def encode(self, images: Tensor) -> Latent:
         if images.shape[3] == self._fails_at and self._error is not None:
             raise self._error
-        return Latent(images.permute(0, 2, 3, 1), images.shape[2], images.shape[3])
-
-    def decode(self, latent: Latent) -> Tensor:
-        return latent.values.permute(0, 3, 1, 2) * self._factor
-
-    def reconstruct(self, images: Tensor) -> Tensor:
-        return self.decode(self.encode(images))
+        return super().encode(images)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    images = tmp_path / "images"
-    images.mkdir()
-    rng = np.random.default_rng(0)
-    for index in range(3):
-        Image.fromarray(rng.integers(0, 256, (40, 24 + index, 3), np.uint8)).save(images / f"{index}.png")
-    return images
+    return write_noise(tmp_path / "images", [(40, 24 + index) for index in range(3)])
 
 
 def scaled(pixels: np.ndarray, factor: float) -> np.ndarray:
@@ -66,7 +55,7 @@ def shown(folder: Path, file: str) -> np.ndarray:
 
 
 def test_pictures_are_the_pixels_of_original_and_reconstruction(folder: Path) -> None:
-    make_visuals([Scaling("half", 0.5), Scaling("most", 0.9)], images=folder, resolution=64, count=2)
+    make_visuals([Named("half", 0.5), Named("most", 0.9)], images=folder, resolution=64, count=2)
     for index, (place, visual) in enumerate(kept()):
         original = np.asarray(Image.open(folder / f"{index}.png"))
         assert visual.image == f"{index}.png"
@@ -79,8 +68,8 @@ def test_pictures_are_the_pixels_of_original_and_reconstruction(folder: Path) ->
 
 
 def test_values_and_identity_of_the_image_are_those_of_the_record(folder: Path) -> None:
-    evaluate(Scaling("half", 0.5), images=folder, resolution=64)
-    make_visuals([Scaling("half", 0.5)], images=folder, resolution=64, count=3)
+    evaluate(Named("half", 0.5), images=folder, resolution=64)
+    make_visuals([Named("half", 0.5)], images=folder, resolution=64, count=3)
     rows = pd.read_parquet(next(results_root().rglob("half.parquet"))).set_index("sha256")
     for _, visual in kept():
         row = rows.loc[visual.sha256]
@@ -93,7 +82,7 @@ def test_a_large_image_is_kept_as_overview_and_crops_with_their_own_values(tmp_p
     original = np.kron(rng.integers(0, 256, (11, 13, 3)), np.ones((100, 100, 1))).astype(np.uint8)
     (tmp_path / "large").mkdir()
     Image.fromarray(original).save(tmp_path / "large" / "a.png")
-    (visual,) = make_visuals([Scaling("half", 0.5)], images=tmp_path / "large", resolution=4096, count=1)
+    (visual,) = make_visuals([Named("half", 0.5)], images=tmp_path / "large", resolution=4096, count=1)
     (place, _), (made,) = kept()[0], visual.reconstructions
     assert [view.rule for view in visual.views] == [Rule.OVERVIEW, Rule.LARGEST_ERROR, Rule.CENTRE]
     assert made.pictures[0].values == {}
@@ -106,8 +95,8 @@ def test_a_large_image_is_kept_as_overview_and_crops_with_their_own_values(tmp_p
 
 
 def test_making_them_again_replaces_them_and_leaves_no_other_file(folder: Path) -> None:
-    make_visuals([Scaling("half", 0.5), Scaling("most", 0.9)], images=folder, resolution=64, count=1)
-    make_visuals([Scaling("half", 0.7)], images=folder, resolution=64, count=1)
+    make_visuals([Named("half", 0.5), Named("most", 0.9)], images=folder, resolution=64, count=1)
+    make_visuals([Named("half", 0.7)], images=folder, resolution=64, count=1)
     ((place, visual),) = kept()
     named = {visual.originals[0].file, visual.reconstructions[0].pictures[0].file, "visual.json"}
     assert {path.name for path in place.iterdir()} == named
@@ -115,8 +104,8 @@ def test_making_them_again_replaces_them_and_leaves_no_other_file(folder: Path) 
 
 
 def test_a_tokenizer_that_fails_on_an_image_is_left_out_there_with_its_reason(folder: Path) -> None:
-    failing = Scaling("failing", 0.5, fails_at=25, error=MemoryError())
-    make_visuals([Scaling("half", 0.5), failing], images=folder, resolution=64, count=2)
+    failing = Named("failing", 0.5, fails_at=25, error=MemoryError())
+    make_visuals([Named("half", 0.5), failing], images=folder, resolution=64, count=2)
     first, second = (visual for _, visual in kept())
     assert [made.tokenizer.name for made in first.reconstructions] == ["half", "failing"]
     assert [made.tokenizer.name for made in second.reconstructions] == ["half"]
@@ -125,7 +114,7 @@ def test_a_tokenizer_that_fails_on_an_image_is_left_out_there_with_its_reason(fo
 
 def test_an_image_that_cannot_be_read_is_passed_over(folder: Path) -> None:
     (folder / "0.png").write_bytes(b"no image")
-    visuals = make_visuals([Scaling("half", 0.5)], images=folder, resolution=64, count=2)
+    visuals = make_visuals([Named("half", 0.5)], images=folder, resolution=64, count=2)
     assert [visual.image for visual in visuals] == ["1.png"]
 
 
@@ -134,7 +123,7 @@ def test_a_tokenizer_is_let_go_before_the_next_one_is_loaded(folder: Path) -> No
 
     def load() -> Iterator[Scaling]:
         for name in ("a", "b"):
-            tokenizer = Scaling(name, 0.5)
+            tokenizer = Named(name, 0.5)
             reference = weakref.ref(tokenizer)
             yield tokenizer
             del tokenizer
@@ -155,11 +144,11 @@ def test_a_tokenizer_is_let_go_before_the_next_one_is_loaded(folder: Path) -> No
 )
 def test_a_wrong_request_is_one_sentence_and_nothing_is_kept(names: list[str], sentence: str, folder: Path) -> None:
     with pytest.raises(RequestError, match=sentence):
-        make_visuals([Scaling(name, 0.5) for name in names], images=folder, resolution=64, count=1)
+        make_visuals([Named(name, 0.5) for name in names], images=folder, resolution=64, count=1)
     assert kept() == []
 
 
 def test_when_no_tokenizer_works_the_reason_is_told(folder: Path) -> None:
-    failing = Scaling("failing", 0.5, fails_at=24, error=RuntimeError("it broke"))
+    failing = Named("failing", 0.5, fails_at=24, error=RuntimeError("it broke"))
     with pytest.raises(RequestError, match=r"no pictures of 'images-[0-9a-f]+': it broke"):
         make_visuals([failing], images=folder, resolution=64, count=1)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
-from PIL import Image
-from torch import Tensor
 
+from tests.fakes.images import write_noise
+from tests.fakes.tokenizers import Identity
 from vitok_lib.images.prepare import ImageError
 from vitok_lib.images.sets import ImageSet, open_image_set
 from vitok_lib.measure.common.random_images import noise
 from vitok_lib.measure.speed import pipeline
 from vitok_lib.measure.speed.pipeline import STAGES, Chain, measure_chain
 from vitok_lib.measure.speed.timer import Clock
-from vitok_lib.records.schema import Kind, Settings, Weights
-from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
+from vitok_lib.records.schema import Kind
 
 SIZES = [(16, 16), (16, 16), (16, 16), (16, 24), (16, 24)]
 
@@ -36,36 +33,9 @@ class FixedClock(Clock):
         return call(), 6.0
 
 
-@dataclass
-class Same:
-    """Gives images back as they are; keeps their shapes."""
-
-    spec: TokenizerSpec = field(default_factory=lambda: TokenizerSpec("same", "test", 1, 3, "this test"))
-    weights: Weights = field(default_factory=lambda: Weights(source="none"))
-    settings: Settings = field(default_factory=Settings)
-    shapes: list[torch.Size] = field(default_factory=list)
-    strides: list[tuple[int, ...]] = field(default_factory=list)
-
-    def encode(self, images: Tensor) -> Latent:
-        self.shapes.append(images.shape)
-        self.strides.append(images.stride())
-        return Latent(images.movedim(1, -1), images.shape[2], images.shape[3])
-
-    def decode(self, latent: Latent) -> Tensor:
-        return latent.values.movedim(-1, 1)
-
-    def reconstruct(self, images: Tensor) -> Tensor:
-        return self.decode(self.encode(images))
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "images"
-    path.mkdir()
-    rng = np.random.default_rng(1)
-    for index, (height, width) in enumerate(SIZES):
-        Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8)).save(path / f"{index}.png")
-    return path
+    return write_noise(tmp_path / "images", SIZES, 1)
 
 
 @pytest.fixture
@@ -74,7 +44,7 @@ def images(folder: Path) -> ImageSet:
 
 
 def test_every_stage_is_timed_an_image_at_a_time(images: ImageSet) -> None:
-    tokenizer = Same()
+    tokenizer = Identity()
     chain = measure_chain(tokenizer, images, 64, count=4, batch=1, clock=FixedClock())
     assert chain.stages == dict.fromkeys(STAGES, 6.0)
     assert chain.images == 4
@@ -84,7 +54,7 @@ def test_every_stage_is_timed_an_image_at_a_time(images: ImageSet) -> None:
 
 
 def test_images_of_one_size_go_together(images: ImageSet) -> None:
-    tokenizer = Same()
+    tokenizer = Identity()
     chain = measure_chain(tokenizer, images, 64, count=5, batch=2, clock=FixedClock())
     batches = [(2, 16), (1, 16), (2, 24)]
     assert [(shape[0], shape[3]) for shape in tokenizer.shapes] == 3 * batches
@@ -92,7 +62,7 @@ def test_images_of_one_size_go_together(images: ImageSet) -> None:
 
 
 def test_stages_add_up_over_images_of_different_sizes(images: ImageSet) -> None:
-    tokenizer = Same()
+    tokenizer = Identity()
 
     class ByWidth(FixedClock):
         """A call takes a millisecond for each column of the image that was encoded last."""
@@ -108,7 +78,7 @@ def test_stages_add_up_over_images_of_different_sizes(images: ImageSet) -> None:
 
 def test_images_lie_in_memory_as_random_ones_do(images: ImageSet) -> None:
     """Else a latency and the stages of the chain would time two layouts."""
-    tokenizer = Same()
+    tokenizer = Identity()
     measure_chain(tokenizer, images, 64, count=5, batch=2, clock=FixedClock())
     for (batch, _, height, width), strides in zip(tokenizer.shapes, tokenizer.strides, strict=True):
         assert strides == next(noise(batch, height, width, "cpu")).stride()
@@ -126,7 +96,7 @@ def test_images_come_past_the_cache(images: ImageSet, monkeypatch: pytest.Monkey
         return prepared(*arguments)
 
     monkeypatch.setattr(pipeline, "load_ahead", spy)
-    measure_chain(Same(), images, 64, count=1, batch=1, clock=FixedClock())
+    measure_chain(Identity(), images, 64, count=1, batch=1, clock=FixedClock())
     assert before["VITOK_CACHE"] not in read
     assert len(read) == 3
     assert {name: os.environ.get(name) for name in before} == before
@@ -135,7 +105,7 @@ def test_images_come_past_the_cache(images: ImageSet, monkeypatch: pytest.Monkey
 def test_an_image_that_cannot_be_read_is_an_error(folder: Path) -> None:
     (folder / "0.png").write_bytes(b"no image")
     with pytest.raises(ImageError, match=r"0\.png"):
-        measure_chain(Same(), open_image_set(folder), 64, count=2, batch=1, clock=FixedClock())
+        measure_chain(Identity(), open_image_set(folder), 64, count=2, batch=1, clock=FixedClock())
     assert "VITOK_CACHE_GIB" not in os.environ
 
 
