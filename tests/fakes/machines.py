@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from vitok_lib.records.schema import (
@@ -114,9 +116,17 @@ def write_machine(
         ),
     )
     write_record(record, path)
-    raw = {"round": [0, 1], "stage": ["encode", "decode"], "milliseconds": [1.0, 2.0], "clock_mhz": [None, None]}
-    pd.DataFrame(raw).to_parquet(path.parent / f"{path.stem}.parquet", index=False)
+    rounds(path, values.get("latency", 1.0), margin).to_parquet(path.parent / f"{path.stem}.parquet", index=False)
     return path
+
+
+def rounds(path: Path, latency: float, margin: float) -> pd.DataFrame:
+    """Raw timings around ``latency``, most within ``margin`` of it, in an order of the record's own."""
+    spread = np.linspace(-1.5, 1.5, REPETITIONS) * margin
+    shuffled = np.random.default_rng(zlib.crc32(path.stem.encode())).permutation(spread)
+    each = pd.DataFrame({"round": range(REPETITIONS), "stage": "encode", "milliseconds": latency / 2 * (1 + shuffled)})
+    both = pd.concat([each, each.assign(stage="decode")], ignore_index=True)
+    return both.assign(clock_mhz=np.nan)
 
 
 def _value(quantity: str, value: float, margin: float, first: str) -> Value:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vitok_lib.metrics.statistics import bootstrap_mean
+from vitok_lib.metrics.statistics import METHOD, mean_interval
 from vitok_lib.records.schema import (
     Host,
     ImagesIdentity,
@@ -109,14 +109,14 @@ def _identity(name: str) -> TokenizerIdentity:
 def _mean(quantity: str, numbers: Sequence[float], signature: str) -> Value:
     held = np.array(numbers, dtype=np.float64)
     held = held[~np.isnan(held)]
-    low, high = bootstrap_mean(held, resamples=200)
+    bounds = mean_interval(held)
     return Value(
         quantity=quantity,
         value=float(held.mean()),
         unit={"psnr": "dB", "bpp": "bit/px"}.get(quantity, ""),
         kind=Kind.MEASURED,
         n=len(held),
-        interval=Interval(low=low, high=high, method="percentile bootstrap over images, 200 resamples"),
+        interval=Interval(low=bounds[0], high=bounds[1], method=f"{METHOD} over images") if bounds else None,
         signature=f"{quantity}|rgb|u8|per-image-mean|{signature}",
     )
 

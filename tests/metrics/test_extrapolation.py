@@ -7,8 +7,7 @@ import pytest
 from scipy import stats
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics import extrapolation
-from vitok_lib.metrics.extrapolation import frechet_at_infinity
+from vitok_lib.metrics.extrapolation import extrapolated, frechet_at_infinity
 from vitok_lib.metrics.frechet import frechet_distance
 
 SHIFT = 0.3
@@ -53,8 +52,28 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     assert stats.binomtest(covered, runs, 0.95).pvalue > 1e-3, f"covered {covered} of {runs}"
 
 
-def test_the_quantile_is_students() -> None:
-    assert stats.t.ppf(0.975, extrapolation._GROUPS - 1) == pytest.approx(extrapolation._STUDENT_T, abs=1e-6)
+def test_half_the_width_is_students_quantile_of_ten_groups_left_out() -> None:
+    originals, reconstructions = _normal(60, 4, 5)
+    value, margin = extrapolated(originals, reconstructions)
+    groups = [np.arange(60) % 10 != group for group in range(10)]
+    without = [extrapolated(originals[kept], reconstructions[kept])[0] for kept in groups]
+    assert margin == pytest.approx(stats.t.ppf(0.975, 9) * np.sqrt(9) * np.std(without), rel=1e-6)
+    estimate = frechet_at_infinity(originals, reconstructions)
+    assert estimate is not None
+    assert (estimate.low, estimate.high) == (value - margin, value + margin)
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "rank", "shown"),
+    [(24, 32, 32, False), (60, 32, 32, False), (95, 32, 32, False), (96, 32, 32, True), (24, 32, 8, True)],
+)
+def test_the_interval_needs_three_images_a_rank(n: int, d: int, rank: int, shown: bool) -> None:
+    """At n = 24 and d = 32 an interval would hold the truth in 1 % of samples."""
+    originals, reconstructions = _normal(n, rank, 1)
+    across = np.random.default_rng(2).normal(size=(rank, d))
+    estimate = frechet_at_infinity(originals @ across, reconstructions @ across)
+    assert estimate is not None
+    assert ((estimate.low is not None), (estimate.high is not None)) == (shown, shown)
 
 
 def test_fewer_than_twenty_images_have_no_extrapolation() -> None:

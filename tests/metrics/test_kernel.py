@@ -41,7 +41,7 @@ def test_the_interval_is_that_of_recomputing_without_each_image() -> None:
     assert found is not None
     without = [_by_definition(np.delete(x, i, 0), np.delete(y, i, 0)) for i in range(12)]
     error = np.sqrt(11 / 12 * np.sum((without - np.mean(without)) ** 2))
-    margin = stats.norm.ppf(0.975) * error
+    margin = stats.t.ppf(0.975, 11) * error
     assert (found.low, found.high) == pytest.approx((found.value - margin, found.value + margin), rel=1e-6)
 
 

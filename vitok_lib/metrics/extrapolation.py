@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitok_lib.metrics.frechet import Features, check_features, frechet_distance, one_thread
-from vitok_lib.metrics.statistics import Estimate
+from vitok_lib.metrics.statistics import Estimate, student_quantile
 
 MINIMUM_COUNT = 20
 _DIVISORS = (3, 2)  # the fit takes n − n/3 and n − n/2 images beside all n
 _GROUPS = 10
-_STUDENT_T = 2.262157  # the 97.5 % quantile at 9 degrees of freedom, one fewer than groups
+IMAGES_PER_RANK = 3
+"""From so many images per dimension that the features span, the curve is a line down to n/2: below it there is no
+interval. ``benchmarks/coverage.py`` simulates what one would cover there."""
 
-METHOD = f"delete-group jackknife over {_GROUPS} groups of images; covers their choice, not the curve's bend"
+METHOD = f"delete-group jackknife over {_GROUPS} groups of images, Student's t"
 
 
 def frechet_at_infinity(originals: Features, reconstructions: Features) -> Estimate | None:
@@ -26,8 +28,8 @@ def frechet_at_infinity(originals: Features, reconstructions: Features) -> Estim
     that every image counts alike and nothing is drawn at random. The distance is a straight line in 1/n only where n
     is large against the rank of the features' covariance: below that it bends, and the intercept is too high.
 
-    The interval is that of the delete-a-group jackknife (Quenouille 1956) with Student's t: it covers the choice of
-    the images and leaves out the error of taking a bent curve for a line.
+    The interval is that of the delete-a-group jackknife (Quenouille 1956) with Student's t. It covers the choice of the
+    images and not the error of taking a bent curve for a line, so that there is none below 3 images for each rank.
 
     Returns:
         None for fewer than 20 images. The value may be below 0: it is an estimate, not a distance.
@@ -39,15 +41,31 @@ def frechet_at_infinity(originals: Features, reconstructions: Features) -> Estim
     n = len(originals)
     if n < MINIMUM_COUNT:
         return None
-    positions = np.arange(n)
+    value, margin = extrapolated(originals, reconstructions)
+    if n < IMAGES_PER_RANK * max(_rank(originals), _rank(reconstructions)):
+        return Estimate(value, n)
+    return Estimate(value, n, value - margin, value + margin, METHOD)
+
+
+def extrapolated(originals: Features, reconstructions: Features) -> tuple[float, float]:
+    """The intercept for sets ``[n, d]``, and half the width of its 95 % interval were the curve a line."""
+    positions = np.arange(len(originals))
     kept = [positions >= 0] + [positions % _GROUPS != group for group in range(_GROUPS)]
     with one_thread(), ThreadPoolExecutor(min(len(kept), os.cpu_count() or 1)) as workers:
         intercepts = workers.map(lambda rows: _intercept(originals[rows], reconstructions[rows]), kept)
         value, *without = intercepts
     repeated = np.array(without)
     variance = (_GROUPS - 1) / _GROUPS * np.sum((repeated - repeated.mean()) ** 2)
-    margin = _STUDENT_T * float(np.sqrt(variance))
-    return Estimate(value, n, value - margin, value + margin, METHOD)
+    return value, student_quantile(_GROUPS - 1, 0.025) * float(np.sqrt(variance))
+
+
+def _rank(features: Features) -> int:
+    """The number of dimensions that the features span about their mean."""
+    centred = features.astype(np.float64) - features.mean(0, dtype=np.float64)
+    if len(centred) > centred.shape[1]:
+        centred = np.linalg.qr(centred, mode="r")
+    with one_thread():
+        return int(np.linalg.matrix_rank(centred))
 
 
 def _intercept(originals: Features, reconstructions: Features) -> float:

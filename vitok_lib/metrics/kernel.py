@@ -7,14 +7,13 @@ from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.frechet import Features, check_features
-from vitok_lib.metrics.statistics import Estimate
+from vitok_lib.metrics.statistics import Estimate, student_quantile
 
 MINIMUM_COUNT = 3
 _DEGREE = 3
-_NORMAL = 1.959964  # the 97.5 % quantile
 _BLOCK_ROWS = 1024
 
-METHOD = "jackknife over images, normal quantiles"
+METHOD = "jackknife over images, Student's t"
 
 
 def kernel_distance(originals: Features, reconstructions: Features) -> Estimate | None:
@@ -22,7 +21,7 @@ def kernel_distance(originals: Features, reconstructions: Features) -> Estimate 
 
     It is the U-statistic of Gretton et al. 2012 over all images, which leaves out the kernel of an image with its own
     reconstruction: the two are not independent, and with that term the mean is below the truth. So it is unbiased at
-    every n, and there are no random subsets. The interval is that of the delete-one jackknife.
+    every n, and there are no random subsets. The interval is that of the delete-one jackknife with Student's t.
 
     Returns:
         None for fewer than 3 images. The value may be below 0: it is unbiased about a distance near 0.
@@ -42,7 +41,7 @@ def kernel_distance(originals: Features, reconstructions: Features) -> Estimate 
     total = float(np.sum(of_image))
     value = total / (n * (n - 1))
     without = (total - 2 * of_image) / ((n - 1) * (n - 2))
-    margin = _NORMAL * float(np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))
+    margin = student_quantile(n - 1, 0.025) * float(np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))
     return Estimate(value, n, value - margin, value + margin, METHOD)
 
 

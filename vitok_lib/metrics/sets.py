@@ -11,7 +11,7 @@ from vitok_lib.errors import RequestError, unknown
 from vitok_lib.metrics.extrapolation import frechet_at_infinity
 from vitok_lib.metrics.frechet import MINIMUM_COUNT, Features, check_features, frechet_distance
 from vitok_lib.metrics.kernel import kernel_distance
-from vitok_lib.metrics.statistics import RESAMPLES, Estimate, bootstrap_mean
+from vitok_lib.metrics.statistics import METHOD, Estimate, mean_interval
 
 
 def set_estimate(statistic: str, originals: Features, reconstructions: Features) -> Estimate | None:
@@ -57,9 +57,8 @@ def _paired(originals: Features, reconstructions: Features) -> Estimate | None:
     if len(originals) == 0:
         return None
     distances = paired_distances(originals, reconstructions)
-    low, high = bootstrap_mean(distances)
-    method = f"percentile bootstrap over images, {RESAMPLES} resamples"
-    return Estimate(float(distances.mean()), len(distances), low, high, method)
+    low, high = mean_interval(distances) or (None, None)
+    return Estimate(float(distances.mean()), len(distances), low, high, f"{METHOD} over images")
 
 
 def _patches(originals: Features, reconstructions: Features) -> Estimate | None:

@@ -1,17 +1,23 @@
-"""Intervals of means over images, and of the differences between tokenizers on the same images."""
+"""Intervals of means over images, of differences between tokenizers on the same images, and of medians of rounds.
+
+What each interval covers at the n it is shown with is simulated by ``benchmarks/coverage.py``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-RESAMPLES = 10_000
-_BLOCK_VALUES = 10_000_000  # values drawn at a time, which bounds the memory
-_RESAMPLES_BEYOND = 20  # at the least, on each side of an interval: fewer would leave its ends to chance
+METHOD = "Student's t"
+MEDIAN_METHOD = "order statistics of the rounds (binomial), at least 95 %"
+MINIMUM_COUNT = 2
+"""The least number of values that say anything about their spread."""
+_NAMED = 3  # values that are not finite, in a message
 
 
 @dataclass(frozen=True)
@@ -29,93 +35,166 @@ class Estimate:
 class PairedDifference:
     """The mean over ``n`` images of ``first`` minus ``second``, both names of tokenizers, with its interval.
 
-    All ``comparisons`` intervals hold at once with probability ``level``; each alone is that much wider.
+    All ``comparisons`` intervals hold at once with probability ``level``; each alone is that much wider. ``p_value`` is
+    that of a mean difference of 0, adjusted by Holm 1979 over all ``comparisons``. Holm's procedure is the more
+    powerful one: ``p_value`` may lie below 1 − ``level`` where the interval includes 0, which is then not ``clear``.
+    The interval and ``p_value`` are None at n = 1.
     """
 
     first: str
     second: str
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     level: float
     comparisons: int
     n: int
+    p_value: float | None
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
+        """Whether there is an interval and it leaves out 0: the difference is significant."""
+        return leaves_out(0, self.low, self.high)
 
 
-def bootstrap_mean(
-    values: NDArray[np.float64], level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile bootstrap interval (Efron 1979) of the mean of ``values``.
+def leaves_out(point: float, low: float | None, high: float | None) -> bool:
+    """Whether an interval does not include ``point``; never where there is none."""
+    return low is not None and high is not None and not low <= point <= high
 
-    Give per-image values for an interval of a mean, per-image differences for a paired comparison. Images are
-    the unit of resampling. With few images the interval is too narrow: read it with its n.
+
+def mean_interval(values: ArrayLike, level: float = 0.95, comparisons: int = 1) -> tuple[float, float] | None:
+    """Student's t interval of the mean of ``values`` ``[n]``: mean ± t(n − 1) · s / √n (Student 1908).
+
+    It covers the mean with ``level`` where values are normal, and about as often where they are not (measured by
+    ``benchmarks/coverage.py``). Values that are all equal have an interval without width, since s is 0: right where
+    the value follows from the architecture, such as a rate, and too narrow where it is equal by chance.
+
+    Args:
+        comparisons: of so many intervals all hold at once with ``level`` (Bonferroni): each is taken at
+            1 − (1 − ``level``) / ``comparisons``.
+
+    Returns:
+        None for fewer than two values, which say nothing about their spread.
 
     Raises:
-        ValueError: there is no value.
+        ValueError: a value is not finite; the message names it.
     """
-    if values.size == 0:
-        raise ValueError("an interval needs at least one value")
-    rng = np.random.default_rng(seed)
-    block = max(1, _BLOCK_VALUES // values.size)
-    means = np.concatenate(
-        [
-            values[rng.integers(0, values.size, (min(block, resamples - done), values.size))].mean(axis=1)
-            for done in range(0, resamples, block)
-        ]
-    )
-    tail = (1 - level) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+    column = _finite(values, "values")
+    if column.size < MINIMUM_COUNT:
+        return None
+    mean, error = _mean_and_error(column)
+    margin = student_quantile(column.size - 1, (1 - level) / (2 * comparisons)) * error
+    return mean - margin, mean + margin
 
 
-def paired_differences(
-    values: Mapping[str, NDArray[np.float64]], level: float = 0.95, seed: int = 0
-) -> list[PairedDifference]:
+def paired_interval(
+    a: ArrayLike, b: ArrayLike, level: float = 0.95, comparisons: int = 1
+) -> tuple[float, float] | None:
+    """Student's t interval of the mean of ``a`` − ``b``, both ``[n]``, one value an image, the same images in order.
+
+    Args:
+        comparisons: as in :func:`mean_interval`.
+
+    Returns:
+        None for fewer than two images.
+
+    Raises:
+        ValueError: the two differ in n, or a value is not finite; the message names it.
+    """
+    first, second = _finite(a, "a"), _finite(b, "b")
+    if first.size != second.size:
+        raise ValueError(f"a paired interval needs two values of each image, not {first.size} and {second.size}")
+    return mean_interval(first - second, level, comparisons)
+
+
+def paired_differences(values: Mapping[str, ArrayLike], level: float = 0.95) -> list[PairedDifference]:
     """The difference of each two of ``values``: per tokenizer one value an image ``[n]``, the same images in order.
 
-    Percentile bootstrap in which each resample takes the same images of every tokenizer. With m pairs each interval
-    is taken at level 1 − (1 − ``level``)/m (Bonferroni), so that all of them hold at once at ``level``.
+    Student's t intervals of the paired differences. With m pairs each is taken at 1 − (1 − ``level``) / m (Bonferroni),
+    so that all of them hold at once at ``level``, and p-values are adjusted by Holm's procedure.
 
     Raises:
         ValueError: the tokenizers have different numbers of values, none, or one that is not finite.
     """
-    pairs = list(combinations(values, 2))
+    columns = {name: _finite(column, f"values of '{name}'") for name, column in values.items()}
+    pairs = list(combinations(columns, 2))
     if not pairs:
         return []
-    sizes = {name: column.size for name, column in values.items()}
+    sizes = {name: column.size for name, column in columns.items()}
     if len(set(sizes.values())) != 1 or 0 in sizes.values():
         raise ValueError(f"paired differences need a value of every tokenizer for each image, not {sizes}")
-    table = np.stack(list(values.values()), axis=1)  # [n, tokenizers]
-    if not np.isfinite(table).all():
-        raise ValueError("paired differences need finite values; leave out the images that have none")
-    tail = (1 - level) / (2 * len(pairs))
-    means = _resampled_means(table, max(RESAMPLES, round(_RESAMPLES_BEYOND / tail)), seed)
-    place = {name: column for column, name in enumerate(values)}
-    differences = []
-    for first, second in pairs:
-        a, b = place[first], place[second]
-        low, high = np.quantile(means[:, a] - means[:, b], [tail, 1 - tail])
-        mean = float(np.mean(table[:, a] - table[:, b]))
-        differences.append(
-            PairedDifference(first, second, mean, float(low), float(high), level, len(pairs), len(table))
+    differences = [columns[first] - columns[second] for first, second in pairs]
+    adjusted = holm([paired_p_value(difference) for difference in differences])
+    found = []
+    for (first, second), difference, p_value in zip(pairs, differences, adjusted, strict=True):
+        low, high = mean_interval(difference, level, len(pairs)) or (None, None)
+        mean = float(difference.mean())
+        found.append(PairedDifference(first, second, mean, low, high, level, len(pairs), difference.size, p_value))
+    return found
+
+
+def paired_p_value(differences: NDArray[np.float64]) -> float | None:
+    """The two-sided p-value of Student's paired test that the mean of ``differences`` ``[n]`` is 0; None at n = 1."""
+    from scipy.special import stdtr  # type: ignore[import-untyped]  # ships no types
+
+    if differences.size < MINIMUM_COUNT:
+        return None
+    mean, error = _mean_and_error(differences)
+    if error == 0:
+        return 1.0 if mean == 0 else 0.0
+    return float(2 * stdtr(differences.size - 1, -abs(mean) / error))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """p-values of one family adjusted by Holm 1979, which bounds the chance of any false one; None stays None."""
+    known = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, place) in enumerate(known):
+        largest = max(largest, min(1.0, (len(known) - rank) * p))
+        adjusted[place] = largest
+    return adjusted
+
+
+def student_quantile(degrees: int, tail: float) -> float:
+    """The value that Student's t with ``degrees`` of freedom exceeds with probability ``tail``."""
+    from scipy.special import stdtrit
+
+    return -float(stdtrit(degrees, tail))
+
+
+def median_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+    """An interval of the median that holds for any distribution: the k-th smallest and the k-th largest value.
+
+    k is the largest for which P(Binomial(n, ½) < k) ≤ (1 − level)/2 (David & Nagaraja 2003, §7.1). None where n is
+    so small (below 6 for 95 %) that not even the smallest and the largest value hold it.
+    """
+    n = len(values)
+    below, k = 0, 0
+    while k < n and (below + math.comb(n, k)) / 2**n <= (1 - level) / 2:
+        below += math.comb(n, k)
+        k += 1
+    if k == 0:
+        return None
+    ordered = sorted(values)
+    return ordered[k - 1], ordered[n - k]
+
+
+def _mean_and_error(column: NDArray[np.float64]) -> tuple[float, float]:
+    """The mean and its standard error."""
+    if (column == column[0]).all():  # their rounded mean may differ from them
+        return float(column[0]), 0.0
+    return float(column.mean()), float(column.std(ddof=1)) / math.sqrt(column.size)
+
+
+def _finite(values: ArrayLike, what: str) -> NDArray[np.float64]:
+    column = np.asarray(values, np.float64)
+    if column.ndim != 1:
+        raise ValueError(f"{what} must be one number an image, not of shape {list(column.shape)}")
+    bad = np.flatnonzero(~np.isfinite(column))
+    if bad.size:
+        named = ", ".join(f"{column[place]} at {place}" for place in bad[:_NAMED])
+        raise ValueError(
+            f"{what} must be finite, and {bad.size} of {column.size} are not ({named}); leave those images out"
         )
-    return differences
-
-
-def _resampled_means(table: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
-    """Means ``[resamples, columns]`` over rows of ``[n, columns]`` that are drawn with replacement, whole rows."""
-    rng = np.random.default_rng(seed)
-    n = len(table)
-    means = np.empty((resamples, table.shape[1]))
-    block = max(1, _BLOCK_VALUES // n)
-    for first in range(0, resamples, block):
-        count = min(block, resamples - first)
-        drawn = rng.integers(0, n, (count, n)) + n * np.arange(count)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n)
-        means[first : first + count] = times @ table / n
-    return means
+    return column

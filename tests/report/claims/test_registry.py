@@ -90,11 +90,19 @@ def test_a_lead_that_the_tables_contradict_is_refuted_without_a_measurement() ->
 @pytest.mark.parametrize(("f16", "verdict"), [(31.0, CONFIRMED), (28.0, REFUTED)])
 def test_tokenizers_are_compared_at_equal_compression(results: Path, f16: float, verdict: Verdict) -> None:
     assert judged("f16-over-f32").verdict == NOT_COMPARABLE
-    write_released(results, "5B-f16x64", "div8k-1024", {"psnr": [40.0]})
+    write_released(results, "5B-f16x64", "div8k-1024", {"psnr": [40.0, 41.0, 42.0]})
     assert judged("f16-over-f32").verdict == NOT_COMPARABLE, "12 : 1 against 24 : 1 says nothing"
-    write_released(results, "5B-f32x128", "div8k-1024", {"psnr": [29.0]})
-    write_released(results, "5B-f16x32", "div8k-1024", {"psnr": [f16]})
+    write_released(results, "5B-f32x128", "div8k-1024", {"psnr": [28.0, 29.0, 30.0]})
+    write_released(results, "5B-f16x32", "div8k-1024", {"psnr": [f16 - 1.1, f16, f16 + 1.1]})
     assert judged("f16-over-f32").verdict == verdict
+
+
+@pytest.mark.parametrize("f16", [[31.0], [25.0, 31.0, 37.0]], ids=["one-image", "interval-includes-zero"])
+def test_a_difference_that_is_not_significant_settles_nothing(results: Path, f16: list[float]) -> None:
+    for name, level in (("5B-f16x64", 40.0), ("5B-f32x128", 29.0)):
+        write_released(results, name, "div8k-1024", {"psnr": [level] * len(f16)})
+    write_released(results, "5B-f16x32", "div8k-1024", {"psnr": f16})
+    assert judged("f16-over-f32").verdict not in (CONFIRMED, REFUTED)
 
 
 @pytest.mark.parametrize(

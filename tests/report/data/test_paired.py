@@ -1,22 +1,30 @@
-"""Paired differences and all pairs at once, against every resample there is and against the normal law."""
+"""Paired differences and all pairs at once, against scipy's paired t test."""
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.stats import norm
+from scipy.stats import ttest_rel
 
+from tests.fakes.reading import text_of
 from tests.fakes.records import write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data import paired
 from vitok_lib.report.data.record_view import find, load, of_case
+from vitok_lib.report.findings import quality
 from vitok_lib.report.page.content import Note, Number, plain
 from vitok_lib.report.tables import by_image
+from vitok_lib.report.tables.best import best_table
 
 CASE = "photos-512"
+
+
+def ends(difference: paired.Difference) -> tuple[float, float]:
+    assert difference.interval is not None
+    return difference.interval.low, difference.interval.high
 
 
 def test_paired_difference_is_the_mean_over_images(results: Path) -> None:
@@ -27,19 +35,53 @@ def test_paired_difference_is_the_mean_over_images(results: Path) -> None:
     assert difference is not None
     assert difference.mean == pytest.approx((1.0 + 2.0 - 0.5) / 3)
     assert difference.n == 3
-    # The mean of three resampled differences lies between the smallest and the largest; 1 in 27 resamples is all −0.5.
-    assert (difference.interval.low, difference.interval.high) == pytest.approx((-0.5, 2.0))
-    assert not difference.clear
+    expected = ttest_rel([30.0, 40.0, 21.0], [29.0, 38.0, 21.5])
+    assert ends(difference) == pytest.approx(tuple(expected.confidence_interval(0.95)), rel=1e-9)
+    assert difference.p_value == pytest.approx(expected.pvalue, rel=1e-9)
+    assert (difference.clear, difference.remark) == (False, "not significant")
 
 
-def test_paired_interval_is_that_of_every_resample_there_is(results: Path) -> None:
-    first, second = [30.0, 31.0, 33.0, 30.5, 29.0], [28.0, 30.7, 31.0, 29.0, 28.9]
-    write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": first})
-    write_measured(results, "cpu", "nano-f16x32", CASE, {"psnr": second})
-    entries = load()
-    found = paired.paired(*(find(entries, f"{CASE}/{name}") for name in ("nano-f16x64", "nano-f16x32")), "psnr")
-    every = [np.mean(drawn) for drawn in product(np.subtract(first, second), repeat=5)]
-    assert (found.interval.low, found.interval.high) == pytest.approx(np.quantile(every, [0.025, 0.975]), abs=0.05)
+def test_the_differences_to_the_floor_hold_together(results: Path) -> None:
+    columns = {"pca-f16x64": [29.0, 38.0, 21.5], "nano-f16x64": [30.0, 40.0, 21.0], "nano-f32x64": [28.0, 39.0, 20.0]}
+    for name, column in columns.items():
+        write_measured(results, "cpu", name, CASE, {"psnr": column})
+    entries = of_case(load(), CASE)
+    difference = paired.to_floor(find(entries, f"{CASE}/nano-f16x64"), entries, "psnr")
+    assert difference is not None
+    expected = ttest_rel(columns["nano-f16x64"], columns["pca-f16x64"]).confidence_interval(1 - 0.05 / 2)
+    assert ends(difference) == pytest.approx(tuple(expected), rel=1e-9)
+
+
+def test_one_image_has_no_interval_and_no_winner(results: Path) -> None:
+    for name, value in (("nano-f16x64", 31.0), ("pca-f16x64", 29.0)):
+        write_measured(results, "cpu", name, CASE, {"psnr": [value]})
+    first, second = (find(load(), f"{CASE}/{name}") for name in ("nano-f16x64", "pca-f16x64"))
+    found = paired.paired(first, second, "psnr")
+    assert (found.mean, found.interval, found.p_value, found.clear) == (2.0, None, None, False)
+    assert found.remark == "one image, no test"
+    assert paired.winners(load(), "psnr") == {}
+    (sentence,) = quality.best_measured(load(), CASE, "psnr")
+    assert "no tokenizer is named best by PSNR: one image allows no test" in text_of(sentence)
+    assert not [row for row in best_table(load(), ["photos"], ["psnr"]).rows if CASE in plain(row[0])]
+
+
+def test_what_does_not_differ_significantly_from_the_best_is_marked_too(results: Path) -> None:
+    columns = {"nano-f16x64": [30.0, 31.0, 33.0, 32.0], "nano-f16x32": [29.9, 31.2, 32.8, 32.0]}
+    for name, column in (columns | {"pca-f16x64": [20.0, 21.0, 23.1, 22.0]}).items():
+        write_measured(results, "cpu", name, CASE, {"psnr": column})
+    assert {standing.entry.stem for standing in paired.winners(load(), "psnr").values()} == set(columns)
+    (results / "cpu" / CASE / "pca-f16x64.json").unlink()
+    assert paired.winners(load(), "psnr") == {}, "of two that do not differ neither is best"
+
+
+def test_a_value_that_is_not_finite_is_named(results: Path) -> None:
+    write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": [30.0, 31.0]})
+    path = write_measured(results, "cpu", "pca-f16x64", CASE, {"psnr": [29.0, 28.0]})
+    frame = pd.read_parquet(path.with_suffix(".parquet")).assign(psnr=[29.0, np.inf])
+    frame.to_parquet(path.with_suffix(".parquet"), index=False)
+    first, second = (find(load(), f"{CASE}/{name}") for name in ("nano-f16x64", "pca-f16x64"))
+    with pytest.raises(RequestError, match="'cpu/photos-512/pca-f16x64' holds a 'psnr' of a single image that is not"):
+        paired.paired(first, second, "psnr")
 
 
 def test_an_image_without_a_value_is_left_out(results: Path) -> None:
@@ -71,46 +113,38 @@ def write_three(results: Path) -> None:
     write_measured(results, "cpu", "pca-f16x64", CASE, {"psnr": [29.0, 28.0, 30.5]})
 
 
-def test_intervals_of_all_pairs_of_three_images_span_all_their_differences(results: Path) -> None:
-    """One resample in 27 holds one image alone, more than the 5 % shared by three pairs leave out."""
-    write_three(results)
-    pairs = paired.all_pairs(load(), CASE, "psnr")
-    found = {
-        (pair.entry.stem, pair.other.stem): (pair.mean, pair.interval.low, pair.interval.high)
-        for pair in pairs.differences
-    }
-    assert found == {
-        ("nano-f16x64", "nano-f16x32"): pytest.approx((2.0, 1.0, 3.0)),
-        ("nano-f16x64", "pca-f16x64"): pytest.approx((6.5 / 3, 1.0, 3.0)),
-        ("nano-f16x32", "pca-f16x64"): pytest.approx((0.5 / 3, -1.0, 2.0)),
-    }
-    assert pairs.single_level == pytest.approx(1 - 0.05 / 3)
-
-
-def test_intervals_of_all_pairs_are_as_wide_as_the_normal_law_with_bonferroni_asks(results: Path) -> None:
+def test_the_intervals_of_all_pairs_are_scipys_at_bonferronis_level(results: Path) -> None:
     drawn = np.random.default_rng(5)
-    columns = {name: drawn.normal(30, 2, 400) for name in ("nano-f16x64", "nano-f16x32", "nano-f32x64", "pca-f16x64")}
+    columns = {name: drawn.normal(30, 2, 12) for name in ("nano-f16x64", "nano-f16x32", "nano-f32x64", "pca-f16x64")}
     for name, column in columns.items():
         write_measured(results, "cpu", name, CASE, {"psnr": column.tolist()})
-    pairs = paired.all_pairs(load(), CASE, "psnr").differences
-    assert len(pairs) == 6
-    for pair in pairs:
-        values = columns[pair.entry.stem] - columns[pair.other.stem]
-        half = norm.ppf(1 - 0.05 / 2 / 6) * values.std(ddof=1) / np.sqrt(400)
-        assert pair.interval.high - pair.interval.low == pytest.approx(2 * half, rel=0.06)
+    pairs = paired.all_pairs(load(), CASE, "psnr")
+    assert (len(pairs.differences), pairs.single_level) == (6, pytest.approx(1 - 0.05 / 6))
+    for pair in pairs.differences:
+        expected = ttest_rel(columns[pair.entry.stem], columns[pair.other.stem])
+        assert ends(pair) == pytest.approx(tuple(expected.confidence_interval(1 - 0.05 / 6)), rel=1e-9)
+        assert pair.p_value is not None
+        assert pair.p_value >= min(1, 2 * expected.pvalue) or pair.p_value == pytest.approx(expected.pvalue)
 
 
 def test_the_table_of_pairs_states_how_many_there_are_and_what_their_intervals_allow_for(results: Path) -> None:
+    """Of three images t(2) at 1 − 0.05/3 is 7.649; the differences have the standard errors 0.577, 0.601 and 0.928."""
     write_three(results)
     table = by_image.pairs_table(paired.all_pairs(load(), CASE, "psnr"))
-    assert [number.text for number in table.notes[0] if isinstance(number, Number)] == ["3", "98.33 %", "2", "1"]
+    assert [number.text for number in table.notes[0] if isinstance(number, Number)] == ["3", "98.33 %", "0", "3"]
     assert [[plain(cell) for cell in row] for row in table.rows] == [
-        ["nano-f16x64", "31.33 [30.00, 33.00]", "+2.00 [1.00, 3.00]", "+2.17 [1.00, 3.00]"],
-        ["nano-f16x32", "29.33 [28.00, 30.00]", "", "+0.17 [−1.00, 2.00] not significant"],
+        [
+            "nano-f16x64",
+            "31.33 [27.54, 35.13]",
+            "+2.00 [−2.42, 6.42] not significant",
+            "+2.17 [−2.43, 6.76] not significant",
+        ],
+        ["nano-f16x32", "29.33 [26.46, 32.20]", "", "+0.17 [−6.93, 7.26] not significant"],
     ]
     assert Note("not significant") in table.rows[1][3]
     tip = next(part.tip for part in table.rows[0][2] if isinstance(part, Number))
     assert "one of 3 that hold together (Bonferroni)" in tip
+    assert "Holm-adjusted" in tip
 
 
 def test_one_tokenizer_has_no_pairs(results: Path) -> None:

@@ -52,7 +52,7 @@ def test_speed_is_compared_within_one_run_at_one_size(results: Path) -> None:
     write_machine(results, "speed", 2048, "5B-f32x128", {"latency": 1.0}, preset="reference")
     (found,) = [row for row in _rows(best_table(load(), ["photos"], ["psnr"])) if "latency" in row[0]]
     assert found[0] == "Shortest latency at 1024 px"
-    assert (found[1], found[3], found[5]) == ("5B-f32x64", "5B-f16x64", "3.00×")
+    assert (found[1], found[3], found[5]) == ("5B-f32x64", "5B-f16x64", "3.00× [2.98, 3.02]")
     assert found[6].startswith(f"study h200, {GPU}, preset reference")
 
 

@@ -14,10 +14,9 @@ from vitok_lib.measure.quality.metric_suite import PATCHES, takes_patches, unpac
 from vitok_lib.metrics.frechet import at_counts, counts_for
 from vitok_lib.metrics.sets import set_estimate
 from vitok_lib.metrics.signature import Metric
-from vitok_lib.metrics.statistics import RESAMPLES, bootstrap_mean
+from vitok_lib.metrics.statistics import METHOD, mean_interval
 from vitok_lib.records.schema import Interval, Kind, Value
 
-INTERVAL_METHOD = f"percentile bootstrap over images, {RESAMPLES} resamples"
 _KEPT_ELSEWHERE = ("features", "status")
 
 Results = Sequence[Mapping[str, Any]]
@@ -61,10 +60,14 @@ def _mean(metric: Metric, signature: str, results: Results) -> list[Value]:
     column = column[~np.isnan(column)]
     if column.size == 0:
         return []
-    low, high = bootstrap_mean(column)
-    interval = Interval(low=low, high=high, method=INTERVAL_METHOD)
     mean = math.fsum(column) / column.size
-    return [_value(metric, signature, mean, column.size, interval)]
+    return [_value(metric, signature, mean, column.size, interval_of_mean(column))]
+
+
+def interval_of_mean(column: NDArray[np.float64]) -> Interval | None:
+    """The interval of the mean over images, as a record keeps it; None for one image, or a value that is not finite."""
+    bounds = mean_interval(column) if np.isfinite(column).all() else None
+    return Interval(low=bounds[0], high=bounds[1], method=f"{METHOD} over images") if bounds else None
 
 
 def _distance(

@@ -22,14 +22,13 @@ from vitok_lib.images.sets import ImageSet, check_resolution, open_image_set
 from vitok_lib.measure.memory.peak import answer, command, outcome_of, place
 from vitok_lib.measure.memory.probe import Work
 from vitok_lib.measure.memory.worker import Trial, failed
-from vitok_lib.measure.quality.aggregate import INTERVAL_METHOD, per_image_table
+from vitok_lib.measure.quality.aggregate import interval_of_mean, per_image_table
 from vitok_lib.measure.quality.metric_suite import as_tensor, check_size
 from vitok_lib.measure.quality.seams import BAND
 from vitok_lib.measure.quality.tiling_pairs import Pair, Result, pair_of
 from vitok_lib.metrics.pixel import from_uint8
-from vitok_lib.metrics.statistics import bootstrap_mean
 from vitok_lib.records.provenance import provenance
-from vitok_lib.records.schema import ImagesIdentity, Interval, Kind, Outcome, OutcomeStatus, Record, Value
+from vitok_lib.records.schema import ImagesIdentity, Kind, Outcome, OutcomeStatus, Record, Value
 from vitok_lib.records.store import LOCAL, atomic, write_record
 from vitok_lib.tokenizers.interface import Tokenizer
 
@@ -67,7 +66,7 @@ def measure_tiling(
     Of a convolutional auto-encoder: PSNR of either against the original and of one against the other, the error at
     seams (:func:`vitok_lib.measure.quality.seams.seam_error`) and the largest difference in 8-bit levels. Of a ViTok:
     the largest difference, as a share of the images' range. Images of one part alone say nothing and are left out.
-    Means carry a bootstrap interval.
+    Means carry an interval over images.
 
     Args:
         images, resolution, samples: as in :func:`vitok_lib.measure.quality.evaluate`.
@@ -179,8 +178,7 @@ def _values(results: Sequence[Result]) -> tuple[Value, ...]:
             continue
         interval, value = None, float(column.max())
         if quantity in _MEANS:
-            low, high = bootstrap_mean(column)
-            interval, value = Interval(low=low, high=high, method=INTERVAL_METHOD), math.fsum(column) / column.size
+            interval, value = interval_of_mean(column), math.fsum(column) / column.size
         values.append(
             Value(
                 quantity=quantity,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from vitok_lib.metrics import statistics
 from vitok_lib.records.schema import Interval
 
 T = TypeVar("T")
 
-INTERVAL_METHOD = "order statistics of the rounds (binomial), at least 95 %"
 STEADY_CALLS, STEADY_WITHIN, MOST_WARM_UPS = 3, 0.1, 10
 
 
@@ -84,18 +83,7 @@ def percentile_95(values: Sequence[float]) -> float:
     return float(np.quantile(values, 0.95))
 
 
-def median_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
-    """An interval of the median that holds for any distribution: the k-th smallest and the k-th largest value.
-
-    k is the largest for which P(Binomial(n, ½) < k) ≤ (1 − level)/2 (David & Nagaraja 2003, §7.1). None where n is
-    so small (below 6 for 95 %) that not even the smallest and the largest value hold it.
-    """
-    n = len(values)
-    below, k = 0, 0
-    while k < n and (below + math.comb(n, k)) / 2**n <= (1 - level) / 2:
-        below += math.comb(n, k)
-        k += 1
-    if k == 0:
-        return None
-    ordered = sorted(values)
-    return Interval(low=ordered[k - 1], high=ordered[n - k], level=level, method=INTERVAL_METHOD)
+def median_interval(values: Sequence[float]) -> Interval | None:
+    """The 95 % interval of the median over rounds as a record keeps it; None below six rounds."""
+    bounds = statistics.median_interval(values)
+    return Interval(low=bounds[0], high=bounds[1], method=statistics.MEDIAN_METHOD) if bounds else None

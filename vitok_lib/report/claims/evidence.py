@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.statistics import RESAMPLES, bootstrap_mean
+from vitok_lib.metrics.statistics import mean_interval
 from vitok_lib.records.schema import Interval, Kind, OutcomeStatus, Settings, Value
 from vitok_lib.report.claims.verdict import Claim, Entries
+from vitok_lib.report.data.paired import interval_of
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Number, Sentence
 from vitok_lib.report.page.formatting import number
-from vitok_lib.report.page.labels import count_words, digits, is_distance, name_of
+from vitok_lib.report.page.labels import bracket, count_words, digits, is_distance, name_of
 
 DOCUMENT = "evaluation-summary"
 LATER = "project-page"
@@ -184,8 +185,11 @@ def one_run(first: Entry, second: Entry, varied: Iterable[str]) -> bool:
     return same_machine and same_place and settings[0] == settings[1]
 
 
-def paired_means(first: Entry, second: Entry, quantity: str) -> tuple[float, Interval, int] | None:
-    """The mean of ``first`` minus ``second`` over the images of both, with its interval and n; None without any."""
+def paired_means(first: Entry, second: Entry, quantity: str) -> tuple[float, Interval | None, int] | None:
+    """The mean of ``first`` minus ``second`` over the images of both, with its interval, None at n = 1, and n.
+
+    None where they have no image in common.
+    """
     if first.samples_path is None or second.samples_path is None:
         return None
     frames = [entry.per_image for entry in (first, second)]
@@ -195,8 +199,9 @@ def paired_means(first: Entry, second: Entry, quantity: str) -> tuple[float, Int
     difference = (columns[0] - columns[1]).dropna().to_numpy(np.float64)
     if difference.size == 0:
         return None
-    low, high = bootstrap_mean(difference)
-    interval = Interval(
-        low=low, high=high, method=f"percentile bootstrap over paired differences, {RESAMPLES} resamples"
-    )
-    return math.fsum(difference) / difference.size, interval, difference.size
+    return math.fsum(difference) / difference.size, interval_of(mean_interval(difference)), difference.size
+
+
+def ends(quantity: str, interval: Interval | None) -> str:
+    """An interval behind the mean that it belongs to, in print."""
+    return f" {bracket(quantity, interval)}" if interval else ", of one image"

@@ -123,9 +123,12 @@ class Judged:
 def by_tolerance(claim: Claim, value: float, interval: Interval | None = None, *, complete: bool = True) -> Verdict:
     """The verdict that our ``value`` of the claimed quantity gives.
 
-    ``complete``: it rests on as many images as the published one. If not, the whole interval has to agree. A value
-    that is too far away refutes, unless its interval still reaches the published one: then nothing is settled.
+    ``complete``: it rests on as many images as the published one. If not, the whole interval has to agree, and without
+    one nothing is settled. A value that is too far away refutes, unless its interval still reaches the published one:
+    then nothing is settled either.
     """
+    if interval is None and not complete:
+        return Verdict.NOT_MEASURED
     published, tolerance = claim.stated
     if claim.near(value):
         whole = interval is not None and claim.near(interval.low) and claim.near(interval.high)

@@ -9,33 +9,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.statistics import RESAMPLES, bootstrap_mean, paired_differences
+from vitok_lib.metrics.statistics import METHOD, leaves_out, mean_interval, paired_differences, paired_p_value
 from vitok_lib.records.schema import Interval
 from vitok_lib.report.data import protocol as comparison
 from vitok_lib.report.data.protocol import Protocol, Standing, by_protocol, protocol
 from vitok_lib.report.data.record_view import Entry
+from vitok_lib.report.page.content import NOT_SIGNIFICANT
 
 FLOOR = "pca-f16x64"
 """The closed-form linear tokenizer: what a learned one of its rate has to beat."""
 
 LEVEL = 0.95
+TEST = "Student's paired t test"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean over ``n`` images of ``entry`` minus ``other`` with its interval."""
+    """The mean over ``n`` images of ``entry`` minus ``other`` with its interval and p-value, None at n = 1.
+
+    ``p_value`` is that of a mean difference of 0 by ``test``, which says how it is adjusted.
+    """
 
     entry: Entry
     other: Entry
     quantity: str
     mean: float
-    interval: Interval
+    interval: Interval | None
     n: int
+    p_value: float | None
+    test: str
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.interval.low > 0 or self.interval.high < 0
+        """Whether there is an interval and it leaves out zero: the difference is significant."""
+        return self.interval is not None and leaves_out(0, self.interval.low, self.interval.high)
+
+    @property
+    def remark(self) -> str:
+        """What is said of a difference that is not ``clear``."""
+        return NOT_SIGNIFICANT if self.interval else "one image, no test"
 
 
 @dataclass(frozen=True)
@@ -61,8 +73,8 @@ def holds_single_images(entry: Entry, quantity: str) -> bool:
     return entry.samples_path is not None and quantity in entry.per_image.columns
 
 
-def paired(entry: Entry, other: Entry, quantity: str) -> Difference:
-    """The difference of two entries of one protocol, image by image.
+def paired(entry: Entry, other: Entry, quantity: str, comparisons: int = 1) -> Difference:
+    """The difference of two entries of one protocol, image by image; of so many ``comparisons`` all hold together.
 
     Raises:
         RequestError: the two are of different protocols, or were not measured on the same images.
@@ -70,10 +82,18 @@ def paired(entry: Entry, other: Entry, quantity: str) -> Difference:
     if protocol(entry, entry.value(quantity)) != protocol(other, other.value(quantity)):
         raise RequestError(f"records '{entry.name}' and '{other.name}' follow different protocols for '{quantity}'")
     differences = by_image(entry, other, quantity)
-    low, high = bootstrap_mean(differences, level=LEVEL, resamples=RESAMPLES, seed=0)
-    method = f"percentile bootstrap over paired differences, {RESAMPLES} resamples"
-    interval = Interval(low=low, high=high, level=LEVEL, method=method)
-    return Difference(entry, other, quantity, float(differences.mean()), interval, len(differences))
+    bounds = mean_interval(differences, LEVEL, comparisons)
+    interval, mean = interval_of(bounds, comparisons), float(differences.mean())
+    p_value = paired_p_value(differences)
+    return Difference(entry, other, quantity, mean, interval, len(differences), p_value, TEST)
+
+
+def interval_of(bounds: tuple[float, float] | None, comparisons: int = 1) -> Interval | None:
+    """``bounds`` of a mean difference with their method, as one of ``comparisons`` that hold together."""
+    if bounds is None:
+        return None
+    together = f", one of {comparisons} that hold together (Bonferroni)" if comparisons > 1 else ""
+    return Interval(low=bounds[0], high=bounds[1], level=LEVEL, method=f"{METHOD} over paired differences{together}")
 
 
 def by_image(entry: Entry, other: Entry, quantity: str) -> NDArray[np.float64]:
@@ -102,11 +122,20 @@ def _by_image(entries: Sequence[Entry], quantity: str) -> NDArray[np.float64]:
             raise RequestError(f"records '{entries[0].name}' and '{entry.name}' were not measured on the same images")
     values = np.array([[column[image] for column in columns] for image in columns[0]], dtype=np.float64)
     whole: NDArray[np.float64] = values[~np.isnan(values).any(axis=1)]  # an image too small for a metric has none
+    for entry, column in zip(entries, whole.T, strict=True):
+        if not np.isfinite(column).all():
+            raise RequestError(f"record '{entry.name}' holds a '{quantity}' of a single image that is not finite")
+    if not len(whole):
+        names = " and ".join(f"'{entry.name}'" for entry in entries)
+        raise RequestError(f"no image has a '{quantity}' in each of the records {names}")
     return whole
 
 
 def to_floor(entry: Entry, entries: Iterable[Entry], quantity: str) -> Difference | None:
-    """The paired difference to the floor of the entry's own protocol; None for the floor, and where there is none."""
+    """The paired difference to the floor of the entry's own protocol; None for the floor, and where there is none.
+
+    The intervals of all tokenizers of the protocol hold together.
+    """
     value = entry.record.value(quantity)
     if not entry.measured or value is None or entry.record.tokenizer.name == FLOOR:
         return None
@@ -114,7 +143,34 @@ def to_floor(entry: Entry, entries: Iterable[Entry], quantity: str) -> Differenc
     floors = [other for other in group if other.record.tokenizer.name == FLOOR]
     if entry not in group or not floors:
         return None
-    return paired(entry, min(floors, key=lambda other: len(other.stem)), quantity)
+    floor = min(floors, key=lambda other: len(other.stem))
+    return paired(entry, floor, quantity, comparisons=len(group) - len(floors))
+
+
+def winners(entries: Iterable[Entry], quantity: str) -> dict[str, Standing]:
+    """What is best within its protocol, and what does not differ from it significantly, by the entry's name.
+
+    Where no difference to the best is significant there is no winner. What keeps no values of single images is not
+    tested: its value alone counts.
+    """
+    entries = list(entries)
+    best = comparison.best(entries, quantity)
+    found: dict[str, Standing] = {}
+    for group in by_protocol(entries, quantity).values():
+        independent = [standing for standing in group if standing.independent]
+        tops = [standing for standing in independent if standing.entry.name in best]
+        others = [standing for standing in independent if standing.entry.name not in best]
+        tied = [standing for standing in others if tops and _ties(tops[0].entry, standing.entry, quantity, len(others))]
+        if not others or len(tied) < len(others):
+            found |= {standing.entry.name: standing for standing in (*tops, *tied)}
+    return found
+
+
+def _ties(top: Entry, entry: Entry, quantity: str, comparisons: int) -> bool:
+    """Whether single images were measured and do not tell an entry from the best one."""
+    if not all(holds_single_images(held, quantity) for held in (top, entry)):
+        return False
+    return not paired(top, entry, quantity, comparisons).clear
 
 
 def all_pairs(entries: Iterable[Entry], case: str, quantity: str) -> AllPairs:
@@ -131,8 +187,11 @@ def all_pairs(entries: Iterable[Entry], case: str, quantity: str) -> AllPairs:
     columns = _by_image(list(held.values()), quantity).T
     values = dict(zip(held, columns, strict=True))
     differences = []
-    for found in paired_differences(values, level=LEVEL, seed=0):
-        method = f"percentile bootstrap over images, one of {found.comparisons} that hold together (Bonferroni)"
-        interval = Interval(low=found.low, high=found.high, level=found.level, method=method)
-        differences.append(Difference(held[found.first], held[found.second], quantity, found.mean, interval, found.n))
+    for found in paired_differences(values, LEVEL):
+        bounds = None if found.low is None or found.high is None else (found.low, found.high)
+        interval = interval_of(bounds, found.comparisons)
+        both = held[found.first], held[found.second]
+        differences.append(
+            Difference(*both, quantity, found.mean, interval, found.n, found.p_value, f"{TEST}, Holm-adjusted")
+        )
     return AllPairs(shared, standings, differences)

@@ -145,14 +145,14 @@ def ranked(standings: Iterable[Standing], quantity: str) -> list[Standing]:
 def best(entries: Iterable[Entry], quantity: str) -> dict[str, Standing]:
     """What is best within its protocol, by the entry's name, where at least two can be compared.
 
-    A value that is not independent of its tokenizer takes no part.
+    A value that is not independent of its tokenizer takes no part, and over one image nothing is best.
     """
     if quantity not in HIGHER_IS_BETTER:
         return {}
     winners: dict[str, Standing] = {}
-    for group in by_protocol(entries, quantity).values():
+    for shared, group in by_protocol(entries, quantity).items():
         independent = [standing for standing in group if standing.independent]
-        if len(independent) >= MINIMUM_TO_RANK:
+        if len(independent) >= MINIMUM_TO_RANK and shared.n != 1:
             top = ranked(independent, quantity)[0].value.value
             winners |= {standing.entry.name: standing for standing in independent if standing.value.value == top}
     return winners

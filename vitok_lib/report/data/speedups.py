@@ -1,17 +1,24 @@
-"""Speed-ups within one run, next to those that the FLOPs predict and those published."""
+"""Speed-ups within one run, next to those that the FLOPs predict and those published.
+
+Two latencies of one run are compared by the ratio of each round and the interval of its median, never by whether their
+own intervals overlap: what slowed a whole round is in both.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from vitok_lib.cost.flops import Work, vitok_work
-from vitok_lib.records.schema import Kind, Value
+from vitok_lib.metrics.statistics import MEDIAN_METHOD, leaves_out, median_interval
+from vitok_lib.records.schema import Interval, Kind
 from vitok_lib.report.data import groups
 from vitok_lib.report.data.record_view import Entry
-from vitok_lib.report.page.content import Number
-from vitok_lib.report.page.formatting import number
-from vitok_lib.report.page.labels import digits
+from vitok_lib.report.page.content import NOT_SIGNIFICANT, Number
+from vitok_lib.report.page.labels import bracket, digits
 
 DENSE, REFERENCE = "dense", "reference"
 
@@ -26,42 +33,77 @@ def times(value: float, what: str, entry: Entry | None = None) -> Number:
     return derived(f"{digits('speedup', value)}×", what, entry)
 
 
-def speedup(entry: Entry, base: Entry) -> Number | None:
-    """How many times as fast ``entry`` is as ``base``, with the interval where the run took it against ``base`` itself.
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as fast ``entry`` is as ``base``, with the 95 % interval over the rounds of their run, if any."""
 
-    None where one of the two ended in an outcome without a value.
+    entry: Entry
+    base: Entry
+    value: float
+    interval: Interval | None
+    n: int | None
+    how: str
+
+    @property
+    def significant(self) -> bool:
+        """Whether there is an interval and it leaves out 1."""
+        return self.interval is not None and leaves_out(1, self.interval.low, self.interval.high)
+
+    @property
+    def remark(self) -> str:
+        """What is said of a ratio that is not significant."""
+        return NOT_SIGNIFICANT if self.interval else "too few rounds for an interval"
+
+    @property
+    def number(self) -> Number:
+        """The ratio in print."""
+        facts = [f"derived: {self.how}"]
+        facts += [f"n = {self.n:,} rounds"] if self.n is not None else []
+        facts += [f"{self.interval.level:.0%} interval, {self.interval.method}"] if self.interval else []
+        ends = bracket("speedup", self.interval) if self.interval else None
+        text = f"{digits('speedup', self.value)}×"
+        return Number(text, Kind.DERIVED, " · ".join(facts), self.entry.anchor, ends)
+
+
+def speed_ratio(entry: Entry, base: Entry) -> Ratio | None:
+    """The ratio of two latencies: as the run recorded it, else from the rounds of both, else of their medians alone.
+
+    None where one of the two ended in an outcome without a value. It has no interval where the two are of two runs,
+    their rounds were not kept, or there are fewer than six.
     """
     value, of_base = groups.held(entry, "latency"), groups.held(base, "latency")
     if value is None or of_base is None or not value.value:
         return None
-    recorded = _paired(entry, base)
-    if recorded:
-        shown = number(entry, recorded)
-        return Number(f"{shown.text}×", shown.kind, shown.tip, shown.anchor, shown.interval)
-    return times(of_base.value / value.value, f"latency of {base.name} over that of {entry.name}", entry)
-
-
-def gain_over(entry: Entry, base: Entry) -> float:
-    """How many times as fast ``entry`` is as ``base``, both with a latency: round by round where the run has it so."""
-    recorded = _paired(entry, base)
-    return recorded.value if recorded else base.value("latency").value / entry.value("latency").value
-
-
-def beyond_one(entry: Entry, base: Entry) -> bool:
-    """Whether all of the interval of the ratio that the run took against ``base``, round by round, lies above 1."""
-    recorded = _paired(entry, base)
-    return recorded is not None and recorded.interval is not None and recorded.interval.low > 1
-
-
-def _paired(entry: Entry, base: Entry) -> Value | None:
+    how = f"latency of {base.name} over that of {entry.name}"
     recorded = groups.held(entry, "speedup")
-    return recorded if recorded and f"to:{base.stem}" in (recorded.signature or "").split("|") else None
+    if recorded and f"to:{base.stem}" in (recorded.signature or "").split("|"):
+        return Ratio(entry, base, recorded.value, recorded.interval, recorded.n, f"{how}, round by round")
+    ratios = _ratios_of_rounds(entry, base)
+    bounds = median_interval(ratios)
+    if bounds is None:
+        return Ratio(entry, base, of_base.value / value.value, None, None, how)
+    interval = Interval(low=bounds[0], high=bounds[1], method=MEDIAN_METHOD)
+    return Ratio(entry, base, float(np.median(ratios)), interval, len(ratios), f"{how}, round by round")
 
 
-def overlap(entry: Entry, other: Entry) -> bool:
-    """Whether the intervals of two latencies share a point, so that a ratio of the two settles nothing."""
-    one, two = entry.value("latency").interval, other.value("latency").interval
-    return one is not None and two is not None and one.low <= two.high and two.low <= one.high
+def _ratios_of_rounds(entry: Entry, base: Entry) -> list[float]:
+    """Of each round of one run the latency of ``base`` over that of ``entry``; none where they share no rounds."""
+    ours, theirs = entry.record.provenance, base.record.provenance
+    if ours is None or theirs is None or (ours.started, ours.host) != (theirs.started, theirs.host):
+        return []
+    one, other = _rounds(entry), _rounds(base)
+    return [other[number] / one[number] for number in one if number in other]
+
+
+def _rounds(entry: Entry) -> dict[int, float]:
+    """Of each round the median of its calls, encode and decode together, in milliseconds an image."""
+    if entry.samples_path is None:
+        return {}
+    calls = entry.per_image[["round", "stage", "milliseconds"]]
+    calls = calls.assign(call=calls.groupby(["round", "stage"]).cumcount())
+    medians = calls.groupby(["round", "call"])["milliseconds"].sum().groupby("round").median()
+    batch = entry.record.settings.batch or 1
+    return {number: value / batch for number, value in zip(medians.index.tolist(), medians.tolist(), strict=True)}
 
 
 def widest(run: Sequence[Entry]) -> Entry | None:

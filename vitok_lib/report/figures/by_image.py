@@ -130,7 +130,8 @@ def _bars(axes: Axes, difference: Difference, values: NDArray[np.float64]) -> No
     first, second = (look["color"] for look in looks([difference.entry.title, difference.other.title]).values())
     better = (values > 0) == HIGHER_IS_BETTER.get(difference.quantity, True)
     axes.bar(range(len(values)), values, color=np.where(better, first, second), width=0.85)
-    axes.axhspan(difference.interval.low, difference.interval.high, color=FLOOR_COLOUR, alpha=0.18, linewidth=0)
+    if difference.interval:
+        axes.axhspan(difference.interval.low, difference.interval.high, color=FLOOR_COLOUR, alpha=0.18, linewidth=0)
     axes.axhline(difference.mean, color=FLOOR_COLOUR, linestyle="--", linewidth=1.2)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_xticks([])
@@ -139,7 +140,8 @@ def _bars(axes: Axes, difference: Difference, values: NDArray[np.float64]) -> No
 
 def _in_text(case: str, difference: Difference, values: NDArray[np.float64]) -> str:
     higher = int((values > 0).sum())
+    ends = f" {bracket(difference.quantity, difference.interval)}" if difference.interval else ""
     return (
-        f"On {case} the mean difference is {signed(difference.quantity, difference.mean)} "
-        f"{bracket(difference.quantity, difference.interval)}; it is above zero on {higher} of {len(values)} images."
+        f"On {case} the mean difference is {signed(difference.quantity, difference.mean)}{ends}; it is above zero on "
+        f"{higher} of {len(values)} images."
     )

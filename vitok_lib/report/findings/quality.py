@@ -42,8 +42,9 @@ def best_measured(entries: Sequence[Entry], case: str, quantity: str) -> list[Se
         raise RequestError(f"'{quantity}' ranks nothing, so no tokenizer is best by it; ask for one of: {known}")
     shared, every = protocol.common(entries, case, quantity)
     order = [standing for standing in every if standing.independent]
-    if not order:
-        return [say("no_best", case=case, metric=name_of(quantity)), *_set_aside(every)]
+    if not order or shared.n == 1:
+        nobody = say("no_best", case=case, metric=name_of(quantity), one_image=bool(order))
+        return [nobody, *_set_aside(every)]
     found = [_winner(shared, order, case)]
     baseline = next((held for held in order if held.entry.record.tokenizer.name == paired.FLOOR), None)
     if baseline is not None:
@@ -96,7 +97,9 @@ def distance_to_baseline(entries: Sequence[Entry], case: str, quantity: str) -> 
         if difference is None:
             continue
         unit = entry.value(quantity).unit
-        side = "equal" if not difference.clear else "above" if difference.mean > 0 else "below"
+        side = "above" if difference.mean > 0 else "below"
+        if not difference.clear:
+            side = "equal" if difference.interval else "untested"
         shown = difference_number(difference, unit=f" {unit}" if unit else "")
         about = {"name": entry.title, "case": case, "metric": name_of(quantity)}
         found.append(say("to_baseline", side=side, difference=shown, **about))

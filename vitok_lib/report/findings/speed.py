@@ -11,12 +11,10 @@ from vitok_lib.report.data.limits import Limits, limits
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.speedups import (
     REFERENCE,
-    beyond_one,
+    Ratio,
     derived,
-    gain_over,
-    overlap,
     predicted_speedup,
-    speedup,
+    speed_ratio,
     times,
 )
 from vitok_lib.report.page.content import Number, Sentence
@@ -35,18 +33,18 @@ def fastest_presets(entries: Sequence[Entry]) -> list[Sentence]:
         base = next((entry for entry in timed if entry.record.settings.preset == REFERENCE), None)
         if base is None or len(timed) < 2:
             continue
-        first, *others = sorted((entry for entry in timed if entry is not base), key=lambda e: -gain_over(e, base))
-        gain = speedup(first, base)
-        assert gain is not None
-        near = next((entry.record.settings.preset for entry in others if overlap(first, entry)), None)
+        gains = [ratio for entry in timed if entry is not base and (ratio := speed_ratio(entry, base))]
+        gain, *others = sorted(gains, key=lambda ratio: -ratio.value)
+        first = gain.entry
+        near = next((other.entry.record.settings.preset for other in others if not differs(first, other.entry)), None)
         found.append(
             say(
                 "fastest",
                 lead=lead(base, "preset"),
                 count=len(timed),
                 preset=first.record.settings.preset,
-                gain=gain,
-                verdict=_verdict(first, base, gain),
+                gain=gain.number,
+                verdict=_verdict(gain),
                 error=held_number(first, "error"),
                 baseline_error=held_number(base, "error"),
                 near=near,
@@ -55,12 +53,12 @@ def fastest_presets(entries: Sequence[Entry]) -> list[Sentence]:
     return found
 
 
-def _verdict(first: Entry, base: Entry, gain: Number) -> str:
-    if gain_over(first, base) <= 1:
+def _verdict(gain: Ratio) -> str:
+    if gain.value <= 1:
         return "slower"
     if gain.interval is None:
         return "no interval"
-    return "significant" if beyond_one(first, base) else "not significant"
+    return "significant" if gain.significant else "not significant"
 
 
 def patches_measured(entries: Sequence[Entry], coarse: str, fine: str) -> list[Sentence]:
@@ -70,7 +68,8 @@ def patches_measured(entries: Sequence[Entry], coarse: str, fine: str) -> list[S
         by_name = {entry.record.tokenizer.name: entry for entry in run if groups.held(entry, "latency")}
         if coarse in by_name and fine in by_name:
             pair = by_name[coarse], by_name[fine]
-            values = {"gain": speedup(*pair), "predicted": predicted_speedup(*pair)}
+            gain = speed_ratio(*pair)
+            values = {"gain": gain.number if gain else None, "predicted": predicted_speedup(*pair)}
             found.append(say("patches", lead=lead(by_name[coarse]), fine=fine, **values))
     return found
 
@@ -86,7 +85,7 @@ def compiling_pays(entries: Sequence[Entry]) -> list[Sentence]:
             if eager is None or entry is eager or spent is None:
                 continue
             saved, images = eager.value("latency").value - entry.value("latency").value, None
-            if saved > 0 and not overlap(entry, eager):
+            if saved > 0 and differs(entry, eager):
                 what = "compile time over the time saved an image"
                 images = derived(f"{1000 * spent.value / saved:,.0f}", what, entry)
             mode, shown = entry.record.settings.compile, number(entry, spent, unit=True)
@@ -187,11 +186,17 @@ def runs(entries: Sequence[Entry], benchmarks: Sequence[str], apart_from: str) -
     ]
 
 
-def remark_on_intervals(entry: Entry, other: Entry) -> str:
-    """What a sentence on two latencies has to say of their intervals: ``missing``, ``overlap`` or nothing."""
-    if any(held.value("latency").interval is None for held in (entry, other)):
+def differs(entry: Entry, other: Entry) -> bool:
+    """Whether the rounds of a run show that one of the two is faster."""
+    ratio = speed_ratio(entry, other)
+    return ratio is not None and ratio.significant
+
+
+def remark_on(ratio: Ratio) -> str:
+    """What a sentence on two latencies has to say of their ratio: ``missing``, ``not significant`` or nothing."""
+    if ratio.interval is None:
         return "missing"
-    return "overlap" if overlap(entry, other) else ""
+    return "" if ratio.significant else "not significant"
 
 
 FINDINGS: dict[str, Callable[[Sequence[Entry]], list[Sentence]]] = {

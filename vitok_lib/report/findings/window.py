@@ -19,13 +19,13 @@ from vitok_lib.report.data.speedups import (
     published_ratio,
     published_windows,
     radius,
-    speedup,
+    speed_ratio,
     times,
     widest,
     window_runs,
     work_of,
 )
-from vitok_lib.report.findings.speed import remark_on_intervals, runs
+from vitok_lib.report.findings.speed import remark_on, runs
 from vitok_lib.report.page.content import Number, Sentence
 from vitok_lib.report.page.formatting import held_number, number, outcome
 from vitok_lib.report.page.labels import digits
@@ -71,16 +71,17 @@ def windows_measured(entries: Sequence[Entry]) -> list[Sentence]:
         narrow = min((entry for entry in run if groups.held(entry, "latency")), key=radius, default=None)
         if wide is None or narrow is None or narrow is wide:
             continue
-        full = wide.record.settings.window is None
+        full, gain = wide.record.settings.window is None, speed_ratio(narrow, wide)
+        assert gain is not None  # both have a latency
         found.append(
             say(
                 "measured",
                 lead=lead(narrow, "window"),
                 narrow=_radius_text(narrow),
                 wide="full attention" if full else f"radius {_radius_text(wide)}",
-                gain=speedup(narrow, wide),
+                gain=gain.number,
                 predicted=predicted_speedup(narrow, wide),
-                remark=remark_on_intervals(narrow, wide),
+                remark=remark_on(gain),
             )
         )
     return found
@@ -98,15 +99,15 @@ def dense_against_windowed(entries: Sequence[Entry]) -> list[Sentence]:
         dense, windowed = by_preset.get(DENSE), by_preset.get(REFERENCE)
         if dense is None or windowed is None or not groups.held(windowed, "latency"):
             continue
-        gain = speedup(windowed, dense)
+        gain = speed_ratio(windowed, dense)
         found.append(
             say(
                 "dense",
                 lead=lead(windowed, "preset"),
                 windowed=held_number(windowed, "latency", unit=True),
                 dense=held_number(dense, "latency", unit=True) if gain else outcome(dense),
-                gain=gain,
-                remark=remark_on_intervals(windowed, dense) if gain else "",
+                gain=gain.number if gain else None,
+                remark=remark_on(gain) if gain else "",
             )
         )
     return found

@@ -163,7 +163,9 @@ def legend() -> nodes.Node:
     interval = nodes.inline("", "[low, high]", classes=["vk-interval"])
     box += nodes.paragraph("", "", interval, nodes.Text(" 95 % interval"))
     top = nodes.inline("", "boxed", classes=["vk", "vk-measured", "vk-best"])
-    box += nodes.paragraph("", "", top, nodes.Text(" best within one protocol"))
+    box += nodes.paragraph(
+        "", "", top, nodes.Text(" best within one protocol, or not significantly different from the best")
+    )
     ended = nodes.inline("", "OOM", classes=["vk", "vk-measured", "vk-ended"])
     box += nodes.paragraph("", "", ended, nodes.Text(" was run and ended so"))
     missing = nodes.inline("", NOT_MEASURED, classes=["vk-note", "vk-missing"])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from vitok_lib.records.schema import Kind, OutcomeStatus, OutOfMemory, Value
 from vitok_lib.report.data.paired import Difference
 from vitok_lib.report.data.record_view import Entry
-from vitok_lib.report.page.content import CAVEAT_MARK, Number, Part, Sentence
+from vitok_lib.report.page.content import CAVEAT_MARK, Note, Number, Part, Sentence
 from vitok_lib.report.page.labels import (
     TIMED,
     bracket,
@@ -45,7 +45,7 @@ def number(entry: Entry, value: Value, *, unit: bool = False, best: bool = False
     if caveat:
         facts.append(caveat)
     if best:
-        facts.append("best of its protocol")
+        facts.append("best of its protocol, or no significant difference to the best")
     return Number(
         text=digits(value.quantity, value.value) + (f" {value.unit}" if unit and value.unit else ""),
         kind=value.kind,
@@ -101,7 +101,8 @@ def difference_number(difference: Difference, *, unit: str = "") -> Number:
     caveat = next(filter(None, (not_independent(quantity, name) for name in names)), None)
     facts = [
         f"derived: {difference.entry.name} minus {difference.other.name}, paired by image, n = {difference.n:,} images",
-        f"{interval.level:.0%} interval, {interval.method}",
+        *([f"{interval.level:.0%} interval, {interval.method}"] if interval else []),
+        *([f"p = {difference.p_value:.2g}, {difference.test}"] if difference.p_value is not None else []),
         *([caveat] if caveat else []),
     ]
     return Number(
@@ -109,9 +110,14 @@ def difference_number(difference: Difference, *, unit: str = "") -> Number:
         kind=Kind.DERIVED,
         tip=" · ".join(facts),
         anchor=difference.entry.anchor,
-        interval=bracket(quantity, interval),
+        interval=bracket(quantity, interval) if interval else None,
         caveat=caveat,
     )
+
+
+def significance(difference: Difference) -> list[Part]:
+    """What follows a difference in print: nothing where it is significant."""
+    return [] if difference.clear else [JOINT, Note(difference.remark)]
 
 
 def caveats(shown: Iterable[tuple[str, str]]) -> list[Sentence]:

@@ -109,6 +109,7 @@ def reference(request: Request) -> list[Content]:
         "image sets": lambda: runs.image_set_table(request.entries),
         "photographs": runs.photograph_table,
         "training": lambda: runs.training_table(runs.training_files()),
+        "simulated intervals": runs.simulation_table,
     }
     name = request.arguments[0]
     if name == SIGNATURES:

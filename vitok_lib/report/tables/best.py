@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vitok_lib.records.schema import Kind, Value
+from vitok_lib.records.schema import Kind
 from vitok_lib.report.data import chunking, groups, paired, protocol
 from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED
 from vitok_lib.report.data.protocol import Standing
 from vitok_lib.report.data.record_view import Entry, natural
-from vitok_lib.report.data.speedups import times
-from vitok_lib.report.page.content import NOT_MEASURED, NOT_SIGNIFICANT, Head, Link, Note, Number, Sentence, Table
-from vitok_lib.report.page.formatting import difference_number, number
+from vitok_lib.report.data.speedups import speed_ratio, times
+from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Sentence, Table
+from vitok_lib.report.page.formatting import difference_number, number, significance
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, digits, name_of
 from vitok_lib.report.page.templates import sentences
 
@@ -79,6 +79,8 @@ def _quality_rows(entries: Sequence[Entry], case: str, quantity: str) -> list[li
     if quantity not in HIGHER_IS_BETTER or not protocol.by_protocol(held, quantity):
         return []
     shared, order = protocol.common(entries, case, quantity)
+    if shared.n == 1:  # one image allows no test, and so names no best
+        return []
     independent = [standing for standing in order if standing.independent]
     by_ratio: dict[float, list[Standing]] = {}
     for standing in independent:
@@ -108,7 +110,7 @@ def _paired(first: Standing, second: Standing) -> Sentence:
         return (Note("no values of single images"),)
     found = paired.paired(first.entry, second.entry, quantity)
     shown = difference_number(found, unit=f" {first.value.unit}" if first.value.unit else "")
-    return (shown,) if found.clear else (shown, " ", Note(NOT_SIGNIFICANT))
+    return (shown, *significance(found))
 
 
 def _noise(entries: Sequence[Entry]) -> list[float]:
@@ -179,22 +181,17 @@ def _settings(entry: Entry) -> list[str]:
 
 
 def _ratio(first: Standing, second: Standing, noise: float) -> Sentence:
+    """How many times the larger value is the smaller: of latencies round by round, of single runs beyond noise."""
+    timed = speed_ratio(first.entry, second.entry) if first.value.quantity == "latency" else None
+    if timed is not None:
+        return (timed.number,) if timed.significant else (timed.number, " ", Note(timed.remark))
     small, large = sorted((first.value.value, second.value.value))
     if not small:
         return ()
     shown = times(large / small, f"{first.entry.name} and {second.entry.name}, the larger over the smaller")
-    if not _differ(first.value, second.value, noise):
-        tested = first.value.interval and second.value.interval
-        return (shown, " ", Note(NOT_SIGNIFICANT if tested else WITHIN_NOISE))
+    if large <= small * (1 + noise):
+        return (shown, " ", Note(WITHIN_NOISE))
     return (shown, *_or_more(first))
-
-
-def _differ(one: Value, other: Value, noise: float) -> bool:
-    """Whether two intervals share no point or, where one has none, two values differ by more than noise."""
-    if one.interval is None or other.interval is None:
-        small, large = sorted((one.value, other.value))
-        return large > small * (1 + noise)
-    return one.interval.high < other.interval.low or other.interval.high < one.interval.low
 
 
 def _or_more(standing: Standing) -> Sentence:

@@ -12,7 +12,6 @@ from vitok_lib.report.data.paired import AllPairs, Difference
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.page.content import (
     NOT_MEASURED,
-    NOT_SIGNIFICANT,
     Head,
     Link,
     Note,
@@ -21,7 +20,7 @@ from vitok_lib.report.page.content import (
     Table,
     plain,
 )
-from vitok_lib.report.page.formatting import caveats, difference_number, number
+from vitok_lib.report.page.formatting import caveats, difference_number, number, significance
 from vitok_lib.report.page.labels import digits, label
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.report.tables.quality import ratio
@@ -106,7 +105,7 @@ def pairs_table(pairs: AllPairs) -> Table:
                 cells.append(())
                 continue
             shown = difference_number(found)
-            cells.append((shown,) if found.clear else (shown, " ", Note(NOT_SIGNIFICANT)))
+            cells.append((shown, *significance(found)))
         rows.append(cells)
     unit = pairs.standings[0].value.unit
     heads = [
@@ -131,7 +130,7 @@ def pairs_sentence(pairs: AllPairs) -> Sentence:
         level=_percent(pairs.level),
         single_level=_derived(_percent(pairs.single_level, 2), bonferroni),
         clear=_derived(f"{clear:,}", "intervals that exclude 0"),
-        unclear=_derived(f"{count - clear:,}", "intervals that include 0"),
+        unclear=_derived(f"{count - clear:,}", "intervals that include 0, or none at n = 1"),
     )
 
 

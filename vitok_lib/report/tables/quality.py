@@ -83,7 +83,7 @@ def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]
     # A record that another study's takes the row of still counts in the ranking of its own study.
     every = [entry for entry in entries if entry.case == case]
     ranking = Ranking(
-        {quantity: protocol.best(every, quantity) for quantity in asked},
+        {quantity: paired.winners(every, quantity) for quantity in asked},
         {quantity: protocol.at_smaller_n(every, quantity) for quantity in asked},
     )
     measured = any(entry.measured for entry in found)

@@ -174,6 +174,38 @@ def photograph_table() -> Table:
     return Table([[Head(text) for text in heads]], rows)
 
 
+def simulation_table() -> Table:
+    """What the intervals of this report cover in simulation: a row for each quantity, distribution and method.
+
+    Raises:
+        RequestError: the file that the simulation wrote is not there, or lacks a field.
+    """
+    path = Path(vitok_lib.__file__).parent / "metrics" / "coverage.json"
+    try:
+        simulated = json.loads(path.read_text(encoding="utf-8"))
+        command = simulated["command"]
+        by_row: dict[tuple[str, str, str], dict[int, Number]] = {}
+        for row in simulated["rows"]:
+            tip = f"measured: share of {row['repetitions']:,} simulated samples, {command}"
+            shown = Number(f"{row['share']:.3f}", Kind.MEASURED, tip)
+            by_row.setdefault((row["of"], row["values"], row["method"]), {})[row["n"]] = shown
+    except (OSError, ValueError, KeyError) as error:
+        raise RequestError(f"simulation '{path}' cannot be read: {error!r}; run benchmarks/coverage.py") from error
+    rows: list[list[Sentence]] = []
+    for lead, by_n in by_row.items():
+        cells: list[Part] = []
+        for n, share in by_n.items():
+            cells += [Note(f"{' · ' if cells else ''}n = {n:,}: "), share]
+        rows.append([*((text,) for text in lead), tuple(cells)])
+    heads = ("Of what", "Values", "Method", "Share, by n")
+    note: Sentence = (
+        "The shares are simulated by ",
+        Code(command),
+        f" at a level of {100 * simulated['level']:.0f} %.",
+    )
+    return Table([[Head(text) for text in heads]], rows, notes=[note])
+
+
 def training_files() -> list[Path]:
     """The training records that lie beside the weights of the tokenizers made here."""
     return sorted((Path(vitok_lib.__file__).parent / "weights").glob("*/training.json"))

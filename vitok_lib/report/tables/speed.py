@@ -14,11 +14,11 @@ from vitok_lib.report.data.speedups import (
     published_ratio,
     published_speedup,
     published_windows,
-    speedup,
+    speed_ratio,
     widest,
     window_runs,
 )
-from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Part, Sentence, Table
+from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Part, Sentence, Table
 from vitok_lib.report.page.formatting import joined, number, outcome
 from vitok_lib.report.page.labels import TIMES, count_words, digits, label, name_of
 from vitok_lib.report.page.templates import sentences
@@ -140,7 +140,7 @@ def _window_table(entries: Sequence[Entry], runs: Sequence[Sequence[Entry]]) -> 
         base = widest(run)
         for entry in run:
             cells: list[Sentence] = [value_cell(entry, "latency", True)]
-            shown = [speedup(entry, base), predicted_speedup(entry, base)] if base else [None, None]
+            shown = [_gain(entry, base), predicted_speedup(entry, base)] if base else [None, None]
             shown += [published_speedup(entries, entry)] if published else []
             cells += [(part,) if part else (Note("–"),) for part in shown]
             rows.append([*lead(entry, settings), *cells, value_cell(entry, "peak_memory")])
@@ -151,6 +151,11 @@ def _window_table(entries: Sequence[Entry], runs: Sequence[Sequence[Entry]]) -> 
     if any(entry.record.value("peak_memory") for entry in every):
         return Table([[*heads, Head(label("peak_memory", _unit(every, "peak_memory")))]], rows, notes=notes)
     return Table([heads], [row[:-1] for row in rows], notes=notes)
+
+
+def _gain(entry: Entry, base: Entry) -> Number | None:
+    ratio = speed_ratio(entry, base)
+    return ratio.number if ratio else None
 
 
 def published_window_tables(entries: Sequence[Entry]) -> list[tuple[str, Table]]:

@@ -93,7 +93,7 @@ def _row(shared: Protocol, one: Standing, other: Standing) -> list[Sentence]:
     independent = one.independent and other.independent
     if one.entry.measured and all(paired.holds_single_images(s.entry, shared.quantity) for s in (one, other)):
         found = paired.paired(one.entry, other.entry, shared.quantity)
-        better = _better(shared.quantity, found.mean, one, other) if found.clear else Note(NOT_SIGNIFICANT)
+        better = _better(shared.quantity, found.mean, one, other) if found.clear else Note(found.remark)
         return [*cells, (difference_number(found),), (better if independent else Note(NOT_INDEPENDENT),)]
     mean = one.value.value - other.value.value
     kind = Kind.DERIVED if one.entry.measured else Kind.PUBLISHED

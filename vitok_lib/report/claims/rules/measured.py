@@ -14,6 +14,7 @@ from vitok_lib.report.claims.evidence import (
     amount,
     arithmetic,
     document,
+    ends,
     later,
     measures,
     paired_means,
@@ -26,7 +27,7 @@ from vitok_lib.report.claims.evidence import (
 from vitok_lib.report.claims.verdict import Claim, Entries, Ruling, Verdict, by_tolerance, ruling
 from vitok_lib.report.data.protocol import protocol
 from vitok_lib.report.page.content import Number, Sentence
-from vitok_lib.report.page.labels import HIGHER_IS_BETTER, bracket, is_distance, signed
+from vitok_lib.report.page.labels import HIGHER_IS_BETTER, is_distance, signed
 from vitok_lib.tokenizers.registry import describe
 
 
@@ -82,7 +83,7 @@ def lead(
         return ruling(by_tolerance(claim, found, complete=complete), [*evidence, ("Our difference is ", shown, ".")])
     mean, interval, n = pairs
     shown = arithmetic(signed(quantity, mean), f"paired over n = {n:,} images", own, other)
-    evidence.append(("Our difference is ", shown, f" {bracket(quantity, interval)}, paired by image."))
+    evidence.append(("Our difference is ", shown, f"{ends(quantity, interval)}, paired by image."))
     return ruling(by_tolerance(claim, mean, interval, complete=complete), evidence)
 
 
@@ -101,14 +102,21 @@ def better_at_equal_rate(
         else:
             evidence.append((f"{name} compresses ", shown[0], f", {other} ", shown[1], "."))
     sign = 1 if HIGHER_IS_BETTER[quantity] else -1
-    leads = []
+    leads: list[tuple[float, float]] = []
     for pair in pairs:
         figures = [released(entries, name, case, quantity) for name in pair]
         if figures[0] is not None and figures[1] is not None:
             evidence += [measures(figures[0]), measures(figures[1])]
-            leads.append(sign * (figures[0].amount - figures[1].amount))
-    if pairs and len(leads) == len(pairs):
-        return ruling(Verdict.CONFIRMED if min(leads) > 0 else Verdict.REFUTED, evidence)
+            found = paired_means(figures[0].entry, figures[1].entry, quantity)
+            if found is not None and found[1] is not None:
+                leads.append((sign * found[1].low, sign * found[1].high))
+                text, formula = signed(quantity, found[0]), f"paired over n = {found[2]:,} images"
+                difference = arithmetic(text, formula, figures[0], figures[1])
+                evidence.append(("Their difference is ", difference, f"{ends(quantity, found[1])}, paired by image."))
+    if any(max(lead) < 0 for lead in leads):
+        return ruling(Verdict.REFUTED, evidence)
+    if pairs and len(leads) == len(pairs) and all(min(lead) > 0 for lead in leads):
+        return ruling(Verdict.CONFIRMED, evidence)
     told = [[printed(entries, name, case, quantity) for name in pair] for pair in pairs]
     sound = [all(figure and figure.value.kind == Kind.PUBLISHED for figure in pair) for pair in told]
     evidence += [says(figure) for pair in told for figure in pair if figure]

@@ -8,11 +8,13 @@ from operator import itemgetter
 
 import numpy as np
 
+from vitok_lib.metrics.statistics import leaves_out
 from vitok_lib.report.claims.evidence import (
     Figure,
     amount,
     arithmetic,
     document,
+    ends,
     measures,
     paired_means,
     released,
@@ -21,7 +23,7 @@ from vitok_lib.report.claims.evidence import (
 from vitok_lib.report.claims.verdict import Claim, Entries, Ruling, Verdict, ruling
 from vitok_lib.report.data.paired import holds_single_images
 from vitok_lib.report.page.content import Sentence
-from vitok_lib.report.page.labels import bracket, signed
+from vitok_lib.report.page.labels import signed
 
 TWO_SIDED = 1.96
 """Standard errors that a mean is off by chance in one of twenty cases."""
@@ -58,9 +60,9 @@ def _rises_as_measured(held: list[Figure], evidence: list[Sentence], quantity: s
         return ruling(Verdict.NOT_MEASURED, evidence)
     mean, interval, n = whole
     shown = arithmetic(signed(quantity, mean), f"paired over n = {n:,} images", held[-1], held[0])
-    evidence.append(("From the first to the last: ", shown, f" {bracket(quantity, interval)}."))
-    if interval.low <= 0 <= interval.high:
-        return ruling(Verdict.NOT_MEASURED, [*evidence, ("These images do not tell the two apart.",)])
+    evidence.append(("From the first to the last: ", shown, f"{ends(quantity, interval)}."))
+    if interval is None or not leaves_out(0, interval.low, interval.high):
+        return ruling(Verdict.NOT_MEASURED, [*evidence, ("The difference is not significant.",)])
     upward = all(before.amount <= after.amount for before, after in itertools.pairwise(held))
     return ruling(Verdict.CONFIRMED if upward and mean > 0 else Verdict.REFUTED, evidence)
 
@@ -91,8 +93,8 @@ def few_images_lower_it(
         if pairs is not None:
             mean, interval, n = pairs
             same = arithmetic(signed(quantity, mean), f"paired over n = {n:,} images", ours[0], ours[1])
-            evidence.append(("On the same images it is ", same, f" {bracket(quantity, interval)}."))
-            if interval.low < 0 <= interval.high:
+            evidence.append(("On the same images it is ", same, f"{ends(quantity, interval)}."))
+            if interval is None or interval.low < 0 <= interval.high:
                 return ruling(Verdict.NOT_MEASURED, evidence)
             return ruling(Verdict.REFUTED if interval.high < 0 else Verdict.CONFIRMED, evidence)
     needed = abs(drop) / TWO_SIDED * math.sqrt(count)
