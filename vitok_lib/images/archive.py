@@ -1,34 +1,56 @@
 """Images in ``.zip``, ``.tar``, ``.tar.gz`` and ``.tgz`` archives, read in place: nothing is unpacked to the disk.
 
-Members are taken by suffix, at every depth, hidden ones left out; of two with one name the later counts, as it would
-if they were unpacked. A damaged member is one image that cannot be read; an archive whose table of contents is damaged,
-or whose images are encrypted, is refused as a whole.
+Members are taken as the files of a folder would be if they were unpacked: by suffix, at every depth, links followed; of
+two with one name the later counts. What is left out is counted. A damaged member is one image that cannot be read; an
+archive whose table of contents is damaged, or whose images are encrypted, is refused as a whole.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import mmap
+import stat
+import struct
 import tarfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.content import Content, Digest, is_image_name, member_name, readable, sha256_of
+from vitok_lib.images.content import Content, Digest, readable, sha256_of
 from vitok_lib.images.file_set import FileSet, count_of, named_by_content
 from vitok_lib.images.folder import looked_for
+from vitok_lib.images.left_out import in_brackets
+from vitok_lib.images.members import Member, choose
 from vitok_lib.images.stamp import Stamp, remember
+from vitok_lib.images.tar import StrictTar
+from vitok_lib.images.tar import members as tar_members
 from vitok_lib.images.tar_stream import open_compressed
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 _ENCRYPTED = 0x1
+_LONGEST_PATH = 4096  # bytes
 _LARGEST = 2 << 30  # bytes of one member that are read into memory
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError)
+_MEMBER, _MEMBER_SIZE = b"PK\3\4", 30  # mark and least size of a member's header
+_END, _END_SIZE = b"PK\5\6", 22  # of the record that ends an archive, less its comment
+_MARKS = {
+    _MEMBER: "zip",
+    _END: "zip",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!": "rar",
+}
+_WAYS_OUT = {"zip": "name it .zip", "tar": "name it .tar", "gzip": "name it .tar.gz if a tar is in it, or unpack it"}
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, NotImplementedError)
 
 
 def is_archive_name(name: str) -> bool:
@@ -38,35 +60,49 @@ def is_archive_name(name: str) -> bool:
 
 def open_archive(path: Path) -> FileSet:
     """The images of an archive, in the order of their paths in it, named as a folder of them would be."""
-    files = members(path)
+    files, left_out = members(path)
     label = readable(path.name)
     if not files:
-        raise RequestError(f"archive '{readable(str(path))}' holds no image ({looked_for()})")
+        raise RequestError(f"archive '{readable(str(path))}' holds no image ({looked_for()}{in_brackets(left_out)})")
     title = next(label[: -len(suffix)] for suffix in sorted(SUFFIXES, key=len) if label.lower().endswith(suffix))
-    return named_by_content(title or "archive", f"The archive '{label}' of {count_of(files)}.", files)
+    found = named_by_content(title or "archive", f"The archive '{label}' of {count_of(files)}.", files)
+    return replace(found, left_out=left_out)
 
 
-def members(path: Path) -> dict[str, Content]:
-    """The images of the archive at ``path`` by name, sorted.
+def members(path: Path) -> tuple[dict[str, Content], Counter[str]]:
+    """The images of the archive at ``path`` by name, sorted, and how many files were left out for which reason.
 
     Raises:
-        RequestError: it cannot be read, is damaged, or its images are encrypted.
+        RequestError: it cannot be read, is damaged, is of another kind than its name says, or its images are encrypted.
     """
     label = readable(str(path))
     lowered = path.name.lower()
+    expected = "zip" if lowered.endswith(".zip") else "tar" if lowered.endswith(".tar") else "gzip"
     try:
-        if lowered.endswith(".zip"):
-            found = _zip_members(path)
-        elif lowered.endswith(".tar"):
-            found = _tar_members(path)
-        else:
-            found = open_compressed(path)
+        kind = _kind_of(path)
+        if kind not in (None, expected):
+            raise RequestError(
+                f"archive '{label}' is named as {expected} but holds {kind}; "
+                f"{_WAYS_OUT.get(kind, 'unpack it and give the folder')}"
+            )
+        found, left_out = _READERS[expected](path)
+    except RequestError:
+        raise
     except OSError as error:
         raise RequestError(f"cannot read archive '{label}': {error.strerror or error}") from error
     except (*_DAMAGE, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RequestError(f"archive '{label}' is damaged or cut short ({reason}); fetch it again") from error
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items())), left_out
+
+
+def _kind_of(path: Path) -> str | None:
+    """What the first bytes say; None for a tar of before 1988, which has no mark, and for what is neither."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head[257:262] == b"ustar":
+        return "tar"
+    return next((kind for mark, kind in _MARKS.items() if head.startswith(mark)), None)
 
 
 @dataclass
@@ -132,20 +168,55 @@ def _in_memory(opened: Callable[[], IO[bytes]], size: int) -> BinaryIO:
         return io.BytesIO(stream.read())
 
 
-def _zip_members(path: Path) -> dict[str, Content]:
+def _zip_members(path: Path) -> tuple[dict[str, Content], Counter[str]]:
     owner = _Zip(Stamp.of(path), zipfile.ZipFile(path))
-    found: dict[str, Content] = {}
-    for info in owner.archive.infolist():
-        if info.is_dir() or not is_image_name(info.filename):
-            continue
-        if info.flag_bits & _ENCRYPTED:
-            raise RequestError(f"archive '{readable(str(path))}' is encrypted; unpack it and give the folder")
-        found[member_name(info.filename)] = _ZipMember(owner, info)
-    return found
+    _check_all_listed(path, owner.archive)
+    images, left_out = choose(_listed(owner.archive))
+    if any(info.flag_bits & _ENCRYPTED for info in images.values()):
+        raise RequestError(f"archive '{readable(str(path))}' is encrypted; unpack it and give the folder")
+    return {name: _ZipMember(owner, info) for name, info in images.items()}, left_out
 
 
-def _tar_members(path: Path) -> dict[str, Content]:
+def _listed(archive: zipfile.ZipFile) -> Iterator[Member[zipfile.ZipInfo]]:
+    for info in archive.infolist():
+        is_link = stat.S_ISLNK(info.external_attr >> 16) and not info.flag_bits & _ENCRYPTED
+        if is_link and info.file_size <= _LONGEST_PATH:
+            yield Member(info.filename, target=archive.read(info).decode("utf-8", "surrogateescape"))
+        elif not info.is_dir():
+            yield Member(info.filename, info)
+        elif info.file_size:
+            yield Member(info.filename.rstrip("/"))
+
+
+def _check_all_listed(path: Path, archive: zipfile.ZipFile) -> None:
+    """Raise BadZipFile if there is a member that the table of contents does not list, or anything after the archive.
+
+    ``zipfile`` takes the last table of contents in the file, whatever comes before it.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        end = data.rfind(_END)
+        if data[end + _END_SIZE + len(archive.comment) :].strip(b"\0"):
+            raise zipfile.BadZipFile("something follows its end")
+        position = 0
+        for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
+            if data.find(_MEMBER, position, info.header_offset) >= 0:
+                break
+            position = info.header_offset + _MEMBER_SIZE + len(info.filename) + info.compress_size
+        else:
+            if data.find(_MEMBER, position, end) < 0:
+                return
+        raise zipfile.BadZipFile("it holds a member that its table of contents does not list")
+
+
+def _tar_members(path: Path) -> tuple[dict[str, Content], Counter[str]]:
     stamp = Stamp.of(path)
-    with tarfile.open(path, "r:") as archive:
-        wanted = [info for info in archive if info.isreg() and is_image_name(info.name)]
-    return {member_name(info.name): _TarMember(stamp, info) for info in wanted}
+    with StrictTar.reading(str(path), "r:") as archive:
+        images, left_out = choose(tar_members(archive, lambda info: info))
+    return {name: _TarMember(stamp, info) for name, info in images.items()}, left_out
+
+
+_READERS: dict[str, Callable[[Path], tuple[dict[str, Content], Counter[str]]]] = {
+    "zip": _zip_members,
+    "tar": _tar_members,
+    "gzip": open_compressed,
+}

@@ -12,10 +12,13 @@ from vitok_lib.images import table
 from vitok_lib.images.archive import is_archive_name, members
 from vitok_lib.images.content import Content, FileContent, is_image_name, readable
 from vitok_lib.images.folder import files_below
+from vitok_lib.images.left_out import reason_of
 
 
-def collect(root: Path, patterns: Collection[str] = ("*",)) -> dict[str, Content]:
+def collect(root: Path, patterns: Collection[str] = ("*",)) -> tuple[dict[str, Content], Counter[str]]:
     """The images of the files below ``root`` whose relative path fits one of ``patterns``, sorted by name.
+
+    With them comes how many of these files, and of the members of archives, were left out for which reason.
 
     ``root`` may be one archive or Parquet file as well.
 
@@ -26,16 +29,21 @@ def collect(root: Path, patterns: Collection[str] = ("*",)) -> dict[str, Content
         RequestError: a folder cannot be listed, or an archive or a table is damaged.
     """
     found: list[tuple[str, str, Content]] = []
-    for name, path in [(root.name, root)] if root.is_file() else sorted(files_below(root)):
+    left_out: Counter[str] = Counter()
+    for name, path in [(root.name, root)] if root.is_file() else sorted(files_below(root, left_out)):
         if not any(fnmatchcase(name, pattern) for pattern in patterns):
             continue
         if is_archive_name(name):
-            found += [(readable(name), member, content) for member, content in members(path).items()]
+            inside, left_out_inside = members(path)
+            found += [(readable(name), member, content) for member, content in inside.items()]
+            left_out += left_out_inside
         elif name.lower().endswith(table.SUFFIX):
             found += [(readable(name), cell, content) for cell, content in table.cells(path).items()]
         elif is_image_name(name):
             found.append(("", readable(name), FileContent(path)))
-    return _named(found)
+        else:
+            left_out[reason_of(name)] += 1
+    return _named(found), left_out
 
 
 def _named(found: list[tuple[str, str, Content]]) -> dict[str, Content]:

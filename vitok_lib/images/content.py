@@ -11,7 +11,7 @@ from typing import IO, BinaryIO, NamedTuple, Protocol
 
 from vitok_lib.images.stamp import Stamp, remember
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".avif"})
 """Of the files that are taken as images: the formats that Pillow reads by itself. JPEG XL is not among them: only the
 codec ``jxl`` imports the plug-in that it needs."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import PIL
@@ -17,13 +17,15 @@ from vitok_lib.images.manifest import Manifest, ManifestEntry, first
 from vitok_lib.images.prepare import ImageError, Rule
 from vitok_lib.images.subset import ordered
 
+_LONGEST_STEM = 100  # letters; a record's folder is named after the set and may have 255 bytes
+
 
 @dataclass(frozen=True)
 class FileSet:
     """``files`` maps each image's name to its content, in the set's own order; ``sizing`` is how it gets its size.
 
     ``opened_as`` and ``chosen_rule``, where the rule is not the set's default, are for the command that opens the
-    set again.
+    set again. ``left_out`` counts the files that were passed over, by the reason.
     """
 
     name: str
@@ -33,6 +35,7 @@ class FileSet:
     subset_seed: int | None = None
     chosen_rule: str | None = None
     opened_as: str | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rule(self) -> str:
@@ -80,7 +83,7 @@ def benchmark_name(stem: str, rule: Rule) -> str:
 def named_by_content(title: str, description: str, files: Mapping[str, Content]) -> FileSet:
     """A set whose name is ``title`` and the first 8 digits of its manifest: changed images are another benchmark."""
     manifest = Manifest(tuple(_entry(name, content) for name, content in files.items()))
-    stem = re.sub(r"[^\w.-]+", "-", title).strip("-.") or "images"
+    stem = re.sub(r"[^\w.-]+", "-", title)[:_LONGEST_STEM].strip("-.") or "images"
     return FileSet(f"{stem}-{manifest.sha256[:8]}", description, files)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vitok_lib.errors import RequestError
@@ -12,6 +13,7 @@ from vitok_lib.images.archive import SUFFIXES as ARCHIVES
 from vitok_lib.images.collection import collect
 from vitok_lib.images.content import SUFFIXES as IMAGES
 from vitok_lib.images.file_set import FileSet, count_of, named_by_content
+from vitok_lib.images.left_out import in_brackets
 
 PREFIX = "hub:"
 _NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?P<folder>(/[^/@]+)*)/?(@(?P<revision>[\w./-]+))?")
@@ -36,12 +38,15 @@ def open_hub(text: str) -> FileSet:
     inside = f"{folder}/" if folder else ""
     patterns = [f"{inside}*{form}" for suffix in suffixes for form in (suffix, suffix.upper())]
     snapshot = download(repository, match["revision"], patterns, "give its images as a folder or an archive")
-    files = collect(snapshot, patterns)
+    files, left_out = collect(snapshot, [f"{inside}*"])
     if not files:
-        raise RequestError(f"hub data set '{text}' holds no image, no archive and no Parquet file")
+        raise RequestError(
+            f"hub data set '{text}' holds no image, no archive and no Parquet file{in_brackets(left_out)}"
+        )
     title = "-".join([repository, *folder.split("/")]) if folder else repository
     where = f"The hub data set '{repository}'" + (f", folder '{folder}'," if folder else "")
-    return named_by_content(title, f"{where} at commit {snapshot.name}, {count_of(files)}.", files)
+    found = named_by_content(title, f"{where} at commit {snapshot.name}, {count_of(files)}.", files)
+    return replace(found, left_out=left_out)
 
 
 def download(repository: str, revision: str | None, patterns: Sequence[str], way_out: str) -> Path:

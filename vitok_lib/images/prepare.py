@@ -1,13 +1,13 @@
 """How a file becomes the pixels that every tokenizer sees: 8-bit RGB, upright, opaque, sized by a rule.
 
-Only the first frame of a file is read. Embedded colour profiles are not applied. What is odd is treated so:
+Of an animation the first frame is read; a TIFF file of several full-size pages is refused. Embedded colour profiles are
+not applied. What is odd is treated so:
 
 - The EXIF orientation is applied, then dropped.
-- Alpha, and a transparent colour of a palette, is laid on white.
+- Alpha, and a colour that is declared transparent, is laid on white.
 - Grey is repeated over the channels; a palette is looked up; CMYK is converted by Pillow's formula.
-- 16-bit grey is scaled, v / 257, rounded, and never clipped; of 16-bit colour Pillow's decoders keep the high byte of
-  each value.
-- Pixels without a known range (floating point, or 32-bit integers beyond 16 bits) are refused.
+- 16 bits are scaled, v / 257, rounded, and never clipped; alpha and CMYK of 16 bits are computed in 16 bits.
+- Pixels without a known range (floating point, signed, 32-bit) and TIFF variants that Pillow misreads are refused.
 - A file that is empty, truncated, damaged, no image, or larger than 16384 × 16384 pixels is refused.
 - Any other size is taken: 1 × 1, and 20000 × 10, of which no side gets below one pixel.
 
@@ -21,21 +21,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.content import Content
-from vitok_lib.images.pillow import MAX_PIXELS, MAX_RESOLUTION, reading
+from vitok_lib.images.decode import decode, to_rgb, upright
+from vitok_lib.images.errors import ImageError as ImageError
+from vitok_lib.images.pillow import MAX_RESOLUTION, reading
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF", "GIF")
-"""What a file may hold, whatever its name says. Pillow knows more, of which EPS would start another program."""
-
-VERSION = 1
+VERSION = 2
 """Of the preparation, in the keys of the cache of prepared images: to be raised by any change that moves a pixel."""
-
-
-class ImageError(ValueError):
-    """One image cannot be used; from :func:`read` the message names the file and says why in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +93,7 @@ def prepare(image: Image.Image, resolution: int, rule: Rule = CAP) -> NDArray[np
 
     Raises ImageError for pixels without a known range.
     """
-    return np.array(rule.resize(_to_rgb(_upright(image)), resolution), dtype=np.uint8)
+    return np.array(rule.resize(to_rgb(upright(image)), resolution), dtype=np.uint8)
 
 
 def read(content: Content, resolution: int, name: str, rule: Rule = CAP) -> NDArray[np.uint8]:
@@ -109,10 +104,8 @@ def read(content: Content, resolution: int, name: str, rule: Rule = CAP) -> NDAr
     try:
         if content.digest().size == 0:
             raise ImageError("the file is empty")
-        with reading(), content.open() as stream, Image.open(stream, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ImageError(f"{image.width} × {image.height} pixels are more than 16384 × 16384")
-            return prepare(image, resolution, rule)
+        with reading(), content.open() as stream:
+            return np.array(rule.resize(decode(stream), resolution), dtype=np.uint8)
     except MemoryError:
         raise
     except Exception as error:  # Decoders raise anything on damaged data: SyntaxError, struct.error, KeyError …
@@ -121,33 +114,7 @@ def read(content: Content, resolution: int, name: str, rule: Rule = CAP) -> NDAr
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "it is damaged or in no known image format"
+        return "it is damaged or in no known image format or variant"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    image.load()
-    # Pillow's function would copy an image that is upright already: 268 MB at 8192 × 8192.
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    return ImageOps.exif_transpose(image) if turned else image
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return _scale_16_bits(image).convert("RGB")
-    if image.mode == "F":
-        raise ImageError("floating-point pixels have no known range")
-    if not image.has_transparency_data:
-        return image if image.mode == "RGB" else image.convert("RGB")
-    layer = image.convert("RGBA")
-    white = Image.new("RGBA", layer.size, "white")
-    return Image.alpha_composite(white, layer).convert("RGB")
-
-
-def _scale_16_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise ImageError("32-bit pixels beyond the range of 16 bits have no known range")
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))

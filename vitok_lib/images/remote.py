@@ -12,6 +12,7 @@ from vitok_lib.images.content import readable
 from vitok_lib.images.facts import IMAGE_SET_FACTS
 from vitok_lib.images.file_set import FileSet
 from vitok_lib.images.hub import download
+from vitok_lib.images.left_out import in_brackets
 from vitok_lib.images.prepare import CAP, CENTRE_CROP, Rule
 
 
@@ -67,14 +68,15 @@ def open_remote(name: str) -> FileSet:
         path = Path(os.path.expanduser(local))
         if not path.exists():
             raise RequestError(f"{remote.variable} (={place}) is no folder and no archive; correct it or unset it")
-        files = collect(path)
+        files, left_out = collect(path)
     else:
         way_out = f"set {remote.variable} to a folder or an archive of the {facts.count} images"
         place = f"hub data set '{remote.repository}'"
-        files = collect(download(remote.repository, remote.revision, remote.patterns, way_out), remote.patterns)
+        snapshot = download(remote.repository, remote.revision, remote.patterns, way_out)
+        files, left_out = collect(snapshot, remote.patterns)
     if len(files) != facts.count:
         raise RequestError(
-            f"image set '{name}' has {facts.count} images, but {place} holds {len(files)}; "
+            f"image set '{name}' has {facts.count} images, but {place} holds {len(files)}{in_brackets(left_out)}; "
             f"fetch it again, or set {remote.variable} to a folder or an archive of exactly these images"
         )
-    return FileSet(facts.benchmark, facts.description, files, remote.rule)
+    return FileSet(facts.benchmark, facts.description, files, remote.rule, left_out=left_out)

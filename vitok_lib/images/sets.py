@@ -6,6 +6,7 @@ A set says which images, in which order, and how each gets its size; every token
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images import challenge, hub, leaves, photographs, plugins
 from vitok_lib.images.archive import is_archive_name, open_archive
-from vitok_lib.images.content import FileContent
+from vitok_lib.images.content import FileContent, readable
 from vitok_lib.images.drawn import DrawnSet
 from vitok_lib.images.facts import IMAGE_SET_FACTS, LEAVES_COUNT, ImageSetFacts
 from vitok_lib.images.file_set import FileSet
 from vitok_lib.images.folder import open_folder
+from vitok_lib.images.left_out import sentence
 from vitok_lib.images.manifest import Manifest, ManifestEntry
 from vitok_lib.images.prepare import RULES, ImageError, check_resolution
 from vitok_lib.images.remote import REMOTES, open_remote
@@ -119,6 +121,7 @@ def open_image_set(text: str | Path, *, rule: str | None = None, subset_seed: in
     found = _open(text)
     if isinstance(found, FileSet):
         found = found if rule is None else found.sized_by(RULES[rule])
+        _say_left_out(found)
         return replace(found, subset_seed=subset_seed, opened_as=_named(text))
     if rule is not None:
         raise RequestError(
@@ -133,7 +136,20 @@ def open_image_set(text: str | Path, *, rule: str | None = None, subset_seed: in
 
 def _named(text: str | Path) -> str:
     """How a command on any machine names the set: a path of this one says nothing elsewhere, its last part does."""
-    return str(text) if text in IMAGE_SETS or str(text).startswith(hub.PREFIX) else Path(text).resolve().name
+    named = text in IMAGE_SETS or str(text).startswith(hub.PREFIX)
+    return readable(str(text) if named else Path(os.path.expanduser(text)).resolve().name)
+
+
+_said: set[str] = set()
+
+
+def _say_left_out(found: FileSet) -> None:
+    """Say once on stderr what of a set is passed over."""
+    said = sentence(found.left_out)
+    message = f"vitok: image set '{found.name}': {said}"
+    if said and message not in _said:
+        _said.add(message)
+        print(message, file=sys.stderr)
 
 
 def _open(text: str | Path) -> ImageSet:

@@ -19,6 +19,10 @@ def ordered(names: Iterable[str], seed: int | None) -> tuple[str, ...]:
 
 
 def check_seed(seed: int | None) -> None:
-    """Raise RequestError unless ``seed`` is a whole number or None."""
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+    """Raise RequestError unless ``seed`` is a whole number of 64 bits or None."""
+    if seed is None:
+        return
+    if isinstance(seed, bool) or not isinstance(seed, int):
         raise RequestError(f"subset seed must be a whole number, not {seed!r}")
+    if not -(1 << 63) <= seed < 1 << 63:
+        raise RequestError("subset seed must be between -2^63 and 2^63 - 1; give a smaller one")

@@ -11,23 +11,30 @@ import io
 import json
 import tarfile
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from vitok_lib.images.content import Content, Digest, is_image_name, member_name, readable, sha256_of
+from vitok_lib.images.content import Content, Digest, readable, sha256_of
+from vitok_lib.images.members import choose
 from vitok_lib.images.stamp import Stamp, remember
+from vitok_lib.images.tar import StrictTar, members
 
 _KEPT = 256 << 20  # bytes of members that were passed on the way, so that threads may ask a little out of order
 
 
 @dataclass(frozen=True)
 class _Member:
-    """One line of the index: where the bytes of a member begin in the unpacked stream."""
+    """One line of the index: where the bytes of a member begin in the unpacked stream.
+
+    ``parts`` are the offsets and sizes of what is stored of it; the rest of a sparse file is zeros.
+    """
 
     name: str
     offset: int
     size: int
+    parts: list[tuple[int, int]]
     sha256: str
 
 
@@ -67,7 +74,10 @@ class _Stream:
         member = self.members[self._next]
         self._file.seek(member.offset)
         self._next += 1
-        return self._file.read(member.size)
+        data = bytearray(member.size)
+        for start, size in member.parts:
+            data[start : start + size] = self._file.read(size)
+        return bytes(data)
 
 
 @dataclass(frozen=True)
@@ -87,19 +97,24 @@ class _Content:
         return io.BytesIO(self.stream.read(self.index))
 
 
-def open_compressed(path: Path) -> dict[str, Content]:
-    """The images of a ``.tar.gz`` by name; raises what tarfile, gzip and zlib raise if it is damaged."""
+def open_compressed(path: Path) -> tuple[dict[str, Content], Counter[str]]:
+    """The images of a ``.tar.gz`` by name and what was left out; raises what tarfile, gzip and zlib raise on damage."""
     stamp = Stamp.of(path)
-    index = json.loads(remember(stamp, "tar index", stamp.size, lambda: json.dumps(_index(path))))
-    stream = _Stream(path, [_Member(*row) for row in index])
-    return {member.name: _Content(stream, number) for number, member in enumerate(stream.members)}
+    found = json.loads(remember(stamp, "tar index 2", stamp.size, lambda: json.dumps(_index(path))))
+    stream = _Stream(path, [_Member(*row) for row in found["members"]])
+    contents: dict[str, Content] = {member.name: _Content(stream, at) for at, member in enumerate(stream.members)}
+    return contents, Counter(found["left_out"])
 
 
-def _index(path: Path) -> list[tuple[str, int, int, str]]:
-    rows = []
-    with tarfile.open(path, "r:gz") as archive:
-        for info in archive:
-            if info.isreg() and not info.issparse() and is_image_name(info.name):
-                sha256 = sha256_of(lambda info=info: cast(IO[bytes], archive.extractfile(info)))  # type: ignore[misc]
-                rows.append((member_name(info.name), info.offset_data, info.size, sha256))
-    return rows
+def _index(path: Path) -> dict[str, object]:
+    """Any file may be what a link with an image's name leads to, so that all are hashed on the way."""
+    with StrictTar.reading(str(path), "r:gz") as archive:
+
+        def row(info: tarfile.TarInfo) -> tuple[int, int, list[tuple[int, int]], str]:
+            parts = info.sparse if isinstance(info.sparse, list) else [(0, info.size)]
+            sha256 = sha256_of(lambda: cast(IO[bytes], archive.extractfile(info)))
+            return info.offset_data, info.size, parts, sha256
+
+        images, left_out = choose(members(archive, row))
+    rows = sorted(([name, *found] for name, found in images.items()), key=lambda row: (row[1], row[0]))
+    return {"members": rows, "left_out": left_out}

@@ -1,0 +1,60 @@
+"""Tar archives read to their last byte: one that is damaged or was cut short is refused, never shortened.
+
+Python's ``tarfile`` ends silently at a header that it cannot read, at the end of the file, and after the first of
+several archives in one file. Here only zeros, another archive or the end may follow an archive, as with ``tar -i``.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable, Iterator
+from typing import Self, TypeVar
+
+from vitok_lib.images.members import Member
+
+T = TypeVar("T")
+
+
+class StrictTar(tarfile.TarFile):
+    """A tar archive whose iteration raises ReadError where it does not go on as it must."""
+
+    saw_end = False  # whether the last block was one of zeros
+
+    @classmethod
+    def reading(cls, path: str, mode: str) -> Self:
+        """The archive at ``path``; ``mode`` is ``r:`` or ``r:gz``."""
+        return cls.open(path, mode, ignore_zeros=True, tarinfo=_StrictInfo, errorlevel=2)  # type: ignore[call-overload,no-any-return]
+
+
+class _StrictInfo(tarfile.TarInfo):
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        assert isinstance(archive, StrictTar)
+        try:
+            info = super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            archive.saw_end = True
+            raise
+        except tarfile.EmptyHeaderError:  # type: ignore[attr-defined]
+            if archive.offset and not archive.saw_end:
+                raise tarfile.ReadError("it ends without the mark of its end") from None
+            raise
+        except tarfile.SubsequentHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"{error} at byte {archive.offset}") from error
+        if info.size < 0:
+            raise tarfile.ReadError(f"a member of {info.size} bytes")
+        archive.saw_end = False
+        return info
+
+
+def members(archive: tarfile.TarFile, data_of: Callable[[tarfile.TarInfo], T]) -> Iterator[Member[T]]:
+    """All files and links of ``archive`` in order; ``data_of`` is called while the archive stands at a file."""
+    for info in archive:
+        if info.isreg():
+            yield Member(info.name, data_of(info))
+        elif info.issym() or info.islnk():
+            yield Member(info.name, target=info.linkname, is_hard=info.islnk())
+        elif not info.isdir():
+            yield Member(info.name)
