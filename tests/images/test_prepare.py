@@ -94,12 +94,12 @@ def test_16_bit_grey_is_scaled_and_not_clipped(format: str) -> None:
     assert prepared.shape == (2, 4, 3)
 
 
-def test_of_16_bit_colour_the_high_byte_is_kept(tmp_path: Path) -> None:
+def test_16_bit_colour_is_scaled_and_rounded(tmp_path: Path) -> None:
     values = np.array([[[0, 255, 256], [32768, 65279, 65535]]], np.uint16)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     _write_png(tmp_path / "deep.png", struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0), rows)
     prepared = read(FileContent(tmp_path / "deep.png"), 64, "deep.png")
-    np.testing.assert_array_equal(prepared, values >> 8)
+    np.testing.assert_array_equal(prepared, np.rint(values / 257))
 
 
 @pytest.mark.parametrize("value", [-1, 65536])

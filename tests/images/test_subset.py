@@ -55,3 +55,10 @@ def test_the_first_n_are_a_prefix_of_the_first_m(tmp_path: Path, kind: str) -> N
 def test_a_seed_that_is_no_whole_number_is_refused(seed: object) -> None:
     with pytest.raises(RequestError, match=f"not {seed!r}"):
         open_image_set("leaves", subset_seed=seed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [10**5000, 1 << 63, -(1 << 63) - 1], ids=["5000 digits", "above", "below"])
+def test_a_seed_beyond_64_bits_is_refused(seed: int) -> None:
+    with pytest.raises(RequestError, match="2\\^63"):
+        open_image_set("leaves", subset_seed=seed)
+    assert open_image_set("leaves", subset_seed=(1 << 63) - 1).subset_seed == (1 << 63) - 1

@@ -356,3 +356,14 @@ def test_the_results_folder_may_begin_with_a_tilde(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("VITOK_RESULTS", "~/mine")
     assert results_root() == tmp_path / "mine"
+
+
+def test_a_name_too_long_for_a_file_system_is_cut_and_stays_its_own(results: Path) -> None:
+    long = "n" * 300
+    paths = [record_path("local", f"{long}{end}", 512, f"folder:{long}{end}", "window=64") for end in "ab"]
+    assert paths[0] != paths[1]
+    for path in paths:
+        assert max(len(part) for part in path.parts) <= 220  # leaves room for a journal's and a temporary file's ending
+        assert path.suffix == ".json"
+        with atomic(path.with_name(f"{path.stem}.{'0' * 12}.partial.jsonl")) as temporary:
+            temporary.touch()

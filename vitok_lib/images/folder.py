@@ -28,7 +28,10 @@ def open_folder(path: Path) -> FileSet:
 
     All other files are counted by the reason for which they are left out, and so are hidden folders, and links to
     folders, which are not followed. In a name, what is no printable text is escaped. The set's name ends with the
-    first 8 digits of its manifest, so that a changed folder is another benchmark. Raises RequestError if the path is missing, is no folder, or holds no image.
+    first 8 digits of its manifest, so that a changed folder is another benchmark.
+
+    Raises:
+        RequestError: the path is missing, is no folder, holds no image, or something below it cannot be looked at.
     """
     label = readable(str(path))
     if not os.path.exists(path):  # unlike Path.exists, False where a parent may not be entered

@@ -42,11 +42,21 @@ class _StrictInfo(tarfile.TarInfo):
         except tarfile.SubsequentHeaderError:  # type: ignore[attr-defined]
             raise
         except tarfile.HeaderError as error:
+            if archive.saw_end and _is_all_zeros(archive):
+                raise tarfile.EOFHeaderError("end of file header") from error  # type: ignore[attr-defined]
             raise tarfile.ReadError(f"{error} at byte {archive.offset}") from error
         if info.size < 0:
             raise tarfile.ReadError(f"a member of {info.size} bytes")
         archive.saw_end = False
         return info
+
+
+def _is_all_zeros(archive: tarfile.TarFile) -> bool:
+    """Whether the last bytes, too few for a block, are zeros."""
+    file = archive.fileobj
+    assert file is not None
+    file.seek(archive.offset)
+    return not file.read(tarfile.BLOCKSIZE).strip(b"\0")
 
 
 def members(archive: tarfile.TarFile, data_of: Callable[[tarfile.TarInfo], T]) -> Iterator[Member[T]]:

@@ -73,6 +73,7 @@ class ImagesIdentity(Strict):
     """Which images: ``count`` of them in the order of the manifest, ``rule`` by which they got their size.
 
     ``subset_seed`` is the seed of the order that the first ``count`` were taken in; None: the set's own order.
+    ``left_out`` counts the files that the set passed over, by the reason; they are not part of what was measured.
     """
 
     name: str
@@ -81,6 +82,7 @@ class ImagesIdentity(Strict):
     manifest_sha256: str | None = None
     rule: str
     subset_seed: int | None = None
+    left_out: dict[str, int] | None = None
 
 
 class OutOfMemory(Strict):

@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,8 @@ from vitok_lib.records.studies import LOCAL as LOCAL
 from vitok_lib.records.studies import studies_in_order
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_LONGEST_NAME = 200  # bytes; file systems take 255, of which journals and temporary files need some for themselves
 
 
 def results_root() -> Path:
@@ -36,7 +39,15 @@ def slug(text: str) -> str:
 def record_path(study: str, benchmark: str, resolution: int, tokenizer: str, settings: str = "") -> Path:
     """Where a record lives; ``settings`` names what differs from the default, such as ``window=64``."""
     suffix = f"@{settings}" if settings else ""
-    return results_root() / slug(study) / f"{slug(benchmark)}-{resolution}" / f"{slug(tokenizer)}{suffix}.json"
+    folder, name = _fitting(f"{slug(benchmark)}-{resolution}"), _fitting(slug(tokenizer) + suffix)
+    return results_root() / slug(study) / folder / f"{name}.json"
+
+
+def _fitting(name: str) -> str:
+    """``name``, or its beginning and a digest of it where it is so long that a file system would refuse it."""
+    return (
+        name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 13]}-{sha256(name.encode()).hexdigest()[:12]}"
+    )
 
 
 def write_record(record: Record, path: Path) -> None:

@@ -48,6 +48,7 @@ class Request:
             manifest_sha256=self.manifest.sha256,
             rule=self.image_set.rule,
             subset_seed=self.image_set.subset_seed,
+            left_out=dict(getattr(self.image_set, "left_out", {})) or None,
         )
 
     @cached_property
@@ -75,7 +76,8 @@ class Request:
 
     def _is_of_the_same_work(self, record: Record) -> bool:
         asked = (self.tokenizer_identity, self.images_identity, self.settings)
-        return (record.tokenizer, record.images, record.settings) == asked
+        images = record.images.model_copy(update={"left_out": self.images_identity.left_out})
+        return (record.tokenizer, images, record.settings) == asked
 
     def is_answered_by(self, record: Record) -> bool:
         """Whether ``record`` is of this request, whichever way it ended."""

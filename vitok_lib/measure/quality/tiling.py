@@ -201,4 +201,5 @@ def _images_identity(image_set: ImageSet, manifest: Manifest) -> ImagesIdentity:
         manifest_sha256=manifest.sha256,
         rule=image_set.rule,
         subset_seed=image_set.subset_seed,
+        left_out=dict(getattr(image_set, "left_out", {})) or None,
     )

@@ -1,0 +1,25 @@
+"""The images of the sets that this project ships are those that its committed records were measured on."""
+
+from __future__ import annotations
+
+import pytest
+
+from vitok_lib.images.sets import open_image_set
+from vitok_lib.project import ROOT
+from vitok_lib.records.store import read_record
+
+SETS = {"photos": 512, "leaves": 256, "challenge": 384}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_committed_manifest_is_still_that_of_the_set(name: str) -> None:
+    resolution = SETS[name]
+    records = [read_record(path) for path in (ROOT / "results" / "cpu" / f"{name}-{resolution}").glob("*.json")]
+    recorded = {
+        (record.images.count, record.images.manifest_sha256)
+        for record in records
+        if record.images.manifest_sha256 is not None and record.images.subset_seed is None
+    }
+    assert recorded
+    images = open_image_set(name)
+    assert recorded == {(count, images.manifest(resolution, count).sha256) for count, _ in recorded}

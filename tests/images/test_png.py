@@ -1,0 +1,71 @@
+"""PNG at every depth and colour type with a transparent colour, against arithmetic on the samples written by hand."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vitok_lib.images.content import FileContent
+from vitok_lib.images.prepare import read
+
+_GREY, _COLOUR, _GREY_ALPHA, _COLOUR_ALPHA = 0, 2, 4, 6
+_CHANNELS = {_GREY: 1, _COLOUR: 3, _GREY_ALPHA: 2, _COLOUR_ALPHA: 4}
+
+
+def _write(path: Path, samples: NDArray[np.int64], depth: int, kind: int, key: NDArray[np.int64] | None) -> None:
+    """``samples``: [H, W, C]."""
+    height, width, _ = samples.shape
+    bits = (samples[..., None] >> np.arange(depth)[::-1] & 1).astype(np.uint8)
+    rows = np.packbits(bits.reshape(height, -1), axis=1)
+    chunks = [b"IHDR" + struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)]
+    if key is not None:
+        chunks.append(b"tRNS" + key.astype(">u2").tobytes())
+    chunks += [b"IDAT" + zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)), b"IEND"]
+    framed = (struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(framed))
+
+
+def _samples(depth: int, kind: int) -> NDArray[np.int64]:
+    return np.random.default_rng(depth).integers(0, 1 << depth, (11, 13, _CHANNELS[kind]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "depth"), [(_GREY, 1), (_GREY, 2), (_GREY, 4), (_GREY, 8), (_GREY, 16), (_COLOUR, 8), (_COLOUR, 16)]
+)
+@pytest.mark.parametrize("high", [False, True], ids=["dark key", "bright key"])
+def test_a_transparent_colour_is_white_and_no_other(tmp_path: Path, kind: int, depth: int, high: bool) -> None:
+    samples, highest = _samples(depth, kind), (1 << depth) - 1
+    key = np.full(_CHANNELS[kind], highest - 1 if high and depth > 1 else int(high) if depth == 1 else 1)
+    samples[3], samples[4] = key, key ^ 1  # the other differs in the lowest bit alone
+    _write(tmp_path / "a.png", samples, depth, kind, key)
+    shown = np.where((samples == key).all(-1, keepdims=True), 255, np.rint(samples * 255 / highest))
+    got = read(FileContent(tmp_path / "a.png"), 64, "a.png")
+    np.testing.assert_array_equal(got, np.broadcast_to(shown, got.shape))
+
+
+@pytest.mark.parametrize("kind", [_GREY_ALPHA, _COLOUR_ALPHA])
+def test_16_bit_alpha_is_laid_on_white(tmp_path: Path, kind: int) -> None:
+    samples = _samples(16, kind)
+    _write(tmp_path / "a.png", samples, 16, kind, None)
+    colour, alpha = samples[..., :-1] / 257, samples[..., -1:] / 65535
+    got = read(FileContent(tmp_path / "a.png"), 64, "a.png")
+    np.testing.assert_allclose(got, np.broadcast_to(colour * alpha + 255 * (1 - alpha), got.shape), atol=0.51)
+
+
+def test_a_turned_image_keeps_its_transparent_colour_in_place(tmp_path: Path) -> None:
+    samples = _samples(8, _GREY)
+    samples[0, :5] = 7
+    _write(tmp_path / "a.png", samples, 8, _GREY, np.array([7]))
+    data = (tmp_path / "a.png").read_bytes()
+    exif = b"eXIf" + b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    chunk = struct.pack(">I", len(exif) - 4) + exif + struct.pack(">I", zlib.crc32(exif))
+    at = data.index(b"IDAT") - 4
+    (tmp_path / "a.png").write_bytes(data[:at] + chunk + data[at:])
+    got = read(FileContent(tmp_path / "a.png"), 64, "a.png")
+    shown = np.rot90(np.where(samples == 7, 255, samples), -1)
+    np.testing.assert_array_equal(got, np.broadcast_to(shown, got.shape))
