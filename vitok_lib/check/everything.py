@@ -8,8 +8,8 @@ from pathlib import Path
 from vitok_lib.check.records import audit
 from vitok_lib.errors import RequestError
 from vitok_lib.project import ROOT
-from vitok_lib.report.claims.registry import judge
-from vitok_lib.report.claims.verdict import Judged
+from vitok_lib.report.claims.judge import evaluate_claims
+from vitok_lib.report.claims.verdict import EvaluatedClaim
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page import site as built
 from vitok_lib.report.page.typed_numbers import typed_in
@@ -39,27 +39,27 @@ def check(site: Path | None = None, book: Path = BOOK) -> Checked:
     """
     checked = Checked()
     checked.findings += audit()
-    judged = _judged(checked)
+    evaluated = _claims(checked)
     if book.is_dir():
         checked.looked_at.append("the prose of the pages")
         checked.findings += typed_in(book)
     if site is not None or (SITE / "index.html").is_file():
         checked.looked_at.append(f"the book in '{site or SITE}'")
-        checked.findings += built.behind(site or SITE, judged)
+        checked.findings += built.behind(site or SITE, evaluated)
     else:
         checked.looked_at.append("no built book, since there is none")
     checked.findings = list(dict.fromkeys(checked.findings))
     return checked
 
 
-def _judged(checked: Checked) -> list[Judged] | None:
+def _claims(checked: Checked) -> list[EvaluatedClaim] | None:
     """The claims with their verdicts, or None with a finding that says why there are none."""
     try:
         entries = load()
-        judged = judge(entries)
+        evaluated = evaluate_claims(entries)
     except RequestError as error:
         checked.findings.append(str(error).replace("\n", " "))
         checked.looked_at.append("the records")
         return None
-    checked.looked_at += [f"{len(entries):,} records", f"{len(judged):,} claims"]
-    return judged
+    checked.looked_at += [f"{len(entries):,} records", f"{len(evaluated):,} claims"]
+    return evaluated

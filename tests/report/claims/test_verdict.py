@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fakes.judging import judged, told
+from tests.fakes.claims import CLAIMS, evaluated, evidence
 from tests.fakes.records import write_measured
 from tests.fakes.released import machine_record, write_machine, write_released
 from vitok_lib.published.study import read_csv, write_published
 from vitok_lib.records.schema import Kind
-from vitok_lib.report.claims.registry import judge
-from vitok_lib.report.claims.verdict import Verdict, ruling
+from vitok_lib.report.claims.judge import evaluate_claims
+from vitok_lib.report.claims.rules.compare import Compare
+from vitok_lib.report.claims.verdict import Verdict, decide
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import Number, plain
 from vitok_lib.report.sphinx.claim_directives import _rule as rule_sentence
@@ -51,43 +52,43 @@ Publish = Callable[[dict[tuple[str, str], str]], None]
 @pytest.mark.parametrize("fdd", ["0.44", "0.0001", "9.0"])
 def test_who_is_best_is_not_decided_by_a_distance_that_it_was_trained_with(publish: Publish, fdd: str) -> None:
     publish({("flux", "fdd"): fdd})
-    assert judged(BEST).verdict == NOT_MEASURED
-    assert "FDD ranks nothing here. FD, DINOv3 is not independent of 5B-f16x64" in told(BEST)
-    assert "first on div8k-1024 by PSNR, SSIM, FID; that is no measurement" in told(BEST)
-    assert "On div8k-2048, div8k-4096 it gives no other figure" in told(BEST)
+    assert evaluated(BEST).verdict == NOT_MEASURED
+    assert "FDD ranks nothing here. FD, DINOv3 is not independent of 5B-f16x64" in evidence(BEST)
+    assert "first on div8k-1024 by PSNR, SSIM, FID; that is no measurement" in evidence(BEST)
+    assert "On div8k-2048, div8k-4096 it gives no other figure" in evidence(BEST)
 
 
 @pytest.mark.parametrize(("quantity", "value"), [("psnr_db", "34.0"), ("ssim", "0.94"), ("fid", "0.34")])
 def test_who_is_best_is_refuted_by_any_independent_column(publish: Publish, quantity: str, value: str) -> None:
     publish({("flux", quantity): value})
-    assert (judged(BEST).verdict, judged(BEST).basis) == (REFUTED, "the document itself")
+    assert (evaluated(BEST).verdict, evaluated(BEST).basis) == (REFUTED, "the document itself")
 
 
 def test_an_estimate_that_lies_ahead_refutes_nothing(publish: Publish) -> None:
     publish({("5B-f16x32", "psnr_db"): "50.0"})
-    assert judged(BEST).verdict == NOT_MEASURED
+    assert evaluated(BEST).verdict == NOT_MEASURED
 
 
 def test_the_two_claims_on_one_pair_of_dependent_figures_agree_that_they_decide_nothing() -> None:
-    lead = judged("fdd-flux-1024")
+    lead = evaluated("fdd-flux-1024")
     assert (lead.verdict, lead.basis) == (NOT_COMPARABLE, "figures that are not independent")
-    assert "trained with" in told("fdd-flux-1024")
-    assert "0.44" not in told(BEST)
+    assert "trained with" in evidence("fdd-flux-1024")
+    assert "0.44" not in evidence(BEST)
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_a_dependent_number_in_the_evidence_decides_nothing_whatever_the_rule(verdict: Verdict) -> None:
     dependent = Number("0.4", Kind.MEASURED, "measured", caveat="It was trained with it.")
     for number in (dependent, Number("3", Kind.MEASURED, "measured")):
-        found = ruling(verdict, [("One is ", number, "."), ("Another is ", dependent, ".")])
+        found = decide(CLAIMS[BEST], verdict, [("One is ", number, "."), ("Another is ", dependent, ".")])
         assert found.verdict == NOT_COMPARABLE
         assert found.evidence[-1] == ("It was trained with it.",)
 
 
 def test_no_decided_claim_shows_a_dependent_number() -> None:
-    for item in judge(load()):
+    for item in evaluate_claims(load()):
         if item.verdict in (CONFIRMED, REFUTED):
-            assert not any(part.caveat for sentence in item.ruling.evidence for part in sentence if _is_number(part))
+            assert not any(part.caveat for sentence in item.evidence for part in sentence if _is_number(part))
 
 
 def _is_number(part: object) -> bool:
@@ -109,12 +110,12 @@ def test_the_needed_scatter_is_shown_and_nothing_else_stands_in_for_it(results: 
     for name, case in (("pca-f16x64", "photos-512"), ("nano-f16x64", "div8k-4096")):
         write_measured(results, "cpu", name, case, {"psnr": [28.0, 32.0] * 50})
     write_released(results, "flux", "div8k-4096", {"psnr": [28.0, 32.0] * 50})
-    assert (judged(DROP).verdict, judged(DROP).basis) == (NOT_MEASURED, "nothing measured yet")
-    assert f"a standard deviation of {NEEDED:.2f} dB" in told(DROP)
+    assert (evaluated(DROP).verdict, evaluated(DROP).basis) == (NOT_MEASURED, "nothing measured yet")
+    assert f"{NEEDED:.2f} dB" in evidence(DROP)
     assert f"{NEEDED:.2f}" == "8.26"
-    assert "off by more than 1.96 standard errors" in told(DROP)
-    assert "Nothing says that the n = 50 were drawn at random" in told(DROP)
-    assert "A run of 5B-f16x64 on the same images of div8k-4096 and div8k-8192 would settle it." in told(DROP)
+    assert "1.96 standard errors" in evidence(DROP)
+    assert "n = 50 images were drawn at random" in evidence(DROP)
+    assert "same images of div8k-4096 and div8k-8192" in evidence(DROP)
 
 
 @pytest.mark.parametrize(
@@ -124,18 +125,18 @@ def test_its_own_scatter_over_enough_of_the_images_rules_chance_out(
     results: Path, deviation: float, n: int, verdict: Verdict
 ) -> None:
     write_released(results, "5B-f16x64", "div8k-4096", {"psnr": scattered(deviation, n)})
-    assert judged(DROP).verdict == verdict
+    assert evaluated(DROP).verdict == verdict
     if verdict == REFUTED:
-        assert judged(DROP).basis == "measurement"
-        assert f"Over its n = {n} images the standard deviation is {deviation:.2f} dB" in told(DROP)
+        assert evaluated(DROP).basis == "measurement"
+        assert f"Over its n = {n} images the standard deviation is {deviation:.2f} dB" in evidence(DROP)
 
 
 def test_the_drop_at_8192_is_settled_by_pairs_where_there_are_some(results: Path) -> None:
     write_released(results, "5B-f16x64", "div8k-4096", {"psnr": [30.0, 36.0, 42.0]})
     write_released(results, "5B-f16x64", "div8k-8192", {"psnr": [28.0, 34.0, 40.1]}, window=1024)
-    assert (judged(DROP).verdict, judged(DROP).basis) == (REFUTED, "measurement")
+    assert (evaluated(DROP).verdict, evaluated(DROP).basis) == (REFUTED, "measurement")
     write_released(results, "5B-f16x64", "div8k-8192", {"psnr": [30.1, 36.1, 42.1]}, window=1024)
-    assert judged(DROP).verdict == CONFIRMED
+    assert evaluated(DROP).verdict == CONFIRMED
 
 
 def profile(results: Path, times: dict[str, float], window: int = 1024, preset: str = "reference") -> None:
@@ -145,47 +146,47 @@ def profile(results: Path, times: dict[str, float], window: int = 1024, preset: 
 
 
 def test_shares_of_operations_name_no_bottleneck() -> None:
-    assert judged(ATTENTION).verdict == NOT_MEASURED
-    assert "At window 1,024 attention is 9.966 % of the work" in told(ATTENTION)
-    assert "a profile on a GPU of 5B-f16x64 at 8,192 px and window 1,024 would" in told(ATTENTION)
+    assert evaluated(ATTENTION).verdict == NOT_MEASURED
+    assert "At window 1,024 attention takes 9.966 % of the FLOPs" in evidence(ATTENTION)
+    assert "profile on a GPU of 5B-f16x64 at 8,192 px and window 1,024" in evidence(ATTENTION)
 
 
 @pytest.mark.parametrize(
     ("linear", "attention", "verdict", "shares"),
     [
-        (600.0, 300.0, CONFIRMED, ("30 % of the time goes to attention", "60 % of the time goes to linear layers")),
-        (300.0, 600.0, REFUTED, ("60 % of the time goes to attention",)),
-        (400.0, 500.0, REFUTED, ("50 % of the time goes to attention",)),
+        (600.0, 300.0, CONFIRMED, ("attention take 30 % of the time", "linear layers take 60 % of the time")),
+        (300.0, 600.0, REFUTED, ("attention take 60 % of the time",)),
+        (400.0, 500.0, REFUTED, ("attention take 50 % of the time",)),
     ],
 )
 def test_a_profile_decides_by_what_takes_the_most_time(
     results: Path, linear: float, attention: float, verdict: Verdict, shares: tuple[str, ...]
 ) -> None:
     profile(results, {"time_linear": linear, "time_attention": attention, "time_other": 1000 - linear - attention})
-    assert (judged(ATTENTION).verdict, judged(ATTENTION).basis) == (verdict, "measurement")
+    assert (evaluated(ATTENTION).verdict, evaluated(ATTENTION).basis) == (verdict, "measurement")
     for share in shares:
-        assert share in told(ATTENTION)
+        assert share in evidence(ATTENTION)
 
 
 def test_a_narrow_window_alone_can_only_refute(results: Path) -> None:
     profile(results, {"time_linear": 900.0, "time_attention": 100.0}, window=64)
-    assert judged(ATTENTION).verdict == NOT_MEASURED
+    assert evaluated(ATTENTION).verdict == NOT_MEASURED
     profile(results, {"time_linear": 100.0, "time_attention": 900.0}, window=64)
-    assert judged(ATTENTION).verdict == REFUTED
+    assert evaluated(ATTENTION).verdict == REFUTED
 
 
 def test_the_published_maths_go_before_a_faster_path(results: Path) -> None:
     profile(results, {"time_linear": 100.0, "time_attention": 900.0}, preset="fp8")
     profile(results, {"time_linear": 900.0, "time_attention": 100.0})
-    assert judged(ATTENTION).verdict == CONFIRMED
+    assert evaluated(ATTENTION).verdict == CONFIRMED
 
 
 def test_what_is_not_there_is_no_bottleneck_with_a_profile_or_without(results: Path) -> None:
     for _ in range(2):
-        assert judged("bottleneck-convolutions").verdict == REFUTED
-        assert "What is not there takes no time." in told("bottleneck-convolutions")
+        assert evaluated("bottleneck-convolutions").verdict == REFUTED
+        assert "takes no time" in evidence("bottleneck-convolutions")
         profile(results, {"time_linear": 900.0, "time_attention": 100.0})
-    assert "0 % of the time goes to convolutions" in told("bottleneck-convolutions")
+    assert "convolutions take 0 % of the time" in evidence("bottleneck-convolutions")
 
 
 def test_an_absolute_time_is_held_to_no_other_and_has_no_tolerance(results: Path) -> None:
@@ -193,26 +194,27 @@ def test_an_absolute_time_is_held_to_no_other_and_has_no_tolerance(results: Path
         if latency is not None:
             values, settings = {"latency": latency}, {"window": 1024}
             write_machine(results, machine_record("5B-f16x64", "speed", 8192, values, settings=settings))
-        item = judged("latency-w1024")
+        item = evaluated("latency-w1024")
         assert item.verdict == (NOT_MEASURED if latency is None else NOT_COMPARABLE)
-        assert "no other number is held to it" in told("latency-w1024")
+        assert "names neither its machine nor its batch" in evidence("latency-w1024")
         assert "agrees within" not in plain(rule_sentence(item))
 
 
 def test_a_tolerance_is_printed_where_a_number_is_held_to_the_published_one() -> None:
-    assert "33.99 dB; another number agrees within 0.1 dB." in plain(rule_sentence(judged("psnr-f16x64-1024")))
-    assert "agrees within" not in plain(rule_sentence(judged("fid-4096")))
+    assert "33.99 dB; another number agrees within 0.1 dB." in plain(rule_sentence(evaluated("psnr-f16x64-1024")))
+    assert "agrees within" not in plain(rule_sentence(evaluated("fid-4096")))
 
 
 def test_every_claim_on_fid_or_ssim_says_why_it_compares_with_none_of_ours() -> None:
-    words = {"fid": "pixels from 0 to 1 where its weights expect −1 to 1", "ssim": "outputs unclamped"}
+    words = {"fid": "pixels from 0 to 1", "ssim": "unclamped"}
     found = dict.fromkeys(words, 0)
-    for item in judge(load()):
-        quantity = item.claim.arguments.get("quantity")
+    for item in evaluate_claims(load()):
+        rule = item.claim.rule
+        quantity = rule.of.quantity if isinstance(rule, Compare) else getattr(rule, "quantity", None)
         if quantity in words:
             found[quantity] += 1
             assert item.verdict == NOT_COMPARABLE, item.claim.id
-            assert words[quantity] in " ".join(map(plain, item.ruling.evidence)), item.claim.id
+            assert words[quantity] in " ".join(map(plain, item.evidence)), item.claim.id
     assert all(found.values())
 
 
@@ -225,8 +227,8 @@ def test_our_fid_and_ssim_stand_beside_the_printed_ones_and_decide_nothing(resul
         "fid-lead": "the FID of flux on div8k-1024 is 0.35 (n = 1,500)",
         "ssim-lead": "the SSIM of flux on div8k-1024 is 0.932",
     }.items():
-        assert judged(claim).verdict == NOT_COMPARABLE
-        assert words in told(claim)
+        assert evaluated(claim).verdict == NOT_COMPARABLE
+        assert words in evidence(claim)
 
 
 def test_what_the_window_saves_against_full_attention_follows_from_the_architecture() -> None:
@@ -240,4 +242,4 @@ def test_what_the_window_saves_against_full_attention_follows_from_the_architect
     ratio = f"{work['full'] / work['window']:.2f}"
     assert ratio == "13.68"
     for claim in ("window-speed-summary", "speedup-w512", "speedup-w256", "speedup-w64"):
-        assert f"Full attention would take 39.77 PFLOP, {ratio}× the work of window 1,024." in told(claim)
+        assert f"Full attention would take 39.77 PFLOP, {ratio}× the FLOPs of window 1,024." in evidence(claim)

@@ -1,40 +1,44 @@
-"""What the rules look at, and how they print it: figures of the document, of the later page, and our own."""
+"""The figures that rules compare, printed and our own; ``findings/templates/claims.jinja`` has their sentences."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from vitok_lib.cost.flops import Work, vitok_work
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.statistics import mean_interval
-from vitok_lib.records.schema import Interval, Kind, OutcomeStatus, Settings, Value
+from vitok_lib.records.schema import Interval, Kind, OutcomeStatus, Value
 from vitok_lib.report.claims.verdict import Claim, Entries
 from vitok_lib.report.data.paired import interval_of
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Number, Sentence
 from vitok_lib.report.page.formatting import number
-from vitok_lib.report.page.labels import bracket, count_words, digits, is_distance, name_of
+from vitok_lib.report.page.labels import bracket, count_words, digits, is_distance, name_of, signed
+from vitok_lib.report.page.templates import sentences
+from vitok_lib.tokenizers.registry import find
+from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
+
+say = sentences("claims")
+"""``say("printed", figure=...)``: the sentence of that macro."""
 
 DOCUMENT = "evaluation-summary"
 LATER = "project-page"
+BENCHMARK = "div8k"
 RELEASED = "released"
-UNLIKE = {
-    "fid": (
-        "ViTok's public evaluation code (vitok/metrics.py) feeds the Inception network pixels from 0 to 1 where its "
-        "weights expect −1 to 1: what it prints is no FID, and none that is measured here compares with it."
-    ),
-    "ssim": (
-        "ViTok's public evaluation code (vitok/metrics.py) takes the SSIM of ViTok's outputs unclamped and of the "
-        "baselines' clamped, and rounds neither to 8 bits: one compares neither with the other nor with any that is "
-        "measured here."
-    ),
-}
-"""Why the document's figures of a quantity compare with none of ours."""
-FIRST_PATH = "reference"
-"""The published maths, run as they are: what a claim about the published model is judged by where it was measured."""
+BASELINE = "reference"
+"""The preset that runs the published model as it is; a claim is decided by it where it was measured."""
+
+UNLIKE = ("fid", "ssim")
+"""Quantities that the document computes in another way; the templates say how."""
+
+PETA = 1e15
+
+Paired = tuple[float, Interval | None, int]
+"""A mean difference, its interval, which is None at n = 1, and n."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +56,17 @@ class Figure:
     def shown(self) -> Number:
         return number(self.entry, self.value, unit=True)
 
+    @property
+    def what(self) -> str:
+        """Such as "PSNR of 5B-f16x64 on div8k-1024"; a word begins small, an abbreviation stays as it is."""
+        name = name_of(self.value.quantity)
+        name = name[0].lower() + name[1:] if name[1:2].islower() else name
+        return f"{name} of {self.entry.title} on {self.entry.case}"
 
-def arithmetic(text: str, formula: str, *figures: Figure) -> Number:
-    """The result of arithmetic, as strong as the weakest of ``figures``; without any it is on the architecture."""
-    kinds = {figure.value.kind for figure in figures}
-    weakest = next((kind for kind in (Kind.ESTIMATED, Kind.PUBLISHED) if kind in kinds), Kind.DERIVED)
-    anchor = figures[0].entry.anchor if figures else None
-    caveat = next((figure.shown.caveat for figure in figures if figure.shown.caveat), None)
-    return Number(text, weakest, f"{weakest.value}: {formula}", anchor, caveat=caveat)
-
-
-def amount(value: float, unit: str = "", quantity: str = "") -> str:
-    """A number in print, to four significant digits or as its quantity asks."""
-    return digits(quantity, value) + (f" {unit}" if unit else "")
+    @property
+    def counted(self) -> str:
+        """Its n in brackets, where it has one."""
+        return f" ({count_words(self.value.quantity, self.value.n)})" if self.value.n is not None else ""
 
 
 def printed(
@@ -97,7 +99,7 @@ def quoted(claim: Claim, figure: Figure) -> Figure:
     """``figure``, which the claim has to quote as it was printed.
 
     Raises:
-        RequestError: the claim gives another number or kind than the published record.
+        RequestError: the claim gives another number or evidence level than the published record.
     """
     if (claim.published, claim.kind) != (figure.amount, figure.value.kind):
         raise RequestError(
@@ -105,34 +107,6 @@ def quoted(claim: Claim, figure: Figure) -> Figure:
             f"the record '{figure.entry.name}' holds {figure.amount:g} ({figure.value.kind.value})"
         )
     return figure
-
-
-def in_prose(quantity: str) -> str:
-    """The name of a quantity within a sentence: a word begins small, an abbreviation stays as it is."""
-    name = name_of(quantity)
-    return name[0].lower() + name[1:] if name[1:2].islower() else name
-
-
-def says(figure: Figure) -> Sentence:
-    """What a published source gives, with its n."""
-    what = f"{in_prose(figure.value.quantity)} of {figure.entry.record.tokenizer.name} on {figure.entry.case}"
-    window = figure.entry.record.settings.window
-    what += f", window {window:,}" if window is not None else ""
-    who = "The document" if figure.entry.origin == DOCUMENT else "The later page"
-    verb = "estimates" if figure.value.kind == Kind.ESTIMATED else "gives"
-    counted = f" ({count_words(figure.value.quantity, figure.value.n)})" if figure.value.n is not None else ""
-    return (f"{who} {verb} the {what} as ", figure.shown, f"{counted}.")
-
-
-def later(entries: Entries, tokenizer: str, case: str, quantity: str) -> list[Sentence]:
-    """What the other source prints for the same case, which decides nothing."""
-    figure = printed(entries, tokenizer, case, quantity, source=LATER)
-    return [says(figure)] if figure else []
-
-
-def unlike(*quantities: str) -> list[Sentence]:
-    """Why the document's figures of ``quantities`` compare with none of ours, where something is known."""
-    return [(UNLIKE[quantity],) for quantity in quantities if quantity in UNLIKE]
 
 
 def released(
@@ -144,24 +118,16 @@ def released(
         same = (entry.case, record.tokenizer.name, record.settings.window) == (case, tokenizer, window)
         if not (entry.measured and same and record.outcome.status == OutcomeStatus.OK):
             continue
-        held = entry.by_count(quantity)
-        value = held.get(n) if is_distance(quantity) and n is not None else record.value(quantity)
+        value = entry.by_count(quantity).get(n) if is_distance(quantity) and n is not None else record.value(quantity)
         if record.tokenizer.weights.source == RELEASED and value is not None:
             return Figure(entry, value)
     return None
 
 
-def measures(figure: Figure) -> Sentence:
-    """What was measured here."""
-    counted = f" ({count_words(figure.value.quantity, figure.value.n)})" if figure.value.n is not None else ""
-    what = f"{in_prose(figure.value.quantity)} of {figure.entry.title} on {figure.entry.case}"
-    return (f"Measured here (study {figure.entry.study}), the {what} is ", figure.shown, f"{counted}.")
+def on_gpu(entries: Entries, tokenizer: str, resolution: int) -> list[Entry]:
+    """Our records of the architecture on a GPU at ``resolution``, with any weights; the baseline preset comes first.
 
-
-def on_gpu(entries: Entries, tokenizer: str, resolution: int) -> Iterator[Entry]:
-    """Our records of the architecture on a GPU at ``resolution``, whatever its weights; those of the plain path first.
-
-    One that ran under an emulated smaller card says nothing of this one.
+    Runs under an emulated memory limit are left out.
     """
     found = [
         entry
@@ -172,24 +138,33 @@ def on_gpu(entries: Entries, tokenizer: str, resolution: int) -> Iterator[Entry]
         and (entry.record.settings.device or "").startswith("cuda")
         and entry.record.settings.memory_limit_gib is None
     ]
-    yield from sorted(found, key=lambda entry: entry.record.settings.preset not in (None, FIRST_PATH))
+    return sorted(found, key=lambda entry: entry.record.settings.preset not in (None, BASELINE))
+
+
+def figures_on_gpu(
+    entries: Entries, tokenizer: str, resolution: int, quantity: str, window: int | None
+) -> list[Figure]:
+    """Our figures on a GPU with ``window``; if the document names none, with any, without a window first."""
+    found = [
+        Figure(entry, value)
+        for entry in on_gpu(entries, tokenizer, resolution)
+        if (window is None or entry.record.settings.window == window)
+        and entry.record.outcome.status == OutcomeStatus.OK
+        and (value := entry.record.value(quantity)) is not None
+    ]
+    return sorted(found, key=lambda figure: figure.entry.record.settings.window not in (None, window))
 
 
 def one_run(first: Entry, second: Entry, varied: Iterable[str]) -> bool:
     """Whether two records are of one study, machine, benchmark and settings but for those ``varied``."""
     ours, theirs = first.record.provenance, second.record.provenance
     same_machine = ours is not None and theirs is not None and ours.host == theirs.host
-    free = dict.fromkeys(varied)
-    settings: Sequence[Settings] = [entry.record.settings.model_copy(update=free) for entry in (first, second)]
-    same_place = (first.study, first.case) == (second.study, second.case)
-    return same_machine and same_place and settings[0] == settings[1]
+    settings, others = (entry.record.settings.model_copy(update=dict.fromkeys(varied)) for entry in (first, second))
+    return same_machine and (first.study, first.case, settings) == (second.study, second.case, others)
 
 
-def paired_means(first: Entry, second: Entry, quantity: str) -> tuple[float, Interval | None, int] | None:
-    """The mean of ``first`` minus ``second`` over the images of both, with its interval, None at n = 1, and n.
-
-    None where they have no image in common.
-    """
+def paired_means(first: Entry, second: Entry, quantity: str) -> Paired | None:
+    """The mean of ``first`` minus ``second`` over the images of both; None where they have no image in common."""
     if first.samples_path is None or second.samples_path is None:
         return None
     frames = [entry.per_image for entry in (first, second)]
@@ -202,6 +177,36 @@ def paired_means(first: Entry, second: Entry, quantity: str) -> tuple[float, Int
     return math.fsum(difference) / difference.size, interval_of(mean_interval(difference)), difference.size
 
 
-def ends(quantity: str, interval: Interval | None) -> str:
-    """An interval behind the mean that it belongs to, in print."""
-    return f" {bracket(quantity, interval)}" if interval else ", of one image"
+def paired_sentence(quantity: str, pairs: Paired, first: Figure, second: Figure) -> Sentence:
+    """The mean difference of :func:`paired_means` in words."""
+    mean, interval, n = pairs
+    difference = arithmetic(signed(quantity, mean), f"paired over n = {n:,} images", first, second)
+    return say("paired", difference=difference, interval=interval and bracket(quantity, interval))
+
+
+def arithmetic(text: str, formula: str, *figures: Figure) -> Number:
+    """The result of arithmetic, as strong as the weakest of ``figures``; without any it is on the architecture."""
+    kinds = {figure.value.kind for figure in figures}
+    weakest = next((kind for kind in (Kind.ESTIMATED, Kind.PUBLISHED) if kind in kinds), Kind.DERIVED)
+    anchor = figures[0].entry.anchor if figures else None
+    caveat = next((figure.shown.caveat for figure in figures if figure.shown.caveat), None)
+    return Number(text, weakest, f"{weakest.value}: {formula}", anchor, caveat=caveat)
+
+
+def amount(value: float, unit: str = "", quantity: str = "") -> str:
+    """A number in print, to four significant digits or as its quantity asks."""
+    return digits(quantity, value) + (f" {unit}" if unit else "")
+
+
+def resolution_of(case: str) -> int:
+    """Of ``div8k-1024`` the 1024."""
+    return int(case.rpartition("-")[2])
+
+
+def variant_of(tokenizer: str) -> Variant:
+    return parse_variant(find(tokenizer).architecture)
+
+
+def flops(tokenizer: str, resolution: int, window: int | None = None) -> Work:
+    """The FLOPs of both sides for a square image; without a window each token attends to all."""
+    return vitok_work(variant_of(tokenizer), resolution, resolution, window)

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from vitok_lib.records.schema import Kind, OutcomeStatus
-from vitok_lib.report.claims.registry import counts
-from vitok_lib.report.claims.verdict import Judged
+from vitok_lib.report.claims.judge import counts
+from vitok_lib.report.claims.verdict import EvaluatedClaim
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Number, Sentence
 from vitok_lib.report.page.templates import sentences
@@ -15,14 +15,14 @@ from vitok_lib.report.page.templates import sentences
 say = sentences("summary")
 
 
-def claims_counted(judged: Sequence[Judged]) -> Sentence:
+def claims_counted(evaluated: Sequence[EvaluatedClaim]) -> Sentence:
     """How many claims of the published document got which verdict."""
     verdicts = [
         (_counted(count, f"claims with the verdict '{verdict}'"), f" {'is' if count == 1 else 'are'} {verdict}")
-        for verdict, count in counts(judged).items()
+        for verdict, count in counts(evaluated).items()
         if count
     ]
-    return say("claims", total=f"{len(judged):,}", verdicts=verdicts)
+    return say("claims", total=f"{len(evaluated):,}", verdicts=verdicts)
 
 
 def outcomes_counted(entries: Sequence[Entry]) -> list[Sentence]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vitok_lib.errors import RequestError
 from vitok_lib.records.store import record_files, results_root
-from vitok_lib.report.claims.verdict import Judged
+from vitok_lib.report.claims.verdict import EvaluatedClaim
 from vitok_lib.report.page.docutils_nodes import RECORDS_FOLDER
 
 SEAL = "pages.json"
@@ -33,8 +33,8 @@ def seal(site: Path) -> None:
     (site / SEAL).write_text(json.dumps(digests, indent=1) + "\n", encoding="utf-8")
 
 
-def behind(site: Path, judged: Sequence[Judged] | None) -> list[str]:
-    """A sentence for each thing in which ``site`` differs from the records and from the verdicts ``judged`` now.
+def behind(site: Path, evaluated: Sequence[EvaluatedClaim] | None) -> list[str]:
+    """A sentence for each thing in which ``site`` differs from the records and from the verdicts ``evaluated`` now.
 
     Raises:
         RequestError: there is no built book in that folder.
@@ -42,8 +42,8 @@ def behind(site: Path, judged: Sequence[Judged] | None) -> list[str]:
     if not (site / "index.html").is_file():
         raise RequestError(f"there is no built book in '{site}'; jupyter-book build book/ makes one")
     findings = [*_records(site), *_pages(site)]
-    if judged is not None and (site / CLAIMS_PAGE).is_file():
-        findings += _verdicts(site / CLAIMS_PAGE, judged)
+    if evaluated is not None and (site / CLAIMS_PAGE).is_file():
+        findings += _verdicts(site / CLAIMS_PAGE, evaluated)
     return findings
 
 
@@ -76,10 +76,10 @@ def _pages(site: Path) -> Iterator[str]:
             yield f"page '{name}' was changed after it was built, so that what it shows rests on no record: {_AGAIN}"
 
 
-def _verdicts(page: Path, judged: Sequence[Judged]) -> Iterator[str]:
+def _verdicts(page: Path, evaluated: Sequence[EvaluatedClaim]) -> Iterator[str]:
     reader = _VerdictReader()
     reader.feed(page.read_text(encoding="utf-8", errors="replace"))
-    now = {item.claim.id: item.verdict.value for item in judged}
+    now = {item.claim.id: item.verdict.value for item in evaluated}
     for claim in sorted(now.keys() | reader.verdicts.keys()):
         shown, computed = reader.verdicts.get(claim), now.get(claim)
         if shown is None:

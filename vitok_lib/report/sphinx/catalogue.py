@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from docutils import nodes
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.report.claims.registry import judge
+from vitok_lib.report.claims.judge import evaluate_claims
 from vitok_lib.report.data import paired
 from vitok_lib.report.data.groups import CAPACITY, COMPILE, MEMORY, PROFILE, ROOFLINE, SPEED, TILING, WINDOWS
 from vitok_lib.report.data.record_view import Entry, of_case
@@ -64,7 +64,7 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "bias": _of_cases(quality.bias_with_n),
     "counts": _of_entries(quality.value_counts),
     "estimates": lambda request: quality.estimates_met_by_figures(request.entries, request.quantity),
-    "claims": lambda request: [summary.claims_counted(judge(request.entries))],
+    "claims": lambda request: [summary.claims_counted(evaluate_claims(request.entries))],
     "outcomes": _of_entries(summary.outcomes_counted),
     **{name: _of_entries(make) for name, make in (window.FINDINGS | speed.FINDINGS | memory.FINDINGS).items()},
     "patches": lambda request: speed.patches_measured(request.entries, *request.pair()),

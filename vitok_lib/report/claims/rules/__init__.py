@@ -1,1 +1,1 @@
-"""The rules that decide claims."""
+"""What decides a claim: comparisons, each of which ``claims.yml`` calls by its name with parameters."""

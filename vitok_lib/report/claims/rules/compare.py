@@ -1,152 +1,193 @@
-"""Rules that a measurement of the released weights decides; until there is one, they say so.
-
-A later published figure is shown as what it is and decides nothing.
-"""
+"""A claimed number against ours: a value, or the difference or ratio of two."""
 
 from __future__ import annotations
 
 import itertools
+from typing import Literal, Self
 
-from vitok_lib.records.schema import Kind
+from pydantic import model_validator
+
 from vitok_lib.report.claims.evidence import (
+    LATER,
+    PETA,
     UNLIKE,
     Figure,
     amount,
     arithmetic,
-    document,
-    ends,
-    later,
-    measures,
+    flops,
+    one_run,
     paired_means,
-    printed,
+    paired_sentence,
     quoted,
-    released,
-    says,
-    unlike,
+    say,
 )
-from vitok_lib.report.claims.verdict import Claim, Entries, Ruling, Verdict, by_tolerance, ruling
+from vitok_lib.report.claims.rules.operand import ARCHITECTURE, Operand
+from vitok_lib.report.claims.verdict import Claim, Entries, EvaluatedClaim, Rule, Verdict, decide
 from vitok_lib.report.data.protocol import protocol
-from vitok_lib.report.page.content import Number, Sentence
-from vitok_lib.report.page.labels import HIGHER_IS_BETTER, is_distance, signed
-from vitok_lib.tokenizers.registry import describe
+from vitok_lib.report.page.content import Sentence
+from vitok_lib.report.page.labels import is_distance, signed
+from vitok_lib.tokenizers.registry import describe, find
+
+COMPILE_SETTINGS = ("compile", "preset", "graphs")
+"""What a record's settings say of compilation."""
 
 
-def measured_value(
-    claim: Claim, entries: Entries, *, tokenizer: str, case: str, quantity: str, window: int | None = None
-) -> Ruling:
-    """Whether our measurement of the released weights gives the printed number."""
-    figure = quoted(claim, document(entries, tokenizer, case, quantity, window))
-    evidence = [says(figure), *(later(entries, tokenizer, case, quantity) if window is None else [])]
-    ours = released(entries, tokenizer, case, quantity, window, figure.value.n)
-    if ours is not None:
-        evidence.append(measures(ours))
-    if quantity in UNLIKE:
-        return ruling(Verdict.NOT_COMPARABLE, [*evidence, *unlike(quantity)])
-    if ours is None:
-        return ruling(Verdict.NOT_MEASURED, evidence)
-    complete = figure.value.n is None or (ours.value.n or 0) >= figure.value.n
-    return ruling(by_tolerance(claim, ours.amount, ours.value.interval, complete=complete), evidence)
+class Compare(Rule):
+    """Whether ``of``, or its difference or ratio to ``to``, is what the document claims.
 
-
-def lead(
-    claim: Claim,
-    entries: Entries,
-    *,
-    tokenizer: str,
-    over: str,
-    case: str,
-    quantity: str,
-    relative: bool = False,
-) -> Ruling:
-    """By how much one tokenizer differs from another, or in percent of it if ``relative``.
-
-    The claim must follow from the document's own figures; our measurement of both then decides, of a quantity that the
-    document takes as we do.
+    Arithmetic decides what an architecture gives. Otherwise a comparison must first follow from the document's own
+    figures, or else it contradicts itself; then our measurement decides. An absolute time of the document's unnamed
+    machine compares with none of ours. ``images``: how many the printed rate is said to be too low for.
     """
-    first, second = (document(entries, name, case, quantity) for name in (tokenizer, over))
-    stated = _difference(first, second, quantity, relative)
-    evidence = [says(first), says(second), ("From these follows ", stated[1], ".")]
-    if not claim.near(stated[0]):
-        return ruling(Verdict.REFUTED, evidence, contradiction=True)
-    own, other = (released(entries, name, case, quantity, n=first.value.n) for name in (tokenizer, over))
-    evidence += [measures(figure) for figure in (own, other) if figure is not None]
-    if quantity in UNLIKE:
-        return ruling(Verdict.NOT_COMPARABLE, [*evidence, *unlike(quantity)])
-    if own is None or other is None:
-        return ruling(Verdict.NOT_MEASURED, evidence)
-    if protocol(own.entry, own.value) != protocol(other.entry, other.value):
-        return ruling(Verdict.NOT_COMPARABLE, [*evidence, ("These two were measured under different protocols.",)])
-    complete = first.value.n is None or (own.value.n or 0) >= first.value.n
-    pairs = None if relative or is_distance(quantity) else paired_means(own.entry, other.entry, quantity)
-    if pairs is None:
-        found, shown = _difference(own, other, quantity, relative)
-        return ruling(by_tolerance(claim, found, complete=complete), [*evidence, ("Our difference is ", shown, ".")])
-    mean, interval, n = pairs
-    shown = arithmetic(signed(quantity, mean), f"paired over n = {n:,} images", own, other)
-    evidence.append(("Our difference is ", shown, f"{ends(quantity, interval)}, paired by image."))
-    return ruling(by_tolerance(claim, mean, interval, complete=complete), evidence)
 
+    name: Literal["compare"]
+    of: Operand
+    to: Operand | None = None
+    by: Literal["difference", "percent", "ratio", "share"] | None = None
+    images: int | None = None
 
-def better_at_equal_rate(
-    claim: Claim, entries: Entries, *, better: list[str], than: list[str], case: str, quantity: str
-) -> Ruling:
-    """Whether each of ``better`` beats the one of ``than`` that compresses as much; others are no comparison."""
-    evidence: list[Sentence] = []
-    pairs = []
-    for name, other in itertools.product(better, than):
-        ratios = [_ratio(of) for of in (name, other)]
-        shown = [arithmetic(f"{amount(ratio)} : 1", "pixel values for each latent value") for ratio in ratios]
-        if ratios[0] == ratios[1]:
-            pairs.append((name, other))
-            evidence.append((f"{name} and {other} compress alike, ", shown[0], "."))
+    @model_validator(mode="after")
+    def _two_are_compared_by_something(self) -> Self:
+        if (self.to is None) != (self.by is None):
+            raise ValueError("'to' and 'by' need each other")
+        return self
+
+    @property
+    def operands(self) -> list[Operand]:
+        return [self.of] if self.to is None else [self.of, self.to]
+
+    def evaluate(self, claim: Claim, entries: Entries) -> EvaluatedClaim:
+        quantity = self.of.quantity
+        if quantity in ARCHITECTURE:
+            return self._by_architecture(claim)
+        printed = [operand.printed(entries) for operand in self.operands]
+        figures = [figure for figure in printed if figure is not None]
+        evidence = [say("printed", figure=figure) for figure in figures]
+        if self.to is None:
+            evidence += self._alone(entries, quoted(claim, figures[0]))
         else:
-            evidence.append((f"{name} compresses ", shown[0], f", {other} ", shown[1], "."))
-    sign = 1 if HIGHER_IS_BETTER[quantity] else -1
-    leads: list[tuple[float, float]] = []
-    for pair in pairs:
-        figures = [released(entries, name, case, quantity) for name in pair]
-        if figures[0] is not None and figures[1] is not None:
-            evidence += [measures(figures[0]), measures(figures[1])]
-            found = paired_means(figures[0].entry, figures[1].entry, quantity)
-            if found is not None and found[1] is not None:
-                leads.append((sign * found[1].low, sign * found[1].high))
-                text, formula = signed(quantity, found[0]), f"paired over n = {found[2]:,} images"
-                difference = arithmetic(text, formula, figures[0], figures[1])
-                evidence.append(("Their difference is ", difference, f"{ends(quantity, found[1])}, paired by image."))
-    if any(max(lead) < 0 for lead in leads):
-        return ruling(Verdict.REFUTED, evidence)
-    if pairs and len(leads) == len(pairs) and all(min(lead) > 0 for lead in leads):
-        return ruling(Verdict.CONFIRMED, evidence)
-    told = [[printed(entries, name, case, quantity) for name in pair] for pair in pairs]
-    sound = [all(figure and figure.value.kind == Kind.PUBLISHED for figure in pair) for pair in told]
-    evidence += [says(figure) for pair in told for figure in pair if figure]
-    return ruling(Verdict.NOT_MEASURED if any(sound) else Verdict.NOT_COMPARABLE, evidence)
+            stated, sentence = self._result(figures)
+            evidence += [sentence, *self._ratio_of_flops()]
+            if not claim.near(stated):
+                return decide(claim, Verdict.REFUTED, evidence, contradiction=True)
+        ours = self._measured(entries, figures[0].value.n)
+        evidence += [say("measured", figure=figure) for figure in ours]
+        absolute_time = self.to is None and self.of.of_machine and quantity != "peak_memory"
+        evidence += [say(f"unlike_{quantity}")] if quantity in UNLIKE else []
+        evidence += [say("unlike_time")] if absolute_time else []
+        if quantity in UNLIKE or (absolute_time and ours):
+            return decide(claim, Verdict.NOT_COMPARABLE, evidence)
+        if len(ours) < len(self.operands):
+            return decide(claim, Verdict.NOT_MEASURED, evidence)
+        n = None if self.of.of_machine else figures[0].value.n
+        return self._by_measurement(claim, evidence, ours, complete=n is None or (ours[0].value.n or 0) >= n)
+
+    def _by_architecture(self, claim: Claim) -> EvaluatedClaim:
+        found = [operand.computed(claim) for operand in self.operands]
+        values = [value for value, _ in found]
+        evidence = [sentence for _, sentences in found for sentence in sentences]
+        if self.to is None:
+            return decide(claim, claim.verdict(values[0]), evidence)
+        result, text, formula = self._combined(values[0], values[1], "")
+        evidence.append(say("result", by=self.by, number=arithmetic(text, formula)))
+        return decide(claim, claim.verdict(result), evidence)
+
+    def _by_measurement(
+        self, claim: Claim, evidence: list[Sentence], ours: list[Figure], *, complete: bool
+    ) -> EvaluatedClaim:
+        own, other, quantity = ours[0], ours[-1], self.of.quantity
+        if quantity == "peak_memory":
+            model = own.entry.record.value("model_peak")
+            evidence += [say("measured", figure=Figure(own.entry, model))] if model else []
+            in_gb = own.amount * 2**30 / 1e9
+            shown = arithmetic(amount(in_gb, "GB"), f"{own.amount:g} GiB · 2³⁰ / 10⁹", own)
+            nearest = min((own.amount, in_gb), key=lambda peak: abs(peak - claim.stated[0]))
+            return decide(claim, claim.verdict(nearest), [*evidence, say("in_gb", converted=shown)])
+        if self.to is None:
+            return decide(claim, claim.verdict(own.amount, own.value.interval, complete=complete), evidence)
+        if not self.of.of_machine and protocol(own.entry, own.value) != protocol(other.entry, other.value):
+            return decide(claim, Verdict.NOT_COMPARABLE, [*evidence, say("two_protocols")])
+        by_image = self.by == "difference" and not self.of.of_machine and not is_distance(quantity)
+        pairs = paired_means(own.entry, other.entry, quantity) if by_image else None
+        if pairs is None:
+            found, sentence = self._result(ours)
+            return decide(claim, claim.verdict(found, complete=complete), [*evidence, sentence])
+        evidence.append(paired_sentence(quantity, pairs, own, other))
+        return decide(claim, claim.verdict(pairs[0], pairs[1], complete=complete), evidence)
+
+    def _measured(self, entries: Entries, n: int | None) -> list[Figure]:
+        """Our figure of each operand that has one; of two times, only both of one run."""
+        found = [operand.measured(entries, n) for operand in self.operands]
+        if self.to is None or not self.of.of_machine:
+            return [figures[0] for figures in found if figures]
+        varied: tuple[str, ...] = ()
+        if self.of.tokenizer == self.to.tokenizer:
+            varied += ("window",) if self.of.window != self.to.window else ()
+            varied += COMPILE_SETTINGS if self.of.compile != self.to.compile else ()
+        for own, other in itertools.product(*found):
+            if one_run(own.entry, other.entry, varied):
+                return [own, other]
+        return []
+
+    def _result(self, figures: list[Figure]) -> tuple[float, Sentence]:
+        first, second = figures
+        result, text, formula = self._combined(first.amount, second.amount, first.value.unit)
+        return result, say("result", by=self.by, number=arithmetic(text, formula, first, second))
+
+    def _combined(self, first: float, second: float, unit: str) -> tuple[float, str, str]:
+        """The difference or ratio, its text and its formula."""
+        if self.by == "difference":
+            found = first - second
+            return found, f"{signed(self.of.quantity, found)} {unit}".rstrip(), f"{first:g} − {second:g}"
+        if self.by == "percent":
+            found = 100 * (first / second - 1)
+            return found, f"{signed('', round(found, 1))} %", f"{first:g} / {second:g} − 1"
+        if self.by == "share":
+            found = 100 * first / second
+            return found, amount(found, "%"), f"{first:.4g} of {second:.4g}"
+        return first / second, f"{amount(first / second)}×", f"{first:g} / {second:g}"
+
+    def _alone(self, entries: Entries, figure: Figure) -> list[Sentence]:
+        """What another source printed later, and how long the images would take at the printed rate."""
+        later = self.of.printed(entries, LATER)
+        evidence = [say("printed", figure=later)] if later else []
+        if self.images is not None:
+            hours = amount(self.images / figure.amount / 3600, "h")
+            needed = arithmetic(hours, f"{self.images:,} / {figure.amount:g} img/s", figure)
+            evidence.append(say("hours", images=self.images, needed=needed))
+        return evidence
+
+    def _ratio_of_flops(self) -> list[Sentence]:
+        """What the architecture alone would give for a ratio of times."""
+        if self.to is None or not self.of.of_machine:
+            return []
+        # Of two throughputs the second takes the longer.
+        slow, fast = (self.to, self.of) if self.of.quantity == "throughput" else (self.of, self.to)
+        window = slow.window or fast.window
+        works = [flops(side.tokenizer, side.resolution, side.window or window).total / PETA for side in (slow, fast)]
+        if works[0] == works[1]:
+            return []
+        ratio = arithmetic(f"{amount(works[0] / works[1])}×", f"{works[0]:.4g} / {works[1]:.4g} PFLOP of both sides")
+        if slow.tokenizer != fast.tokenizer:
+            return [say("flops_ratio", ratio=ratio)]
+        full = flops(slow.tokenizer, slow.resolution).total / PETA
+        most = arithmetic(amount(full, "PFLOP"), "both sides, each token attending to all")
+        saving = arithmetic(f"{amount(full / works[0])}×", f"{full:.4g} / {works[0]:.4g} PFLOP of both sides")
+        return [say("flops_ratio", ratio=ratio), say("full_attention", most=most, saving=saving, window=slow.window)]
 
 
-def shown_side_by_side(claim: Claim, entries: Entries, *, tokenizers: list[str], case: str, quantity: str) -> Ruling:
-    """Whether all of ``tokenizers`` were run on the case; the document's own images were never released."""
-    found = {name: released(entries, name, case, quantity) for name in tokenizers}
-    missing = [name for name, figure in found.items() if figure is None]
-    evidence = [measures(figure) for figure in found.values() if figure is not None]
-    if missing:
-        return ruling(Verdict.NOT_MEASURED, [*evidence, (f"No released weights on {case}: {', '.join(missing)}.",)])
-    evidence.append(("The document's images were never released; these are this project's own.",))
-    return ruling(Verdict.NOT_COMPARABLE, evidence)
+class Latent(Rule):
+    """The stride in pixels and the values of a latent position."""
 
+    name: Literal["latent"]
+    tokenizer: str
+    downsampling: int
+    channels: int
 
-def _difference(first: Figure, second: Figure, quantity: str, relative: bool) -> tuple[float, Number]:
-    if relative:
-        found = 100 * (first.amount / second.amount - 1)
-        formula = f"{first.amount:g} / {second.amount:g} − 1"
-        return found, arithmetic(f"{signed('', round(found, 1))} %", formula, first, second)
-    found = first.amount - second.amount
-    text = signed(quantity, found) + (f" {first.value.unit}" if first.value.unit else "")
-    return found, arithmetic(text, f"{first.amount:g} − {second.amount:g}", first, second)
-
-
-def _ratio(tokenizer: str) -> float:
-    """Pixel values for each latent value."""
-    spec = describe(tokenizer)
-    assert spec.downsampling is not None
-    assert spec.latent_channels is not None
-    return 3 * spec.downsampling**2 / spec.latent_channels
+    def evaluate(self, claim: Claim, entries: Entries) -> EvaluatedClaim:
+        spec = describe(self.tokenizer)
+        ours = (spec.downsampling, spec.latent_channels)
+        stride, channels = (arithmetic(str(fact), f"architecture {find(self.tokenizer).architecture}") for fact in ours)
+        evidence = [say("latent", tokenizer=self.tokenizer, stride=stride, channels=channels)]
+        same = ours == (self.downsampling, self.channels)
+        return decide(claim, Verdict.CONFIRMED if same else Verdict.REFUTED, evidence)
