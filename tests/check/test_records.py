@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,14 @@ def test_a_folder_without_records_is_a_wrong_request(monkeypatch: pytest.MonkeyP
         audit()
 
 
+TWO_IMAGES = 27.5 - math.tan(0.475 * math.pi) / 2, 27.5 + math.tan(0.475 * math.pi) / 2
+"""Student's t interval of 27 and 28: at one degree of freedom the law is Cauchy's, and the standard error is ½."""
+
+
+def interval(low: float, high: float, method: str = "Student's t over images") -> dict[str, Any]:
+    return {"low": low, "high": high, "level": 0.95, "method": method}
+
+
 def value(**fields: Any) -> Callable[[dict[str, Any]], object]:
     return lambda held: held["values"][0].update(fields)
 
@@ -72,6 +81,12 @@ def value(**fields: Any) -> Callable[[dict[str, Any]], object]:
         (value(value=31.6), "holds 'psnr' = 31.6, and the mean of its single images is 31.5"),
         (value(n=4), "holds 'psnr' at n = 4, and 3 single images have one"),
         (value(value=40.0), "holds 'psnr' = 40 outside its interval ["),
+        (
+            value(interval=interval(30.0, 33.5, "percentile bootstrap over images")),
+            "by percentile bootstrap over images",
+        ),
+        (value(interval=interval(30.0, 33.5)), "with the interval [30, 33.5] by Student's t over images, and that of"),
+        (value(interval=None), "holds 'psnr' over n = 3 single images without an interval"),
         (value(value=float("nan")), "holds 'psnr' = nan, which is not finite"),
         (value(unit="bel"), "gives 'psnr' in 'bel' instead of 'dB'"),
         (value(signature=None), "holds 'psnr' without a signature"),
@@ -118,7 +133,7 @@ def test_a_table_without_a_record_is_named(results: Path) -> None:
 def test_one_protocol_has_one_n(results: Path) -> None:
     write_quality(results)
     path = write_quality(results, "pca-f16x64")
-    edit(path, lambda held: held["values"][0].update(n=2, value=27.5, interval=None))
+    edit(path, lambda held: held["values"][0].update(n=2, value=27.5, interval=interval(*TWO_IMAGES)))
     pd.DataFrame({"image": ["a", "b"], "psnr": [27.0, 28.0]}).to_parquet(path.with_suffix(".parquet"), index=False)
     (finding,) = audit()
     assert "'psnr' of one protocol rests on different numbers of images: n = 3 in" in finding

@@ -14,6 +14,7 @@ from pathlib import Path
 from vitok_lib.check import sums
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.signature import METRICS
+from vitok_lib.metrics.statistics import METHOD, mean_interval
 from vitok_lib.published.study import PUBLISHED, published_records
 from vitok_lib.records.schema import OutcomeStatus, Record, Value
 from vitok_lib.records.store import read_record, record_files, results_root, slug
@@ -110,7 +111,7 @@ def _outcome(path: Path, record: Record) -> Iterator[str]:
 
 
 def _samples(path: Path, record: Record) -> Iterator[str]:
-    """Whether the means of a record are those of the single images that it keeps."""
+    """Whether the means of a record, and their intervals, are those of the single images that it keeps."""
     if record.samples is None:
         return
     import pandas as pd
@@ -131,6 +132,25 @@ def _samples(path: Path, record: Record) -> Iterator[str]:
         found, words = (max(column), "largest") if largest else (math.fsum(column) / len(column), "mean")
         if not math.isclose(found, value.value, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
             yield f"holds '{value.quantity}' = {value.value:g}, and the {words} of its single images is {found:g}"
+        whole = not largest and all(map(math.isfinite, column))
+        yield from _interval(value, mean_interval(column) if whole else None)
+
+
+def _interval(value: Value, expected: tuple[float, float] | None) -> Iterator[str]:
+    """Whether the interval of a mean is that of the single images, by the method that it names."""
+    held = value.interval
+    if held is None or expected is None:
+        if held is not None or expected is not None:
+            with_one = "with" if held else "without"
+            yield f"holds '{value.quantity}' over n = {value.n} single images {with_one} an interval"
+        return
+    pairs = zip((held.low, held.high), expected, strict=True)
+    close = all(math.isclose(*ends, rel_tol=_ROUNDING, abs_tol=_ROUNDING) for ends in pairs)
+    if METHOD not in held.method or not close:
+        yield (
+            f"holds '{value.quantity}' with the interval [{held.low:g}, {held.high:g}] by {held.method}, and "
+            f"that of its single images by {METHOD} is [{expected[0]:g}, {expected[1]:g}]"
+        )
 
 
 def _equal_n(found: Sequence[Found]) -> Iterator[str]:
