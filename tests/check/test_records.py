@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from tests.fakes.released import machine_record, signed_record, write_machine
-from vitok_lib.check.records import audit
+from vitok_lib.check.records import audit_records
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Interval, Outcome, OutcomeStatus
@@ -49,18 +49,18 @@ def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 def test_sound_records_give_no_finding(results: Path) -> None:
     for name in PSNR:
         write_quality(results, name)
-    assert audit() == []
+    assert audit_records() == []
 
 
 def test_the_committed_records_give_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITOK_RESULTS", str(PROJECT / "results"))
-    assert audit() == []
+    assert audit_records() == []
 
 
 def test_a_folder_without_records_is_a_wrong_request(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VITOK_RESULTS", str(tmp_path / "none"))
     with pytest.raises(RequestError, match=r"there is no record in .*none"):
-        audit()
+        audit_records()
 
 
 TWO_IMAGES = 27.5 - math.tan(0.475 * math.pi) / 2, 27.5 + math.tan(0.475 * math.pi) / 2
@@ -93,7 +93,7 @@ def value(**fields: Any) -> Callable[[dict[str, Any]], object]:
         (value(kind="published"), "does not fit the record's origin"),
         (value(kind="guessed"), "values.0.kind"),
         (lambda held: held.update(metrics=["ssim|v1"]), "which it was not asked for"),
-        (lambda held: held.update(resolution=256), "belongs into 'photos-256'"),
+        (lambda held: held.update(resolution=256), "belongs in 'photos-256'"),
         (lambda held: held["tokenizer"].update(name="nano-f16x32"), "is of tokenizer 'nano-f16x32'"),
         (lambda held: held["outcome"].update(total=3, done=2), "ended as ok with 2 of 3 done"),
         (lambda held: held["outcome"].update(total=3, done=3, failed=1), "counts 3 done and 1 failed of 3"),
@@ -104,7 +104,7 @@ def value(**fields: Any) -> Callable[[dict[str, Any]], object]:
 def test_what_is_wrong_with_a_record_is_named(results: Path, change: Callable[[Any], object], words: str) -> None:
     path = write_quality(results)
     edit(path, change)
-    findings = audit()
+    findings = audit_records()
     assert any(words in finding and "nano-f16x64" in finding for finding in findings), findings
     assert all("\n" not in finding for finding in findings)
 
@@ -113,7 +113,7 @@ def test_what_is_wrong_with_a_record_is_named(results: Path, change: Callable[[A
 def test_a_bad_file_is_one_sentence_and_the_others_are_audited(results: Path, content: bytes) -> None:
     edit(write_quality(results), value(unit="bel"))
     (results / "cpu" / CASE / "pca-f16x64.json").write_bytes(content)
-    findings = audit()
+    findings = audit_records()
     assert len(findings) == 2
     assert "pca-f16x64.json' is not valid" in findings[0]
     assert "in 'bel'" in findings[1]
@@ -121,13 +121,13 @@ def test_a_bad_file_is_one_sentence_and_the_others_are_audited(results: Path, co
 
 def test_a_table_of_single_images_that_is_damaged_is_one_sentence(results: Path) -> None:
     write_quality(results).with_suffix(".parquet").write_bytes(b"PAR1")
-    (finding,) = audit()
+    (finding,) = audit_records()
     assert "names 'nano-f16x64.parquet', which cannot be read" in finding
 
 
 def test_a_table_without_a_record_is_named(results: Path) -> None:
     write_quality(results).unlink()
-    assert audit() == ["file 'cpu/photos-512/nano-f16x64.parquet' belongs to no record"]
+    assert audit_records() == ["file 'cpu/photos-512/nano-f16x64.parquet' belongs to no record"]
 
 
 def test_one_protocol_has_one_n(results: Path) -> None:
@@ -135,7 +135,7 @@ def test_one_protocol_has_one_n(results: Path) -> None:
     path = write_quality(results, "pca-f16x64")
     edit(path, lambda held: held["values"][0].update(n=2, value=27.5, interval=interval(*TWO_IMAGES)))
     pd.DataFrame({"image": ["a", "b"], "psnr": [27.0, 28.0]}).to_parquet(path.with_suffix(".parquet"), index=False)
-    (finding,) = audit()
+    (finding,) = audit_records()
     assert "'psnr' of one protocol rests on different numbers of images: n = 3 in" in finding
     assert "n = 2 in 'cpu/photos-512/pca-f16x64'" in finding
 
@@ -145,7 +145,7 @@ def test_the_published_study_is_what_the_table_gives(results: Path) -> None:
     edit(study / "flux@evaluation-summary.json", value(value=31.46))
     (study / "sd@evaluation-summary.json").unlink()
     shutil.copy(study / "sd@project-page.json", study / "sd@elsewhere.json")
-    findings = "\n".join(audit())
+    findings = "\n".join(audit_records())
     assert "record 'published/div8k-1024/flux@evaluation-summary' differs from the table" in findings
     assert "record 'published/div8k-1024/sd@evaluation-summary' is missing" in findings
     assert "record 'published/div8k-1024/sd@elsewhere' is in no table" in findings
@@ -155,7 +155,7 @@ def test_the_published_study_is_what_the_table_gives(results: Path) -> None:
 def test_a_measurement_is_none_of_the_published_study(results: Path) -> None:
     path = write_quality(results)
     shutil.copytree(path.parent, results / "published" / CASE)
-    assert any("has a provenance, which study 'published' does not take" in finding for finding in audit())
+    assert any("has a provenance, which study 'published' does not take" in finding for finding in audit_records())
 
 
 FP8 = {"work_linear": 40.0, "work_attention": 10.0, "latency": 100.0, "rate": 500.0} | {
@@ -194,7 +194,7 @@ def measured(name: str = "5B-f16x64", benchmark: str = "speed", **values: float)
 )
 def test_the_sums_of_a_machine(results: Path, values: dict[str, float], words: str | None) -> None:
     write_machine(results, measured(**values))
-    findings = audit()
+    findings = audit_records()
     if words is None:
         assert findings == []
     else:
@@ -206,7 +206,7 @@ def test_fp8_weights_take_a_byte(results: Path) -> None:
     for precision, expected in (("fp8", 0), (None, 1)):
         record = machine_record("5B-f16x64", "speed", 1024, {"peak_memory": 6.0}, settings={"precision": precision})
         write_machine(results, record)
-        assert len(audit()) == expected
+        assert len(audit_records()) == expected
 
 
 def test_one_architecture_takes_one_time(results: Path) -> None:
@@ -214,9 +214,9 @@ def test_one_architecture_takes_one_time(results: Path) -> None:
     write_machine(results, measured("5B-f16x16", latency=108.0))
     write_machine(results, measured("5B-f32x64", latency=20.0))
     write_machine(results, measured("5B-f16x64", "sliding-window", latency=50.0))
-    assert audit() == [], "another patch, another benchmark: other work"
+    assert audit_records() == [], "another patch, another benchmark: other work"
     write_machine(results, measured("5B-f16x32", latency=150.0))
-    findings = audit()
+    findings = audit_records()
     assert len(findings) == 2
     assert "'h200/speed-1024/5B-f16x16' and 'h200/speed-1024/5B-f16x32'" in findings[0]
     assert "their 'latency' is 108 and 150" in findings[0]
@@ -228,13 +228,13 @@ def test_a_wide_interval_is_noise(results: Path) -> None:
         interval = Interval(low=latency - 10, high=latency + 10, method="invented")
         values = tuple(held.model_copy(update={"interval": interval}) for held in record.values)
         write_machine(results, record.model_copy(update={"values": values}))
-    assert audit() == []
+    assert audit_records() == []
 
 
 def test_what_ran_out_of_memory_is_a_result_and_no_finding(results: Path) -> None:
     outcome = Outcome(status=OutcomeStatus.OOM)
     write_machine(results, machine_record("flux", "memory", 4096, {}, outcome=outcome))
-    assert audit() == []
+    assert audit_records() == []
 
 
 def test_no_random_damage_ends_in_a_traceback(results: Path) -> None:
@@ -244,4 +244,4 @@ def test_no_random_damage_ends_in_a_traceback(results: Path) -> None:
     for _ in range(15):
         place, count = rng.integers(0, len(text)), rng.integers(1, 20)
         path.write_bytes(text[:place] + bytes(rng.integers(32, 127, count).tolist()) + text[place + count :])
-        assert all("\n" not in finding for finding in audit())
+        assert all("\n" not in finding for finding in audit_records())

@@ -1,18 +1,18 @@
-"""What ``vitok check`` runs: the audit of the records, the claims, the pages' prose, and the book that was built."""
+"""What ``vitok check`` runs, in order: records, claims, the prose of the pages, and the built book."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vitok_lib.check.records import audit
+from vitok_lib.check.prose import typed_in
+from vitok_lib.check.records import audit_records
+from vitok_lib.check.site import behind
 from vitok_lib.errors import RequestError
 from vitok_lib.project import ROOT
 from vitok_lib.report.claims.judge import evaluate_claims
 from vitok_lib.report.claims.verdict import EvaluatedClaim
 from vitok_lib.report.data.record_view import load
-from vitok_lib.report.page import site as built
-from vitok_lib.report.page.typed_numbers import typed_in
 
 SITE = ROOT / "_build" / "html"
 BOOK = ROOT / "book"
@@ -38,14 +38,14 @@ def check(site: Path | None = None, book: Path = BOOK) -> Checked:
         RequestError: there is no record to audit, or no book in the folder that was asked for.
     """
     checked = Checked()
-    checked.findings += audit()
+    checked.findings += audit_records()
     evaluated = _claims(checked)
     if book.is_dir():
         checked.looked_at.append("the prose of the pages")
         checked.findings += typed_in(book)
     if site is not None or (SITE / "index.html").is_file():
         checked.looked_at.append(f"the book in '{site or SITE}'")
-        checked.findings += built.behind(site or SITE, evaluated)
+        checked.findings += behind(site or SITE, evaluated)
     else:
         checked.looked_at.append("no built book, since there is none")
     checked.findings = list(dict.fromkeys(checked.findings))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
@@ -12,25 +11,10 @@ from vitok_lib.errors import RequestError
 from vitok_lib.records.store import record_files, results_root
 from vitok_lib.report.claims.verdict import EvaluatedClaim
 from vitok_lib.report.page.docutils_nodes import RECORDS_FOLDER
+from vitok_lib.report.page.seal import ANCHOR, SEAL, VERDICT_CLASS, digest
 
-SEAL = "pages.json"
 CLAIMS_PAGE = "claims.html"
-VERDICT_CLASS = "vk-verdict"
-"""Of the element that holds a verdict, within that of its claim's :func:`anchor`."""
-
-_ANCHOR = "claim-"
 _AGAIN = "build the book again"
-
-
-def anchor(claim: str) -> str:
-    """The id of a claim's element on the page of claims."""
-    return f"{_ANCHOR}{claim}"
-
-
-def seal(site: Path) -> None:
-    """Write the digest of every page of ``site`` beside them."""
-    digests = {page.relative_to(site).as_posix(): _digest(page) for page in sorted(site.rglob("*.html"))}
-    (site / SEAL).write_text(json.dumps(digests, indent=1) + "\n", encoding="utf-8")
 
 
 def behind(site: Path, evaluated: Sequence[EvaluatedClaim] | None) -> list[str]:
@@ -57,22 +41,22 @@ def _records(site: Path) -> Iterator[str]:
             yield f"the built book shows record '{record}', which is no longer there: {_AGAIN}"
         elif name not in built:
             yield f"record '{record}' came after the book was built: {_AGAIN}"
-        elif _digest(now[name]) != _digest(built[name]):
+        elif digest(now[name]) != digest(built[name]):
             yield f"record '{record}' changed after the book was built, so that its numbers there are stale: {_AGAIN}"
 
 
 def _pages(site: Path) -> Iterator[str]:
     try:
         sealed = json.loads((site / SEAL).read_text(encoding="utf-8"))
-        pages = {str(name): str(digest) for name, digest in sealed.items()}
+        pages = {str(name): str(found) for name, found in sealed.items()}
     except (OSError, ValueError, AttributeError):
         yield f"the built book has no readable '{SEAL}', so that nobody knows whether its pages were changed: {_AGAIN}"
         return
-    for name, digest in pages.items():
+    for name, sealed_digest in pages.items():
         page = site / name
         if not page.is_file():
             yield f"page '{name}' of the built book is gone: {_AGAIN}"
-        elif _digest(page) != digest:
+        elif digest(page) != sealed_digest:
             yield f"page '{name}' was changed after it was built, so that what it shows rests on no record: {_AGAIN}"
 
 
@@ -101,8 +85,8 @@ class _VerdictReader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
-        if found.get("id", "").startswith(_ANCHOR):
-            self._claim = found["id"].removeprefix(_ANCHOR)
+        if found.get("id", "").startswith(ANCHOR):
+            self._claim = found["id"].removeprefix(ANCHOR)
         if VERDICT_CLASS in found.get("class", "").split():
             self._within = True
 
@@ -110,7 +94,3 @@ class _VerdictReader(HTMLParser):
         if self._within and self._claim is not None:
             self.verdicts[self._claim] = data.strip()
         self._within = False
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -51,7 +51,7 @@ def check_command(
     as_json: AsJson = False,
 ) -> None:
     """Audit every record, every claim and the built book: a sentence for each finding."""
-    from vitok_lib.check.everything import check
+    from vitok_lib.check.audit import check
 
     checked = check(site)
     if as_json:

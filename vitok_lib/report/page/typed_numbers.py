@@ -12,9 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-
-from vitok_lib.errors import RequestError
 
 PROTOCOL = frozenset({"1.5", "100 dB", "95 %", "5 %"})
 """σ of the SSIM window, the PSNR of equal images, the level of intervals and what may miss them."""
@@ -58,17 +55,6 @@ def typed_results(page: str) -> list[TypedResult]:
             if text not in PROTOCOL:
                 found[match.start()] = TypedResult(prose.count("\n", 0, match.start()) + 1, text)
     return [found[place] for place in sorted(found)]
-
-
-def typed_in(folder: Path) -> Iterator[str]:
-    """A sentence for each result that a page of the book in ``folder`` types."""
-    for path in sorted(folder.glob("*.md")):
-        try:
-            page = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RequestError(f"page '{path}' cannot be read: {error}") from error
-        for result in typed_results(page):
-            yield sentence(path.name, result)
 
 
 def sentence(page: str, result: TypedResult) -> str:

@@ -13,7 +13,7 @@ from vitok_lib.report.claims.verdict import EvaluatedClaim, Verdict
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page import docutils_nodes as markup
 from vitok_lib.report.page.content import Code, Head, Note, Number, Part, Sentence, Table
-from vitok_lib.report.page.site import VERDICT_CLASS, anchor
+from vitok_lib.report.page.seal import VERDICT_CLASS, anchor
 from vitok_lib.report.sphinx.directives import RecordsDirective
 
 CACHE = "vitok_evaluated_claims"

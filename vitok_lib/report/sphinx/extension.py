@@ -36,7 +36,8 @@ from sphinx.util.typing import ExtensionMetadata
 
 from vitok_lib.records.store import record_files
 from vitok_lib.report.data.record_view import load
-from vitok_lib.report.page import docutils_nodes, site
+from vitok_lib.report.page import docutils_nodes
+from vitok_lib.report.page.seal import seal
 from vitok_lib.report.page.typed_numbers import sentence, typed_results
 from vitok_lib.report.sphinx.catalogue import DIRECTIVES
 from vitok_lib.report.sphinx.claim_directives import CLAIM_DIRECTIVES
@@ -73,7 +74,7 @@ def copy_records(app: Sphinx, exception: Exception | None) -> None:
 def seal_pages(app: Sphinx, exception: Exception | None) -> None:
     """Keep what every page is now, so that a check can tell one that was changed since."""
     if exception is None and app.builder.format == "html":
-        site.seal(Path(app.outdir))
+        seal(Path(app.outdir))
 
 
 def refuse_typed_results(app: Sphinx, docname: str, source: list[str]) -> None:

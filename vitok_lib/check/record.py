@@ -1,0 +1,124 @@
+"""What each record must hold by itself: its place, its origin, its values, its outcome and its single images.
+
+Each finding is the end of a sentence that begins with the record's name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from vitok_lib.check import sums
+from vitok_lib.metrics.signature import METRICS
+from vitok_lib.metrics.statistics import METHOD, mean_interval
+from vitok_lib.published.study import PUBLISHED
+from vitok_lib.records.schema import OutcomeStatus, Record, Value
+from vitok_lib.records.store import slug
+
+_ROUNDING = 1e-9
+LARGEST = ("max_difference", "chunked_difference")
+"""Quantities that are the largest over single images, and no mean."""
+
+
+def of_record(path: Path, record: Record) -> Iterator[str]:
+    """Every finding about one record."""
+    for check in (_place, _origin, _values, _outcome, _samples, sums.of_one):
+        yield from check(path, record)
+
+
+def _place(path: Path, record: Record) -> Iterator[str]:
+    folder = f"{slug(record.benchmark)}-{record.resolution}"
+    if path.parent.name != folder:
+        yield f"belongs in '{folder}' by its benchmark and resolution"
+    if path.stem.partition("@")[0] != slug(record.tokenizer.name):
+        yield f"is of tokenizer '{record.tokenizer.name}', which its file does not name"
+
+
+def _origin(path: Path, record: Record) -> Iterator[str]:
+    study = path.parent.parent.name
+    if (record.source is not None) != (study == PUBLISHED):
+        yield f"has {'a source' if record.source else 'a provenance'}, which study '{study}' does not take"
+
+
+def _values(path: Path, record: Record) -> Iterator[str]:
+    own = {value.quantity: value for value in record.values}
+    for value in (*record.values, *record.smaller_n):
+        yield from _value(value, record)
+    for value in record.smaller_n:
+        whole = own.get(value.quantity)
+        if whole is None or value.n is None or whole.n is None or value.n >= whole.n:
+            yield f"holds '{value.quantity}' at n = {value.n} next to its own, which should be over more images"
+
+
+def _value(value: Value, record: Record) -> Iterator[str]:
+    if not math.isfinite(value.value):
+        yield f"holds '{value.quantity}' = {value.value}, which is not finite"
+    if value.n is not None and value.n < 1:
+        yield f"holds '{value.quantity}' at n = {value.n}"
+    if value.interval is not None:
+        low, high = value.interval.low, value.interval.high
+        slack = _ROUNDING * max(abs(low), abs(high))
+        if not low - slack <= value.value <= high + slack:
+            yield f"holds '{value.quantity}' = {value.value:g} outside its interval [{low:g}, {high:g}]"
+    metric = METRICS.get(value.quantity)
+    if metric is not None and value.unit != metric.unit:
+        yield f"gives '{value.quantity}' in '{value.unit}' instead of '{metric.unit}'"
+    if metric is not None and record.source is None and value.signature not in (record.metrics or (value.signature,)):
+        yield f"holds '{value.quantity}' with the signature '{value.signature}', which it was not asked for"
+    if metric is not None and record.source is None and value.signature is None:
+        yield f"holds '{value.quantity}' without a signature"
+
+
+def _outcome(path: Path, record: Record) -> Iterator[str]:
+    outcome = record.outcome
+    done, failed = outcome.done or 0, outcome.failed or 0
+    if outcome.total is not None and done + failed > outcome.total:
+        yield f"counts {done} done and {failed} failed of {outcome.total}"
+    if outcome.status == OutcomeStatus.OK and outcome.total is not None and done != outcome.total:
+        yield f"ended as ok with {done} of {outcome.total} done"
+    if outcome.status == OutcomeStatus.OK and not record.values:
+        yield "ended as ok and holds no value"
+
+
+def _samples(path: Path, record: Record) -> Iterator[str]:
+    """Whether the means of a record, and their intervals, are those of the single images that it keeps."""
+    if record.samples is None:
+        return
+    import pandas as pd
+
+    try:
+        table = pd.read_parquet(path.parent / record.samples)
+    except (OSError, ValueError) as error:
+        yield f"names '{record.samples}', which cannot be read: {' '.join(str(error).split())}"
+        return
+    for value in record.values:
+        if value.quantity not in table.columns:
+            continue
+        column = table[value.quantity].dropna().tolist()
+        if len(column) != value.n:
+            yield f"holds '{value.quantity}' at n = {value.n}, and {len(column)} single images have one"
+            continue
+        largest = value.quantity in LARGEST
+        found, name = (max(column), "largest") if largest else (math.fsum(column) / len(column), "mean")
+        if not math.isclose(found, value.value, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
+            yield f"holds '{value.quantity}' = {value.value:g}, and the {name} of its single images is {found:g}"
+        whole = not largest and all(map(math.isfinite, column))
+        yield from _interval(value, mean_interval(column) if whole else None)
+
+
+def _interval(value: Value, expected: tuple[float, float] | None) -> Iterator[str]:
+    """Whether the interval of a mean is that of the single images, by the method that it names."""
+    held = value.interval
+    if held is None or expected is None:
+        if held is not None or expected is not None:
+            with_one = "with" if held else "without"
+            yield f"holds '{value.quantity}' over n = {value.n} single images {with_one} an interval"
+        return
+    pairs = zip((held.low, held.high), expected, strict=True)
+    close = all(math.isclose(*ends, rel_tol=_ROUNDING, abs_tol=_ROUNDING) for ends in pairs)
+    if METHOD not in held.method or not close:
+        yield (
+            f"holds '{value.quantity}' with the interval [{held.low:g}, {held.high:g}] by {held.method}, and "
+            f"that of its single images by {METHOD} is [{expected[0]:g}, {expected[1]:g}]"
+        )
