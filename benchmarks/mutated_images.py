@@ -1,8 +1,9 @@
-"""Damage image files at random and count how reading them ends.
+"""Damage image files and archives at random and count how reading them ends.
 
 ``python benchmarks/mutated_images.py [COUNT]`` reads COUNT damaged files (1,000 if not given) of every format that is
-taken, in a process of its own with 10 s for each: it prints how many gave pixels, an error of one line that names the
-image, another exception or a crash, or nothing in time, what was printed on the way, and one JSON line.
+taken and COUNT damaged tars and zips, in a process of its own with 10 s for each. It prints how many gave pixels, an
+error of one line that names the image or the archive, another exception or a crash, or nothing in time, from how many
+archives an image was lost without a word, what was printed on the way, and one JSON line.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import BinaryIO
 
+import mutated_archives
 import numpy as np
 from PIL import Image
 
@@ -147,8 +149,10 @@ def _with_checksums(data: bytes) -> bytes:
 
 
 def outcome(name: str, data: bytes) -> str:
-    """``pixels``, ``named error``, or what else came of reading the file."""
+    """``pixels``, ``named error``, or what else came of reading the file or, as ``mutated_archives`` says, archive."""
     try:
+        if name in mutated_archives.NAMES:
+            return mutated_archives.outcome(name, data)
         pixels = read(Bytes(data), RESOLUTION, name)
     except ImageError as error:
         message = str(error)
@@ -199,29 +203,41 @@ class Reader:
         self._process.join()
 
 
-def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+def run(
+    reader: Reader, title: str, count: int, files: Iterator[tuple[str, bytes]], expected: tuple[str, ...]
+) -> dict[str, object]:
+    """Read ``count`` files, print every surprise and the numbers of each outcome, and return these."""
     counts: Counter[str] = Counter()
     slowest = 0.0
-    with tempfile.NamedTemporaryFile() as noise:
-        reader = Reader(noise.name)
-        for name, data in mutations(count):
-            began = time.perf_counter()
-            result = reader.outcome(name, data)
-            slowest = max(slowest, time.perf_counter() - began)
-            kind = result.partition(":")[0]
-            counts[kind] += 1
-            if kind not in ("pixels", "named error"):
-                print(f"{name}: {result}")
-        reader.stop()
-        printed = noise.read().decode(errors="replace")
-    summary = {kind.replace(" ", "_"): counts[kind] for kind in ("pixels", "named error", "traceback", "hang")}
+    for name, data in files:
+        began = time.perf_counter()
+        result = reader.outcome(name, data)
+        slowest = max(slowest, time.perf_counter() - began)
+        kind = result.partition(":")[0]
+        counts[kind] += 1
+        if kind not in expected:
+            print(f"{name}: {result}")
+    summary = {kind.replace(" ", "_"): counts[kind] for kind in (*expected, "lost", "traceback", "hang")}
     summary["other"] = count - sum(summary.values())
     for kind, number in summary.items():
-        print(f"{kind:12} {number:6}")
-    print(f"slowest read {slowest:.2f} s; {len(printed.splitlines())} lines printed")
-    print(printed[:1000], end="")
-    print(json.dumps({"count": count, **summary, "slowest_s": round(slowest, 3), "lines": len(printed.splitlines())}))
+        print(f"{title} {kind:12} {number:6}")
+    print(f"{title}: slowest {slowest:.2f} s")
+    return {**summary, "slowest_s": round(slowest, 3)}
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    with tempfile.NamedTemporaryFile() as noise, tempfile.TemporaryDirectory() as cache:
+        os.environ["VITOK_CACHE"] = cache
+        reader = Reader(noise.name)
+        images = run(reader, "images", count, mutations(count), ("pixels", "named error"))
+        damaged = mutated_archives.mutations(count, _DAMAGES)
+        archives = run(reader, "archives", count, damaged, ("measured", "named error", "refused"))
+        reader.stop()
+        said = noise.read().decode(errors="replace").splitlines()
+    printed = [line for line in said if "left out" not in line]
+    print(f"{len(printed)} lines printed on the way", *printed[:20], sep="\n")
+    print(json.dumps({"count": count, **images, "archives": archives, "lines": len(printed)}))
 
 
 if __name__ == "__main__":

@@ -157,6 +157,27 @@ def test_a_zip_whose_table_of_contents_is_cut_is_refused(tmp_path: Path) -> None
         open_image_set(path)
 
 
+def test_an_entry_whose_name_swallows_the_next_one_is_refused(tmp_path: Path) -> None:
+    path = write_archive(tmp_path / "a.zip", FILES)
+    data = bytearray(path.read_bytes())
+    last_but_one = data.rindex(b"PK\1\2", 0, data.rindex(b"PK\1\2"))
+    data[last_but_one + 28] += len(data[last_but_one : data.rindex(b"PK\1\2")])  # the length of its name
+    path.write_bytes(data)
+    with pytest.raises(RequestError, match="does not list"):
+        open_image_set(path)
+
+
+def test_a_name_that_is_not_the_text_it_is_marked_as_is_one_images_error(tmp_path: Path) -> None:
+    path = write_archive(tmp_path / "a.zip", FILES)
+    data = bytearray(path.read_bytes())
+    data[7] |= 8  # the local header's mark for UTF-8
+    data[30] = 0xFF
+    path.write_bytes(data)
+    images = open_image_set(path)
+    with pytest.raises(ImageError, match=r"im0\.png': "):
+        images.load("im0.png", 8)
+
+
 class _Unseekable(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")

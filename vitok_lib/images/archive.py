@@ -50,7 +50,16 @@ _MARKS = {
     b"Rar!": "rar",
 }
 _WAYS_OUT = {"zip": "name it .zip", "tar": "name it .tar", "gzip": "name it .tar.gz if a tar is in it, or unpack it"}
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, NotImplementedError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    IndexError,  # a name of no letters
+    NotImplementedError,
+    ValueError,  # a name that is not the UTF-8 that it is marked as
+)
 
 
 def is_archive_name(name: str) -> bool:
@@ -90,7 +99,7 @@ def members(path: Path) -> tuple[dict[str, Content], Counter[str]]:
         raise
     except OSError as error:
         raise RequestError(f"cannot read archive '{label}': {error.strerror or error}") from error
-    except (*_DAMAGE, ValueError) as error:
+    except _DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RequestError(f"archive '{label}' is damaged or cut short ({reason}); fetch it again") from error
     return dict(sorted(found.items())), left_out
@@ -201,7 +210,7 @@ def _check_all_listed(path: Path, archive: zipfile.ZipFile) -> None:
         for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
             if data.find(_MEMBER, position, info.header_offset) >= 0:
                 break
-            position = info.header_offset + _MEMBER_SIZE + len(info.filename) + info.compress_size
+            position = info.header_offset + _MEMBER_SIZE + info.compress_size  # or a little more, by its name
         else:
             if data.find(_MEMBER, position, end) < 0:
                 return
