@@ -80,7 +80,7 @@ def _products(held: dict[str, float]) -> Iterator[str]:
 
 
 def _utilisation(held: dict[str, float]) -> float | None:
-    """The least time of the products at the ceilings of their run over the time taken, in per cent."""
+    """The least time of the matrix products at the peak throughput of their run, in percent of the time taken."""
     linear, attention, latency = (held.get(name) for name in ("work_linear", "work_attention", "latency"))
     rate, ceiling, of_attention = (held.get(name) for name in ("rate", "ceiling_matmul", "ceiling_attention"))
     if of_attention is None:
@@ -95,7 +95,7 @@ def _sum(held: dict[str, float], *quantities: str) -> float | None:
 
 
 def _chain(held: dict[str, float]) -> Iterator[str]:
-    """The whole waits at least for all that is done after loading, one after another."""
+    """Whether the end-to-end time is at least that of all stages after loading."""
     least, whole = _sum(held, *AFTER_LOADING), held.get("end_to_end_latency")
     if least is not None and whole is not None and whole < (1 - PASSES) * least:
         yield f"holds 'end_to_end_latency' = {whole:g}, and its stages after loading take {least:g}"
