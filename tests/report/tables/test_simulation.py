@@ -42,11 +42,13 @@ def test_a_distance_extrapolated_has_an_interval_only_where_it_covers() -> None:
 
 def test_the_table_shows_every_share_with_its_repetitions_and_its_command() -> None:
     table = runs.simulation_table()
-    shown = [part for row in table.rows for part in row[-1] if isinstance(part, Number)]
+    shown = [part for row in table.rows for cell in row for part in cell if isinstance(part, Number)]
     assert sorted(number.text for number in shown) == sorted(f"{row['share']:.3f}" for row in ROWS)
     assert {number.kind for number in shown} == {Kind.MEASURED}
     assert shown[0].tip.endswith("python benchmarks/coverage.py")
-    assert plain(table.rows[0][3]).startswith("n = 5: ")
+    (first,) = [row["share"] for row in ROWS if row["of"] == "median of rounds" and row["n"] == 6]
+    (row,) = [row for row in table.rows if plain(row[0]) == "median of rounds, n = 6"]
+    assert [plain(cell) for cell in row[3:]] == ["", "", "", "", "", f"{first:.3f}"]
 
 
 def test_a_simulation_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -174,6 +174,10 @@ def photograph_table() -> Table:
     return Table([[Head(text) for text in heads]], rows)
 
 
+SIMULATED_COUNTS = (5, 6, 8, 24, 100)
+"""The numbers of images that have a column in the table of simulations."""
+
+
 def simulation_table() -> Table:
     """What the intervals of this report cover in simulation: a row for each quantity, distribution and method.
 
@@ -184,20 +188,21 @@ def simulation_table() -> Table:
     try:
         simulated = json.loads(path.read_text(encoding="utf-8"))
         command = simulated["command"]
-        by_row: dict[tuple[str, str, str], dict[int, Number]] = {}
+        others = {row["of"] for row in simulated["rows"] if row["n"] not in SIMULATED_COUNTS}
+        by_row: dict[tuple[str, str, str], dict[int | None, Number]] = {}
         for row in simulated["rows"]:
+            n, of = row["n"], row["of"]
             tip = f"measured: share of {row['repetitions']:,} simulated samples, {command}"
-            shown = Number(f"{row['share']:.3f}", Kind.MEASURED, tip)
-            by_row.setdefault((row["of"], row["values"], row["method"]), {})[row["n"]] = shown
+            lead = (f"{of}, n = {n:,}" if of in others else of, row["values"], row["method"])
+            column = None if of in others else n
+            by_row.setdefault(lead, {})[column] = Number(f"{row['share']:.3f}", Kind.MEASURED, tip)
     except (OSError, ValueError, KeyError) as error:
         raise RequestError(f"simulation '{path}' cannot be read: {error!r}; run benchmarks/coverage.py") from error
+    columns = (*SIMULATED_COUNTS, None)
     rows: list[list[Sentence]] = []
     for lead, by_n in by_row.items():
-        cells: list[Part] = []
-        for n, share in by_n.items():
-            cells += [Note(f"{' · ' if cells else ''}n = {n:,}: "), share]
-        rows.append([*((text,) for text in lead), tuple(cells)])
-    heads = ("Of what", "Values", "Method", "Share, by n")
+        rows.append([*((text,) for text in lead), *((by_n[n],) if n in by_n else () for n in columns)])
+    heads = ("Share of", "Values", "Method", *(f"n = {n}" for n in SIMULATED_COUNTS), "other n")
     note: Sentence = (
         "The shares are simulated by ",
         Code(command),
