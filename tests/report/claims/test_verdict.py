@@ -12,8 +12,8 @@ from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import Number
 
 CONFIRMED, REFUTED = Verdict.CONFIRMED, Verdict.REFUTED
-NOT_COMPARABLE, NOT_MEASURED = Verdict.NOT_COMPARABLE, Verdict.NOT_MEASURED
-BEST, DROP, ATTENTION = "state-of-the-art", "drop-by-few-images", "bottleneck-not-attention"
+NOT_COMPARABLE = Verdict.NOT_COMPARABLE
+BEST = "state-of-the-art"
 
 
 def _is_number(part: object) -> bool:

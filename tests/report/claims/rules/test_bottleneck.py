@@ -15,8 +15,8 @@ from vitok_lib.report.claims.verdict import Verdict
 from vitok_lib.tokenizers.registry import SHIPPED
 
 CONFIRMED, REFUTED = Verdict.CONFIRMED, Verdict.REFUTED
-NOT_COMPARABLE, NOT_MEASURED = Verdict.NOT_COMPARABLE, Verdict.NOT_MEASURED
-BEST, DROP, ATTENTION = "state-of-the-art", "drop-by-few-images", "bottleneck-not-attention"
+NOT_MEASURED = Verdict.NOT_MEASURED
+ATTENTION = "bottleneck-not-attention"
 
 
 def profile(results: Path, times: dict[str, float], window: int = 1024, preset: str = "reference") -> None:

@@ -13,7 +13,7 @@ from vitok_lib.report.claims.verdict import Verdict
 
 CONFIRMED, REFUTED = Verdict.CONFIRMED, Verdict.REFUTED
 NOT_COMPARABLE, NOT_MEASURED = Verdict.NOT_COMPARABLE, Verdict.NOT_MEASURED
-BEST, DROP, ATTENTION = "state-of-the-art", "drop-by-few-images", "bottleneck-not-attention"
+BEST = "state-of-the-art"
 Publish = Callable[[dict[tuple[str, str], str]], None]
 
 

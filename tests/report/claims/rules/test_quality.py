@@ -15,7 +15,7 @@ from vitok_lib.report.claims.verdict import Verdict
 
 CONFIRMED, REFUTED = Verdict.CONFIRMED, Verdict.REFUTED
 NOT_COMPARABLE, NOT_MEASURED = Verdict.NOT_COMPARABLE, Verdict.NOT_MEASURED
-BEST, DROP, ATTENTION = "state-of-the-art", "drop-by-few-images", "bottleneck-not-attention"
+DROP = "drop-by-few-images"
 # The scatter that would be needed, by hand: 2.29 dB are 1.96 standard errors of a mean over 50 images.
 NEEDED = 2.29 / 1.96 * math.sqrt(50)
 
