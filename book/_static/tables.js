@@ -1,4 +1,4 @@
-/* Tables that a reader sorts by a click on a heading and narrows by a word or a kind of value.
+/* Tables that a reader sorts by a click on a heading and narrows by a word or an evidence level.
 
    Why a script of our own and not a library: what makes these tables different is what a library does not know. An
    outcome such as OOM and a missing measurement are no numbers and stay last in either direction, two rows of headings
@@ -8,7 +8,7 @@
 "use strict";
 (() => {
   const ROWS_TO_SORT = 2, ROWS_TO_FILTER = 6;
-  const KINDS = ["measured", "derived", "published", "estimated"];
+  const LEVELS = ["measured", "derived", "published", "estimated"];
   const words = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
   const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
@@ -55,10 +55,10 @@
     const label = make("label", { textContent: "Filter rows " });
     label.append(search);
     bar.append(label);
-    const held = KINDS.filter((kind) => kind !== "derived" && table.querySelector(`tbody .vk-${kind}`));
+    const held = LEVELS.filter((kind) => kind !== "derived" && table.querySelector(`tbody .vk-${kind}`));
     const select = make("select", {});
     if (held.length > 1) {
-      select.append(...["any kind", ...held].map((text) => make("option", { textContent: text })));
+      select.append(...["any evidence level", ...held].map((text) => make("option", { textContent: text })));
       const with_values = make("label", { textContent: "with values " });
       with_values.append(select);
       bar.append(with_values);

@@ -22,7 +22,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CONTENTS = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 PAGES = (CONTENTS["root"], *(chapter["file"] for chapter in CONTENTS["chapters"] if "file" in chapter))
 SORTED = "div8k"
-"""A page whose first table has numbers, gaps and kinds of values."""
+"""A page whose first table has numbers, gaps and several evidence levels."""
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path"),
@@ -152,7 +152,7 @@ def test_a_heading_sorts_by_mouse_and_by_key(page: Any, base: str) -> None:
     assert _column(table, column) == before
 
 
-def test_rows_are_filtered_by_words_and_by_kind(page: Any, base: str) -> None:
+def test_rows_are_filtered_by_words_and_by_evidence_level(page: Any, base: str) -> None:
     page.goto(f"{base}/{SORTED}.html")
     table, bar = page.locator(".vk-table table").first, page.locator("form.vk-filter").first
     names = [cell["text"] for cell in _column(table, 0)]
@@ -165,7 +165,7 @@ def test_rows_are_filtered_by_words_and_by_kind(page: Any, base: str) -> None:
     shown = table.locator("tbody tr:not([hidden])")
     assert 0 < shown.count() < len(names)
     assert all(shown.nth(index).locator(".vk-estimated").count() for index in range(shown.count()))
-    bar.locator("select").select_option("any kind")
+    bar.locator("select").select_option("any evidence level")
     assert [cell["text"] for cell in _column(table, 0)] == names
 
 

@@ -33,7 +33,7 @@ def test_a_value_has_its_facets_beside_it() -> None:
         "PSNR, dB": "1024.5",
         "PSNR, dB: low": "-1.0",
         "PSNR, dB: high": "2000",
-        "PSNR, dB: kind": "measured",
+        "PSNR, dB: evidence level": "measured",
         "PSNR, dB: record": "runs.html#record-a",
     }
 

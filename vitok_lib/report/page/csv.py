@@ -1,4 +1,4 @@
-"""A table as a CSV file: what the page shows, with kind, interval, remark and record in columns of their own."""
+"""A table as a CSV file: what the page shows, with interval, evidence level, remark and record in separate columns."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from vitok_lib.report.page.content import RUNS_PAGE, Head, Note, Number, Sentence, Table, plain
 
-FACETS = ("low", "high", "kind", "remark", "record")
-"""What stands to the right of a column of values, where any cell of it has that."""
+FACETS = ("low", "high", "evidence level", "remark", "record")
+"""The columns to the right of a column of values, where any cell of it has that."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula; a file's name may begin so."""
+"""How a formula of a spreadsheet begins; the name of a file may begin so too."""
 
 
 def csv_text(data: Table) -> str:
@@ -49,7 +49,7 @@ def write_csv(data: Table, file: Path) -> None:
 
 
 def _names(heads: Sequence[Sequence[Head]]) -> list[str]:
-    """One heading a column: what stands above it in all rows of headings."""
+    """One heading a column, from all rows of headings above it."""
     rows = [[head.text for head in row for _ in range(head.span)] for row in heads]
     return [": ".join(filter(None, column)) for column in zip(*rows, strict=True)]
 
@@ -60,17 +60,17 @@ def _facets(cell: Sentence) -> dict[str, str]:
     notes = [part.text.strip() for part in cell if isinstance(part, Note)]
     if not numbers:
         return {"value": _harmless(plain(cell))}
-    told = any(isinstance(part, str) and part.strip() for part in cell)
+    text = any(isinstance(part, str) and part.strip() for part in cell)
     bounds = [part.interval.strip("[]").split(", ") for part in numbers if part.interval]
     found = {
-        "value": _harmless(plain(cell)) if told else "; ".join(map(_value, numbers)),
-        "kind": "; ".join(dict.fromkeys(part.kind.value for part in numbers)),
+        "value": _harmless(plain(cell)) if text else "; ".join(map(_value, numbers)),
+        "evidence level": "; ".join(dict.fromkeys(part.kind.value for part in numbers)),
         "record": "; ".join(dict.fromkeys(f"{RUNS_PAGE}.html#{part.anchor}" for part in numbers if part.anchor)),
     }
-    if not told:
+    if not text:
         found["low"], found["high"] = ("; ".join(_ascii(pair[side]) for pair in bounds) for side in (0, 1))
         found["remark"] = "; ".join(notes)
-    return {name: text for name, text in found.items() if text or name == "value"}
+    return {name: facet for name, facet in found.items() if facet or name == "value"}
 
 
 def _value(shown: Number) -> str:

@@ -27,7 +27,7 @@ from vitok_lib.report.page.content import (
 RECORDS_FOLDER = "records"
 
 MARKS = {Kind.MEASURED: "", Kind.DERIVED: "⁼", Kind.PUBLISHED: "", Kind.ESTIMATED: "*"}
-"""Typography alone does not survive copying, so what is weakest carries its mark in the text."""
+"""Marks in the text, since typography alone does not survive copying."""
 
 COUNT = "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
 """A line breaks before a count and not within it."""
@@ -35,13 +35,13 @@ COUNT = "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
 MEANINGS = {
     Kind.MEASURED: "by this project; each links to its record",
     Kind.DERIVED: "arithmetic on measured values or on the architecture",
-    Kind.PUBLISHED: "printed by someone else, not checked here",
-    Kind.ESTIMATED: "guessed by someone else; supports no conclusion",
+    Kind.PUBLISHED: "reported by someone else, not checked here",
+    Kind.ESTIMATED: "estimated by someone else; supports no conclusion",
 }
 
 
 class record_link(nodes.Inline, nodes.TextElement):  # noqa: N801  docutils names nodes so
-    """A link to an entry on the page of runs, from whatever page it stands on.
+    """A link from any page to an entry on the page of runs.
 
     ``tip`` is its tooltip, ``amount`` the number that the script of tables sorts by.
     """
@@ -117,7 +117,7 @@ def bullets(sentences: Sequence[Sentence], docname: str) -> nodes.Node:
 
 
 def table(data: Table, docname: str, csv: str | None = None) -> list[nodes.Node]:
-    """A table within a box of its own, so that a wide one scrolls and the page does not; what stands below it.
+    """A table in a box that scrolls where it is wide, and what is printed below it.
 
     ``csv`` is the table as a file, under the folder of the pages.
     """
@@ -145,7 +145,7 @@ def table(data: Table, docname: str, csv: str | None = None) -> list[nodes.Node]
     if data.metrics:
         below += [
             nodes.raw("", '<details class="vk-metrics"><summary>The metrics of this table</summary>', format="html"),
-            nodes.bullet_list("", *(nodes.list_item("", paragraph(told, docname)) for told in data.metrics)),
+            nodes.bullet_list("", *(nodes.list_item("", paragraph(metric, docname)) for metric in data.metrics)),
             nodes.raw("", "</details>", format="html"),
         ]
     if csv is not None:
@@ -155,7 +155,7 @@ def table(data: Table, docname: str, csv: str | None = None) -> list[nodes.Node]
 
 
 def legend() -> nodes.Node:
-    """How each kind of value looks and what it means."""
+    """How each evidence level looks and what it means."""
     box = nodes.container(classes=["vk-legend"])
     for kind, meaning in MEANINGS.items():
         sample = nodes.inline("", kind.value + MARKS[kind], classes=["vk", f"vk-{kind.value}"])
@@ -167,9 +167,9 @@ def legend() -> nodes.Node:
         "", "", top, nodes.Text(" best within one protocol, or not significantly different from the best")
     )
     ended = nodes.inline("", "OOM", classes=["vk", "vk-measured", "vk-ended"])
-    box += nodes.paragraph("", "", ended, nodes.Text(" was run and ended so"))
+    box += nodes.paragraph("", "", ended, nodes.Text(" outcome of a run without a value"))
     missing = nodes.inline("", NOT_MEASURED, classes=["vk-note", "vk-missing"])
-    box += nodes.paragraph("", "", missing, nodes.Text(" nobody ran it here"))
+    box += nodes.paragraph("", "", missing, nodes.Text(" no record here"))
     mark = nodes.inline("", CAVEAT_MARK, classes=["vk"])
     box += nodes.paragraph("", "", mark, nodes.Text(" the metric is not independent of the tokenizer; never ranked"))
     return box
