@@ -45,6 +45,7 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[tuple[str, str], 
         ("memory-falls", NOT_COMPARABLE, "4,096 at the first resolution and 65,536 at the second"),
         ("memory-float8", REFUTED, "fall by 4.652 GiB"),
         ("tokens-f16", CONFIRMED, "262,144"),
+        ("window-16-times", CONFIRMED, "16×"),
         ("facts-flux", CONFIRMED, "16 values"),
     ],
 )

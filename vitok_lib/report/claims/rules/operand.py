@@ -85,7 +85,7 @@ class Operand(BaseModel):
         """What arithmetic on the architecture gives, and how."""
         variant = variant_of(self.tokenizer)
         if self.quantity == "window":
-            return self.window or 0, []
+            return self.window or 0, [say("window", operand=self)]
         if self.quantity == "parameters":
             found = variant.parameters / 1e9
             number = arithmetic(amount(found), f"{variant.parameters:,} parameters of {variant.text}")
