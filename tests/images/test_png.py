@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from vitok_lib.images.content import FileContent
-from vitok_lib.images.prepare import read
+from vitok_lib.images.prepare import ImageError, read
 
 _GREY, _COLOUR, _GREY_ALPHA, _COLOUR_ALPHA = 0, 2, 4, 6
 _CHANNELS = {_GREY: 1, _COLOUR: 3, _GREY_ALPHA: 2, _COLOUR_ALPHA: 4}
@@ -46,6 +47,27 @@ def test_a_transparent_colour_is_white_and_no_other(tmp_path: Path, kind: int, d
     shown = np.where((samples == key).all(-1, keepdims=True), 255, np.rint(samples * 255 / highest))
     got = read(FileContent(tmp_path / "a.png"), 64, "a.png")
     np.testing.assert_array_equal(got, np.broadcast_to(shown, got.shape))
+
+
+@pytest.mark.parametrize("form", ["png", "bmp"])
+def test_a_pixel_beyond_the_palette_is_refused(tmp_path: Path, form: str) -> None:
+    image = Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4)).convert("P")
+    image.putpalette([value for grey in range(12) for value in (grey * 20, 0, 0)])
+    image.save(tmp_path / f"a.{form}")
+    got = read(FileContent(tmp_path / f"a.{form}"), 64, "whole")
+    np.testing.assert_array_equal(got[..., 0], np.arange(12).reshape(3, 4) * 20)
+    data = (tmp_path / f"a.{form}").read_bytes()
+    if form == "png":  # a palette of the first eight colours
+        at = data.index(b"PLTE") - 4
+        length = int.from_bytes(data[at : at + 4])
+        chunk = b"PLTE" + data[at + 8 : at + 8 + 24]
+        framed = struct.pack(">I", 24) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        data = data[:at] + framed + data[at + 12 + length :]
+    else:
+        data = data[:46] + struct.pack("<I", 8) + data[50:]
+    (tmp_path / f"b.{form}").write_bytes(data)
+    with pytest.raises(ImageError, match="palette"):
+        read(FileContent(tmp_path / f"b.{form}"), 64, "short")
 
 
 @pytest.mark.parametrize("kind", [_GREY_ALPHA, _COLOUR_ALPHA])

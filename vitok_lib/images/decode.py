@@ -40,8 +40,11 @@ def decode(stream: BinaryIO) -> Image.Image:
             values = _16_bit_values(stream, rawmode)
             shown = _on_white(values, image.mode == "CMYK", premultiplied=rawmode.startswith("RGBa"))
         else:
+            colours = _palette_size(image)
             turned = upright(image)
             values = np.asarray(turned.convert("L") if turned.mode == "1" else turned)
+            if colours is not None and values.max() >= colours:
+                raise ImageError(f"a pixel names a colour beyond the {colours} of the palette")
             if white_is_zero and turned.mode == "I;16":  # Pillow inverts up to 8 bits
                 turned = Image.fromarray(_HIGHEST - values)
             shown = to_rgb(turned)
@@ -128,6 +131,14 @@ def _on_white(values: NDArray[np.uint16], cmyk: bool, premultiplied: bool) -> Im
             wide = (colour * alpha + _HIGHEST * white + _HIGHEST // 2) // _HIGHEST
     shown = ((wide + 128) // 257).astype(np.uint8)
     return Image.fromarray(np.broadcast_to(shown, (*shown.shape[:2], 3)).copy())
+
+
+def _palette_size(image: ImageFile.ImageFile) -> int | None:
+    """Colours in the palette of a PNG or BMP file, before Pillow fills it up with black; None where there is none."""
+    if image.mode != "P" or image.palette is None or image.format not in ("PNG", "BMP"):
+        return None
+    layout, data = image.palette.getdata()
+    return len(data) // len(layout)
 
 
 def _take_colour_key(image: ImageFile.ImageFile, stream: BinaryIO) -> NDArray[np.int64] | None:
