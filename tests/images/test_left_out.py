@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import tarfile
@@ -21,6 +22,9 @@ from vitok_lib.images.collection import collect
 from vitok_lib.images.file_set import FileSet
 from vitok_lib.images.left_out import sentence
 from vitok_lib.images.sets import open_image_set
+from vitok_lib.measure.quality.evaluate import evaluate
+from vitok_lib.records.schema import Record
+from vitok_lib.records.store import read_record
 
 
 @pytest.fixture
@@ -187,6 +191,22 @@ def as_nobody(tmp_path: Path) -> Callable[[Callable[[], object]], str]:
             return stream.read()
 
     return run
+
+
+def test_the_record_holds_the_counts_and_answers_whatever_else_is_in_the_folder(
+    mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITOK_RESULTS", str(tmp_path / "results"))
+
+    def measured() -> Record:
+        return evaluate("jpeg:q=75", images=mixed, resolution=16, metrics=["psnr"])
+
+    first = measured()
+    (path,) = (tmp_path / "results").glob("*/*/*.json")
+    assert json.loads(path.read_bytes())["images"]["left_out"]["heic"] == 2
+    assert read_record(path) == first
+    (mixed / "README.md").write_text("a note")
+    assert measured() == first  # with the same time: it was not measured again
 
 
 def test_the_sentence_names_the_most_frequent_reasons_first() -> None:

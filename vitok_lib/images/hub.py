@@ -12,6 +12,7 @@ from vitok_lib.images import table
 from vitok_lib.images.archive import SUFFIXES as ARCHIVES
 from vitok_lib.images.collection import collect
 from vitok_lib.images.content import SUFFIXES as IMAGES
+from vitok_lib.images.content import readable
 from vitok_lib.images.file_set import FileSet, count_of, named_by_content
 from vitok_lib.images.left_out import in_brackets
 
@@ -31,7 +32,7 @@ def open_hub(text: str) -> FileSet:
     match = _NAME.fullmatch(text.removeprefix(PREFIX))
     if match is None or ".." in text.split("/"):
         raise RequestError(
-            f"'{text}' must read hub:OWNER/NAME, hub:OWNER/NAME/SUBFOLDER, or either with @REVISION after it"
+            f"'{readable(text)}' must read hub:OWNER/NAME, hub:OWNER/NAME/SUBFOLDER, or either with @REVISION after it"
         )
     repository, folder = match["repository"], match["folder"].strip("/")
     suffixes = sorted([*IMAGES, *ARCHIVES, table.SUFFIX])

@@ -164,4 +164,4 @@ def _open(text: str | Path) -> ImageSet:
     path = Path(os.path.expanduser(text))  # Path.expanduser raises for an unknown user
     if isinstance(text, Path) or "/" in text or "\\" in text or (text and os.path.exists(path)):
         return open_archive(path) if is_archive_name(path.name) and path.is_file() else open_folder(path)
-    raise unknown("image set", text, [*IMAGE_SETS, *plugins.names()])
+    raise unknown("image set", readable(text), [*IMAGE_SETS, *plugins.names()])
