@@ -90,25 +90,25 @@ def test_eval_ends_with_status_1_and_names_an_image_that_cannot_be_read(tmp_path
     assert "Traceback" not in done.stderr
 
 
-def test_speed_prints_a_row_a_path_and_what_was_chosen_is_recorded() -> None:
-    words = ["speed", "nano-f32x64", "--resolution", "64", "--path", "reference,folded", "--window", "1"]
+def test_speed_prints_a_row_a_preset_and_what_was_chosen_is_recorded() -> None:
+    words = ["speed", "nano-f32x64", "--resolution", "64", "--preset", "reference,folded", "--window", "1"]
     done = _vitok(*words, "--seconds", "0.01", "--iterations", "2", "--json")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
-    assert [row["path"] for row in rows] == ["reference", "folded"]
+    assert [row["preset"] for row in rows] == ["reference", "folded"]
     assert all(row["outcome"] == "ok" and row["latency"].endswith(" ms") for row in rows)
     assert "latency" in str(json.loads(_vitok("list", "records", "--json").stdout))
 
 
-def test_eval_on_a_path_tells_its_choices_and_records_it() -> None:
+def test_eval_with_a_preset_tells_its_choices_and_records_it() -> None:
     words = ["eval", "nano-f32x64", "--images", "photos", "--resolution", "32"]
     done = _vitok(*words, "--path", "folded", "--window", "0")
     assert done.returncode == 0, done.stderr
     assert "nano-f32x64: attention: bands: no kernel has a window for float32 on cpu" in done.stderr
-    assert "photos-32/nano-f32x64@path=folded,window=0" in _vitok("list", "records", "--json").stdout
+    assert "photos-32/nano-f32x64@preset=folded,window=0" in _vitok("list", "records", "--json").stdout
 
 
-@pytest.mark.parametrize("what", ["tokenizers", "images", "metrics", "paths", "notebooks", "records"])
+@pytest.mark.parametrize("what", ["tokenizers", "images", "metrics", "presets", "notebooks", "records"])
 def test_list_knows_every_kind(what: str) -> None:
     done = _vitok("list", what, "--json")
     assert done.returncode == 0, done.stderr

@@ -16,7 +16,7 @@ class Listed(StrEnum):
     TOKENIZERS = "tokenizers"
     IMAGES = "images"
     METRICS = "metrics"
-    PATHS = "paths"
+    PRESETS = "presets"
     NOTEBOOKS = "notebooks"
     RECORDS = "records"
 

@@ -54,10 +54,10 @@ def list_metrics() -> list[Row]:
     ]
 
 
-def list_paths() -> list[Row]:
+def list_presets() -> list[Row]:
     from vitok_lib.tokenizers.presets import PRESETS
 
-    return [{"name": path.name, "summary": path.summary} for path in PRESETS.values()]
+    return [{"name": preset.name, "summary": preset.summary} for preset in PRESETS.values()]
 
 
 def list_notebooks() -> list[Row]:
@@ -86,7 +86,7 @@ LISTS: dict[str, Callable[[], list[Row]]] = {
     "tokenizers": list_tokenizers,
     "images": list_images,
     "metrics": list_metrics,
-    "paths": list_paths,
+    "presets": list_presets,
     "notebooks": list_notebooks,
     "records": list_records,
 }

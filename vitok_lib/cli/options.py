@@ -1,14 +1,63 @@
-"""Options that several commands of ``vitok`` share."""
+"""Options that several commands of ``vitok`` share, and the configuration that they make."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 
+from vitok_lib.records.config import RunConfig
+
 TOKENIZER_HELP = "A name of the registry, a ViTok variant, diffusers:OWNER/REPO, jpeg:q=75, or module:factory."
-Window = Annotated[
-    int | None, typer.Option(help="Sliding-window radius in tokens of a ViTok; default: full attention.")
-]
-PathName = Annotated[str | None, typer.Option(help="Of a ViTok, a named way to run it; see: vitok list paths.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Again = Annotated[bool, typer.Option("--again", help="Measure also what is recorded.")]
+_VITOK, _KL = "ViTok: ", "Convolutional auto-encoders: "
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "preset": (str | None, typer.Option("--preset", help=f"{_VITOK}a named configuration; see: vitok list presets.")),
+    "path": (str | None, typer.Option("--path", hidden=True, help="The older name of --preset.")),
+    "window": (int | None, typer.Option(help=f"{_VITOK}sliding-window radius in tokens; default: full attention.")),
+    "precision": (str | None, typer.Option(help=f"{_VITOK}fp8 for matrix products in 8-bit floats.")),
+    "compile": (str | None, typer.Option(help=f"{_VITOK}a mode of torch.compile, such as default.")),
+    "attention": (str | None, typer.Option(help="The attention kernel; default: automatic.")),
+    "folded": (bool | None, typer.Option(help=f"{_VITOK}norms and layer scale folded into the matrices.")),
+    "chunk": (int | None, typer.Option(help=f"{_VITOK}tokens at a time, 0 for all; default: automatic.")),
+    "graphs": (bool | None, typer.Option(help=f"{_VITOK}CUDA graphs where launches take longer than kernels.")),
+    "tiling": (bool, typer.Option("--tiling", help=f"{_KL}overlapping tiles.")),
+    "slicing": (bool, typer.Option("--slicing", help=f"{_KL}image by image.")),
+    "posterior": (str, typer.Option(help="KL auto-encoders: mode or sample.")),
+    "batch": (int, typer.Option(help="Images of one size that go through together.")),
+    "dtype": (str, typer.Option(help="Of parameters and activations.")),
+    "device": (str, typer.Option(help="Such as cpu or cuda.")),
+    "weights": (str, typer.Option(help="released, random, or a file or folder.")),
+    "revision": (str | None, typer.Option(help="Of weights from the hub: a commit, branch or tag.")),
+    "seed": (int, typer.Option(help="Of random weights and of a sampled posterior.")),
+}
+"""Every field of a configuration but the name, in the order of the help."""
+
+
+def configured(command: Callable[..., None]) -> Callable[..., None]:
+    """``command`` with an option for every field of a configuration, which it gets as ``options`` by name."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for parameter in signature.parameters.values() if parameter.name != "options"]
+    shared = []
+    for name, (kind, option) in _OPTIONS.items():
+        default = RunConfig.model_fields[name].default if name != "path" else None
+        annotation = Annotated[kind, option]  # type: ignore[valid-type]
+        shared.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation))
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    required = [parameter for parameter in parameters if parameter.default is inspect.Parameter.empty]
+    optional = [parameter for parameter in parameters if parameter.default is not inspect.Parameter.empty]
+
+    @wraps(command)
+    def called(**values: Any) -> None:
+        options = {name: values.pop(name) for name in _OPTIONS}
+        older = options.pop("path")
+        options["preset"] = options["preset"] or older
+        command(**values, options=options)
+
+    called.__signature__ = signature.replace(parameters=[*required, *shared, *optional])  # type: ignore[attr-defined]
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in (*required, *shared, *optional)}
+    return called

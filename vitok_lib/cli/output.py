@@ -29,6 +29,11 @@ def print_rows(rows: list[dict[str, str | int]], as_json: bool) -> None:
     Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
 
 
+def log(sentence: str) -> None:
+    """What is done now, on stderr."""
+    typer.echo(sentence, err=True)
+
+
 def end(records: list[Record]) -> None:
     """Say how each record ended where there is something to say; status 1 where one did not end as ok."""
     for record in records:

@@ -2,58 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from vitok_lib.cli.options import TOKENIZER_HELP, AsJson, Window
-from vitok_lib.cli.output import end, print_rows
+from vitok_lib.cli.options import TOKENIZER_HELP, Again, AsJson, configured
+from vitok_lib.cli.output import end, log, print_rows
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
 from vitok_lib.records.store import LOCAL
 
 
+@configured
 def speed_command(
     tokenizers: Annotated[list[str], typer.Argument(help=TOKENIZER_HELP)],
     resolution: Annotated[int, typer.Option(help="Longest side in pixels.")],
-    path: Annotated[str, typer.Option(help="Ways to run a ViTok, by commas; see: vitok list paths.")] = "reference",
-    window: Window = None,
+    *,
+    options: dict[str, Any],
     size: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH in pixels; default: a square.")] = None,
-    batch: Annotated[int, typer.Option(help="Images that go through together.")] = 1,
-    dtype: Annotated[str, typer.Option(help="Of parameters and activations.")] = "float32",
-    device: Annotated[str, typer.Option(help="Such as cpu or cuda.")] = "cpu",
-    weights: Annotated[str, typer.Option(help="released, random, or a file or folder.")] = "released",
     images: Annotated[str | None, typer.Option(help="Take images of this set from file to metric too.")] = None,
-    seconds: Annotated[float, typer.Option(help="Each is timed for at least so long.")] = 2.0,
-    iterations: Annotated[int, typer.Option(help="Each is timed at least so often.")] = 10,
+    seconds: Annotated[float, typer.Option(help="Minimum timing per configuration, in seconds.")] = 2.0,
+    iterations: Annotated[int, typer.Option(help="Minimum rounds per configuration.")] = 10,
     study: Annotated[str, typer.Option(help="Folder of results that the records go to.")] = LOCAL,
-    again: Annotated[bool, typer.Option("--again", help="Measure also what is recorded.")] = False,
+    again: Again = False,
     as_json: AsJson = False,
 ) -> None:
-    """Time tokenizers side by side on random images; the first one is what the others are compared to."""
+    """Interleaved benchmark on random images; --preset takes several by commas, and the first is the baseline."""
     from vitok_lib.images.prepare import parse_size
 
     height, width = (resolution, resolution) if size is None else parse_size(size)
     # torch takes a second to import: a request that is wrong is told before.
     from vitok_lib.measure.speed.benchmark import Contender, measure_speed
+    from vitok_lib.tokenizers.presets import REFERENCE
 
-    options = {} if window is None else {"window": window}
-    contenders = [Contender(name, way.strip(), options) for name in tokenizers for way in path.split(",")]
+    presets = (options.pop("preset") or REFERENCE).split(",")
+    configs = [RunConfig(name=name, preset=preset.strip(), **options) for name in tokenizers for preset in presets]
+    apart = ("preset", "batch", "device")
+    contenders = [
+        Contender(
+            config.name,
+            str(config.preset),
+            {name: value for name, value in config.options.items() if name not in apart},
+        )
+        for config in configs
+    ]
     records = measure_speed(
         contenders,
         resolution=resolution,
         height=height,
         width=width,
-        batch=batch,
-        device=device,
-        dtype=dtype,
-        weights=weights,
+        batch=configs[0].batch,
+        device=configs[0].device,
         seconds=seconds,
         iterations=iterations,
         end_to_end=images is not None,
         image_set=images,
         study=study,
         again=again,
-        progress=lambda words: typer.echo(words, err=True),
+        progress=log,
     )
     print_rows([_as_row(record) for record in records], as_json)
     end(records)
@@ -62,7 +68,7 @@ def speed_command(
 def _as_row(record: Record) -> dict[str, str | int]:
     row: dict[str, str | int] = {
         "tokenizer": record.tokenizer.name,
-        "path": record.settings.preset or "",
+        "preset": record.settings.preset or "",
         "outcome": record.outcome.status.value,
     }
     for value in record.values:

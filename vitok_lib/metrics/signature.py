@@ -23,7 +23,8 @@ class Metric:
     """``title`` for tables, ``unit``, ``signature``, and ``source``: the paper or standard of the formula.
 
     ``scope`` is ``image`` (a value of each image and its reconstruction), ``rate`` (a value of each latent) or
-    ``set`` (one value of all images, from the features of ``extractor`` by ``statistic``).
+    ``set`` (one value of all images, from the features of ``extractor`` by ``statistic``). ``needs`` says what images
+    must be for a value, where not all have one.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Metric:
     scope: Scope = "image"
     extractor: str | None = None
     statistic: str | None = None
+    needs: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ _IMAGE_METRICS = (
         "Wang, Bovik, Sheikh & Simoncelli 2004: Gaussian window 11×11, σ 1.5, K₁ 0.01, K₂ 0.03, "
         "borders reflected, mean over pixels and channels, as in torchmetrics",
         higher_is_better=True,
+        needs="sides of 11 px or more",
     ),
     Metric(
         "ms-ssim",
@@ -83,6 +86,7 @@ _IMAGE_METRICS = (
         "Wang, Simoncelli & Bovik 2003: five scales, each half the one before, as in torchmetrics; "
         "images with a side below 176 px have none",
         higher_is_better=True,
+        needs="sides of 176 px or more",
     ),
     Metric(
         "lpips",
@@ -111,6 +115,9 @@ _IMAGE_METRICS = (
 
 
 _FRECHET = "Heusel, Ramsauer, Unterthiner, Nessler & Hochreiter 2017: Fréchet distance of two Gaussians, in float64"
+
+
+_SET_NEEDS = {"fd": "2 images or more", "kid": "3 images or more", "fd-infinity": "20 images or more"}
 
 
 def _set_metrics() -> Iterator[Metric]:
@@ -154,7 +161,8 @@ def _set_metrics() -> Iterator[Metric]:
         for statistic, metric, title, detail, source in rows:
             rule = f"native-{facts.crop_side}" if statistic == "patch-fd" else facts.rule
             signature = f"{metric}|{facts.weights}|{rule}|u8{detail}|d:{facts.dimensions}|v1"
-            yield Metric(metric, title, "", signature, source, False, "set", name, statistic)
+            needs = _SET_NEEDS.get(statistic, "")
+            yield Metric(metric, title, "", signature, source, False, "set", name, statistic, needs)
 
 
 METRICS = {metric.name: metric for metric in (*_IMAGE_METRICS, *_set_metrics())}

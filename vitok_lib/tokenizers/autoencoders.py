@@ -132,7 +132,7 @@ def load_autoencoder(
     folder, identity = None, Weights(source=f"random:{seed}")
     if weights != "random":
         folder, identity = locate(entry, weights, revision, [CONFIG, WEIGHT_FILE, INDEX_FILE, SHARDS])
-        folder = _with_subfolder(folder, entry)
+        folder = with_subfolder(folder, entry)
     configuration = folder / CONFIG if folder else configuration_file(entry)
     model = empty_model(read_configuration(configuration), entry.name)
     if posterior == "sample" and not adapter_of(model).posterior:
@@ -174,7 +174,7 @@ def _attends(model: Model) -> bool:
     )
 
 
-def _with_subfolder(folder: Path, entry: Entry) -> Path:
+def with_subfolder(folder: Path, entry: Entry) -> Path:
     """A user's folder may be the whole repository or the auto-encoder's part of it."""
     part = folder / (entry.subfolder or "")
     return part if (part / CONFIG).is_file() else folder

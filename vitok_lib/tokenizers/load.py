@@ -121,6 +121,11 @@ def requested_of(tokenizer: Tokenizer) -> RunConfig:
     if requested is not None:
         return requested
     settings = tokenizer.settings.model_dump(exclude_none=True, exclude={"memory_limit_gib"})
+    source, _, seed = tokenizer.weights.source.partition(":")
+    if source == RANDOM:
+        settings |= {"weights": RANDOM, "seed": int(seed or 0)}
+    elif source == "file":
+        settings["weights"] = source  # where it lies only its maker knows
     return RunConfig(name=tokenizer.spec.name, **settings)
 
 

@@ -18,7 +18,7 @@ from vitok_lib.images.pillow import MAX_RESOLUTION
 from vitok_lib.measure.predict import plan as planning
 from vitok_lib.measure.predict.meta_memory import trace_memory
 from vitok_lib.measure.predict.plan import as_row, available_bytes, check_fits, predict
-from vitok_lib.measure.quality.metric_suite import Instruments
+from vitok_lib.measure.quality.metric_suite import MetricSuite
 from vitok_lib.metrics.signature import find_metric
 from vitok_lib.records.provenance import describe_host
 from vitok_lib.records.schema import (
@@ -90,8 +90,8 @@ def test_the_prediction_is_what_an_evaluation_of_real_images_holds(
 ) -> None:
     plan = predict(name, resolution, batch=batch, dtype=dtype, window=window)
     images = [np.zeros((resolution, resolution, 3), np.uint8)] * batch
-    instruments = Instruments(load_tokenizer(name, dtype=dtype, window=window), [])
-    _, cost = trace_memory(lambda: instruments.measure(images))
+    suite = MetricSuite(load_tokenizer(name, dtype=dtype, window=window), [])
+    _, cost = trace_memory(lambda: suite.measure(images))
     outside_of_torch = 2 * batch * resolution**2 * 3  # the prepared images and the batch that NumPy stacks
     assert plan.total_bytes is not None
     assert plan.weight_bytes is not None
@@ -100,8 +100,8 @@ def test_the_prediction_is_what_an_evaluation_of_real_images_holds(
 
 def test_metrics_in_strips_take_little_beside_what_is_predicted() -> None:
     plan = predict("nano-f32x64", 768)
-    instruments = Instruments(load_tokenizer("nano-f32x64"), [find_metric("psnr"), find_metric("ssim")])
-    _, cost = trace_memory(lambda: instruments.measure([np.zeros((768, 768, 3), np.uint8)]))
+    suite = MetricSuite(load_tokenizer("nano-f32x64"), [find_metric("psnr"), find_metric("ssim")])
+    _, cost = trace_memory(lambda: suite.measure([np.zeros((768, 768, 3), np.uint8)]))
     assert plan.total_bytes is not None
     assert plan.weight_bytes is not None
     assert plan.total_bytes - plan.weight_bytes == pytest.approx(cost.peak_bytes + 2 * 768**2 * 3, rel=0.1)
@@ -146,7 +146,7 @@ def test_where_nothing_fits_there_is_no_largest_resolution(free: int, monkeypatc
     _free(monkeypatch, free)
     plan = predict("pca-f16x64", 512)
     assert plan.largest_resolution is None
-    with pytest.raises(RequestError, match="no resolution fits, and --force"):
+    with pytest.raises(RequestError, match="no resolution fits"):
         check_fits(plan)
 
 
@@ -156,7 +156,7 @@ def test_a_refusal_names_what_is_needed_what_is_free_and_the_ways_out(monkeypatc
         check_fits(predict("flux", 4096, dtype="bfloat16", batch=2))
     sentence = str(refused.value)
     assert "\n" not in sentence
-    for part in ("tokenizer 'flux'", "4096 px", "cpu has 24 GiB free", "the largest square that fits is ", "--force"):
+    for part in ("tokenizer 'flux'", "4096 px", "cpu has 24 GiB free", "the largest square that fits is "):
         assert part in sentence
     needed = float(sentence.partition("needs about ")[2].partition(" GiB")[0])
     assert needed == pytest.approx(2 * 24, rel=0.05)  # twice the 24 GiB of the decoder's last level
@@ -242,8 +242,8 @@ def test_a_prediction_is_of_the_way_the_tokenizer_runs(options: dict[str, Any]) 
     tokenizer: Any = load_tokenizer(name, weights="random", **options)
     sides = (tokenizer.encoder, tokenizer.decoder)
     assert plan.weight_bytes == sum(tensor.nbytes for side in sides for tensor in side.state_dict().values())
-    instruments = Instruments(tokenizer, [])
-    _, cost = trace_memory(lambda: instruments.measure([np.zeros((resolution, resolution, 3), np.uint8)]))
+    suite = MetricSuite(tokenizer, [])
+    _, cost = trace_memory(lambda: suite.measure([np.zeros((resolution, resolution, 3), np.uint8)]))
     assert plan.total_bytes is not None
     assert plan.weight_bytes is not None
     assert plan.total_bytes - plan.weight_bytes == pytest.approx(cost.peak_bytes + 2 * resolution**2 * 3, rel=0.05)

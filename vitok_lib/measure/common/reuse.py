@@ -16,7 +16,8 @@ from vitok_lib.records.store import read_record
 class Asked:
     """What a record must be of to answer.
 
-    Weights are the same where their content is, wherever they lie. ``signatures`` of metrics are those that the record
+    Weights are the same where their content is, wherever they lie; what is None of the tokenizer is not known before it
+    is loaded, and not compared. ``signatures`` of metrics are those that the record
     must have been asked for. ``device`` is that of a measurement of time or memory, which compares on one machine with
     the same libraries alone; None where the machine does not matter.
     """
@@ -34,10 +35,12 @@ class Asked:
             return False
         if not record.tokenizer.weights.same_content(self.tokenizer.weights):
             return False
-        there, asked = (
-            tokenizer.model_copy(update={"weights": None}) for tokenizer in (record.tokenizer, self.tokenizer)
-        )
-        return (there, record.settings, record.images) == (asked, self.settings, self.images)
+        known = self.tokenizer.model_dump(exclude={"weights"}, exclude_none=True)
+        if any(getattr(record.tokenizer, field) != value for field, value in known.items()):
+            return False
+        # What was left out of the set, and why, does not change what was measured.
+        images = record.images.model_copy(update={"left_out": self.images.left_out})
+        return (record.settings, images) == (self.settings, self.images)
 
     def is_answered_by(self, record: Record) -> bool:
         """Whether ``record`` is the answer, whichever way it ended."""

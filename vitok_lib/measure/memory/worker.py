@@ -23,7 +23,7 @@ import torch
 from vitok_lib.errors import UnsupportedError
 from vitok_lib.measure.common.outcomes import error_text, is_out_of_memory, requested_bytes
 from vitok_lib.measure.common.random_images import noise
-from vitok_lib.measure.quality.metric_suite import Instruments
+from vitok_lib.measure.quality.metric_suite import MetricSuite
 from vitok_lib.metrics.pixel import to_uint8
 from vitok_lib.metrics.signature import find_metric
 from vitok_lib.records.schema import OutcomeStatus
@@ -160,7 +160,7 @@ def _model_peak(tokenizer: Tokenizer, resolution: int, batch: int, meter: Meter,
 def _evaluate(tokenizer: Tokenizer, resolution: int, batch: int) -> None:
     drawn = to_uint8(next(noise(batch, resolution, resolution, "cpu")))
     pixels = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in drawn]  # as images come from files
-    Instruments(tokenizer, [find_metric(name) for name in METRICS]).measure(pixels)
+    MetricSuite(tokenizer, [find_metric(name) for name in METRICS]).measure(pixels)
 
 
 def failed(error: Exception, trial: Trial | None = None) -> Trial:

@@ -113,8 +113,8 @@ def _side_work(trace: MemoryTrace) -> SideWork:
     return SideWork(linear=trace.flops - attention, attention=attention)
 
 
-def check_fits(plan: Plan) -> None:
-    """Raise a RequestError if it is known that the plan needs more memory than is free."""
+def check_fits(plan: Plan, otherwise: str = "") -> None:
+    """Raise a RequestError if it is known that the plan needs more memory than is free; ``otherwise`` ends it."""
     if plan.fits is not False:
         return
     assert plan.total_bytes is not None
@@ -123,7 +123,7 @@ def check_fits(plan: Plan) -> None:
     way_out = f"the largest square that fits is {largest} px" if largest else "no resolution fits"
     raise RequestError(
         f"tokenizer '{plan.tokenizer}' at {plan.resolution} px needs about {_gib(plan.total_bytes)} and {plan.device} "
-        f"has {_gib(plan.available_bytes)} free; {way_out}, and --force tries it all the same"
+        f"has {_gib(plan.available_bytes)} free; {way_out}{otherwise}"
     )
 
 

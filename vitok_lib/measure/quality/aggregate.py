@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from vitok_lib.measure.quality.metric_suite import PATCHES, takes_patches, unpacked
 from vitok_lib.metrics.frechet import at_counts, counts_for
 from vitok_lib.metrics.sets import set_estimate
-from vitok_lib.metrics.signature import Metric
+from vitok_lib.metrics.signature import METRICS, Metric
 from vitok_lib.metrics.statistics import METHOD, mean_interval
-from vitok_lib.records.schema import Interval, Kind, Value
+from vitok_lib.records.schema import Interval, Kind, Record, Value
 
 _KEPT_ELSEWHERE = ("features", "status")
 
@@ -53,6 +53,21 @@ def values_of(
         if metric.statistic == "fd":
             smaller += _at_smaller_counts(metric, signature, originals, reconstructions)
     return tuple(values), tuple(smaller)
+
+
+def gaps(record: Record) -> dict[str, str]:
+    """Each metric that was asked for and has no value, or one on some images alone: its n, and why."""
+    done = record.outcome.done or 0
+    found = {}
+    for signature in record.metrics if done else ():
+        metric = METRICS[signature.partition("|")[0]]
+        value = record.value(metric.name)
+        why = f": it needs {metric.needs}" if metric.needs else ""
+        if value is None:
+            found[metric.name] = f"no value on {done} images{why}"
+        elif metric.scope == "image" and value.n is not None and value.n < done:
+            found[metric.name] = f"a value on {value.n} of {done} images{why}"
+    return found
 
 
 def _mean(metric: Metric, signature: str, results: Results) -> list[Value]:

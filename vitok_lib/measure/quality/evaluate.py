@@ -4,57 +4,47 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import torch
 
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images.sets import ImageSet, check_resolution, open_image_set
-from vitok_lib.measure.common.context import Progress
+from vitok_lib.measure.common.context import Context, ContextOptions
+from vitok_lib.measure.common.reuse import answer
 from vitok_lib.measure.quality.aggregate import per_image_table, values_of
 from vitok_lib.measure.quality.journal import Journal
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor, check_size
-from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request, answered
+from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request
 from vitok_lib.measure.quality.runner import Limits, Run
 from vitok_lib.metrics.pixel import from_uint8, to_uint8
 from vitok_lib.metrics.signature import find_metric
-from vitok_lib.records.provenance import provenance
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Outcome, OutcomeStatus, Record
-from vitok_lib.records.store import LOCAL, atomic, read_record, write_record
+from vitok_lib.records.store import atomic, read_record, write_record
+from vitok_lib.tokenizers.identify import identify
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.tokenizers.load import checked, load, requested_of
 
 AFTER_OUT_OF_MEMORY = ("batch", "tiling")
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Who asks, for the provenance: the notebook, if it is one, and its parameters."""
-
-    notebook: str | None
-    parameters: dict[str, Any]
-
-
 def evaluate(
-    tokenizer: Tokenizer | str,
+    tokenizer: Tokenizer | RunConfig | str,
     *,
     images: str | Path | ImageSet,
     resolution: int,
     samples: int | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
-    batch: int = 1,
-    study: str = LOCAL,
+    batch: int | None = None,
     retry: bool = False,
     time_limit: float | None = None,
     on_oom: Collection[str] = (),
     workers: int = 2,
-    notebook: str | None = None,
-    parameters: dict[str, Any] | None = None,
-    progress: Progress | None = None,
+    **context: Unpack[ContextOptions],
 ) -> Record:
     """Measure ``tokenizer`` on ``images`` and keep the record; what is already recorded is not done again.
 
@@ -65,104 +55,143 @@ def evaluate(
     and the run goes on.
 
     Args:
-        tokenizer: a loaded tokenizer, or a name for :func:`load_tokenizer` with its defaults.
+        tokenizer: a loaded tokenizer, or a configuration, or a name for one with the defaults, which is loaded only
+            where no record answers.
         images: an image set, or whatever :func:`open_image_set` opens.
         resolution: cap of the longest side in pixels, or the size that a drawn set is drawn at.
         samples: take only the first so many images; None: all.
         metrics: names from :data:`vitok_lib.metrics.signature.METRICS`.
-        batch: so many images of one size go through the tokenizer together.
-        study: the folder of ``results`` that the record goes to.
+        batch: so many images of one size go through the tokenizer together; None: as configured, 1 by default.
         retry: go on with what was recorded with another outcome than ok.
         time_limit: seconds after which no further image is begun; the first is always done.
         on_oom: what may be changed after running out of memory: ``"batch"`` (half of it, noted in the record),
             ``"tiling"`` (a record of its own, since tiles change the result).
         workers: threads that prepare images ahead of the tokenizer; 0: none.
-        notebook, parameters: the notebook that asks, for the provenance.
-        progress: called with the number of images that have a result, and of all.
+        context: the fields of :class:`vitok_lib.measure.common.context.Context`, such as ``study``.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.
+        UnsupportedError: the tokenizer has no preset of this name.
     """
-    check_resolution(resolution)
-    _check_numbers(samples, batch, time_limit, workers)
+    _check_numbers(samples, time_limit, workers)
     for choice in on_oom:
         if choice not in AFTER_OUT_OF_MEMORY:
             raise unknown("choice after running out of memory", choice, AFTER_OUT_OF_MEMORY)
-    request = Request(
-        tokenizer=load_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer,
-        image_set=open_image_set(images) if isinstance(images, str | Path) else images,
-        resolution=resolution,
-        samples=samples,
-        metrics=tuple(dict.fromkeys(find_metric(name) for name in metrics)),
-        study=study,
-        batch=batch,
-    )
+    asked = Context(**context)
+    image_set = open_image_set(images) if isinstance(images, str | Path) else images
+
+    def request_of(given: Tokenizer | RunConfig) -> Request | None:
+        return _request(given, image_set, resolution, samples, metrics, batch, asked.study)
+
+    given = RunConfig(name=tokenizer) if isinstance(tokenizer, str) else tokenizer
+    if isinstance(given, RunConfig):
+        request = request_of(given)
+        recorded = answer(request.path, request.asked, asked, retry=retry) if request else None
+        if recorded is not None:
+            return recorded
+        given = load(given)
+        for setting, reason in getattr(given, "choices", {}).items():
+            asked.log(f"{given.spec.name}: {setting}: {reason}")
+    request = request_of(given)
+    assert request is not None
     limits = Limits(time_limit, "batch" in on_oom, workers)
-    origin = Origin(notebook, parameters or {})
-    record = _measured_once(request, limits, retry, origin, progress)
-    tiled = getattr(request.tokenizer, "tiled", None)
+    record = _measured_once(given, request, limits, retry, asked)
+    tiled = getattr(given, "tiled", None)
     if record.outcome.status is not OutcomeStatus.OOM or "tiling" not in on_oom or tiled is None:
         return record
     return evaluate(
         tiled(),
-        images=request.image_set,
+        images=image_set,
         resolution=resolution,
         samples=samples,
         metrics=metrics,
         batch=batch,
-        study=study,
         retry=retry,
         time_limit=time_limit,
         on_oom=[choice for choice in on_oom if choice != "tiling"],
         workers=workers,
-        notebook=notebook,
-        parameters=parameters,
-        progress=progress,
+        **context,
     )
 
 
-def _measured_once(
-    request: Request,
-    limits: Limits,
+def is_recorded(
+    config: RunConfig,
+    *,
+    images: ImageSet,
+    resolution: int,
+    samples: int | None,
+    metrics: Sequence[str],
     retry: bool,
-    origin: Origin,
-    progress: Progress | None,
-) -> Record:
+    context: Context,
+) -> bool:
+    """Whether :func:`evaluate` would answer from a record without loading the tokenizer."""
+    request = _request(config, images, resolution, samples, metrics, None, context.study)
+    return request is not None and answer(request.path, request.asked, context, retry=retry) is not None
+
+
+def _request(
+    given: Tokenizer | RunConfig,
+    image_set: ImageSet,
+    resolution: int,
+    samples: int | None,
+    metrics: Sequence[str],
+    batch: int | None,
+    study: str,
+) -> Request | None:
+    """The request of a loaded tokenizer, or of a configuration; None where only loading tells what that comes to."""
+    check_resolution(resolution)
+    requested = checked(given) if isinstance(given, RunConfig) else requested_of(given)
+    requested = requested if batch is None else requested.replace(batch=batch)
+    if isinstance(given, RunConfig):
+        known = identify(requested)
+        if known is None:
+            return None
+        identity, settings = known
+    else:
+        identity, settings = given.spec.identity(given.weights), given.settings
+    return Request(
+        requested=requested,
+        tokenizer=identity,
+        settings=settings.model_copy(update={"batch": requested.batch}),
+        image_set=image_set,
+        resolution=resolution,
+        samples=samples,
+        metrics=tuple(dict.fromkeys(find_metric(name) for name in metrics)),
+        study=study,
+    )
+
+
+def _measured_once(tokenizer: Tokenizer, request: Request, limits: Limits, retry: bool, context: Context) -> Record:
     """The record of ``request``, from the disk where it is there, and measured by one process alone where not."""
-    recorded = _recorded(request)
-    if recorded is not None and answered(request, recorded, retry):
-        return recorded
+    recorded = answer(request.path, request.asked, context, retry=retry)
     if recorded is not None:
+        return recorded
+    if request.path.exists():
         # One file holds all metrics of a request: what it has already is measured along, not lost.
-        request = request.along_with(recorded)
+        request = request.along_with(read_record(request.path))
     with Journal(request.journal_path, request.key) as journal:
-        recorded = _recorded(request)  # another process may have written it while this one waited
-        if recorded is not None and answered(request, recorded, retry):
+        # Another process may have written it while this one waited.
+        recorded = answer(request.path, request.asked, context, retry=retry)
+        if recorded is not None:
             if recorded.outcome.status is OutcomeStatus.OK:
                 journal.remove()
             return recorded
         for leftover in request.path.parent.glob(f".{glob.escape(request.path.stem)}.*.part"):
             leftover.unlink()  # of a process that was killed while it wrote this record
-        if retry:
+        if context.again:
+            journal.forget_all()
+        elif retry:
             journal.forget_failures()
         started = datetime.now(UTC)
-        outcome = Run(request, journal, limits, progress).finish()
-        record = _write(request, journal, outcome, started, origin)
+        outcome = Run(tokenizer, request, journal, limits, context.progress).finish()
+        record = _write(tokenizer, request, journal, outcome, context, started)
         if outcome.status is OutcomeStatus.OK:
             journal.remove()
     return record
 
 
-def _recorded(request: Request) -> Record | None:
-    return read_record(request.path) if request.path.exists() else None
-
-
 def _write(
-    request: Request,
-    journal: Journal,
-    outcome: Outcome,
-    started: datetime,
-    origin: Origin,
+    tokenizer: Tokenizer, request: Request, journal: Journal, outcome: Outcome, context: Context, started: datetime
 ) -> Record:
     entries = request.manifest.entries
     results = {entry.name: journal.results[entry.sha256] for entry in entries if entry.sha256 in journal.results}
@@ -171,22 +200,17 @@ def _write(
     record = Record(
         benchmark=request.image_set.name,
         resolution=request.resolution,
-        tokenizer=request.tokenizer_identity,
+        tokenizer=request.tokenizer,
         images=request.images_identity,
+        requested=request.requested,
         settings=request.settings,
         outcome=outcome,
         values=values,
         smaller_n=smaller_n,
         metrics=request.signatures,
-        choices=getattr(request.tokenizer, "choices", {}),
+        choices=getattr(tokenizer, "choices", {}),
         samples=samples.name if samples else None,
-        provenance=provenance(
-            request.command(),
-            origin.notebook,
-            origin.parameters,
-            started,
-            request.settings.device or "cpu",
-        ),
+        provenance=context.provenance(request.command(), started, request.settings.device or "cpu"),
     )
     if samples is not None:
         table = per_image_table(results, {entry.name: entry.sha256 for entry in entries})
@@ -196,11 +220,9 @@ def _write(
     return record
 
 
-def _check_numbers(samples: int | None, batch: int, time_limit: float | None, workers: int) -> None:
+def _check_numbers(samples: int | None, time_limit: float | None, workers: int) -> None:
     if samples is not None and samples < 1:
         raise RequestError(f"samples (={samples}) must be at least 1, or left out for the whole set")
-    if batch < 1:
-        raise RequestError(f"batch (={batch}) must be at least 1 image")
     if time_limit is not None and not time_limit > 0:
         raise RequestError(f"time limit (={time_limit}) must be above 0 seconds, or left out")
     if workers < 0:

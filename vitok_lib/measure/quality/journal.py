@@ -5,13 +5,14 @@ One process at a time holds a journal. Whoever comes second waits, and then find
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
+
+from filelock import lock_descriptor
 
 from vitok_lib.records.store import cannot_write
 
@@ -64,6 +65,10 @@ class Journal:
         if failed:
             self._write({"forgotten": failed})
             self._take({"forgotten": failed})
+
+    def forget_all(self) -> None:
+        """Everything is to be measured anew."""
+        self._start_over()
 
     def remove(self) -> None:
         """The record is written: the journal has done its work."""
@@ -134,10 +139,8 @@ def _locked(path: Path) -> IO[bytes]:
 
 
 def _lock(stream: IO[bytes], path: Path) -> None:
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not lock_descriptor(stream.fileno(), blocking=False):
         print(
             f"vitok: another process is measuring '{path.name.split('.partial')[0]}'; waiting for it", file=sys.stderr
         )
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        lock_descriptor(stream.fileno())

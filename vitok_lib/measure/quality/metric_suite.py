@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
+from vitok_lib.measure.quality.original_features import ORIGINALS
 from vitok_lib.metrics.features import load_extractor
 from vitok_lib.metrics.patches import crops
 from vitok_lib.metrics.pixel import from_uint8, image_metric, to_uint8
@@ -22,7 +24,7 @@ Pixels = NDArray[np.uint8]
 PATCHES = "patches"
 
 
-class Instruments:
+class MetricSuite:
     """The metrics of a request, loaded once for all images, on the device that the tokenizer runs on."""
 
     def __init__(self, tokenizer: Tokenizer, metrics: Sequence[Metric]) -> None:
@@ -59,25 +61,31 @@ class Instruments:
         del images
         height, width = originals.shape[2:]
         results: list[dict[str, Any]] = []
-        for original, reconstruction, whole, size in zip(originals, reconstructions, finite, bits, strict=True):
+        for pixels, original, reconstruction, whole, size in zip(
+            batch, originals, reconstructions, finite, bits, strict=True
+        ):
             result: dict[str, Any] = {"height": height, "width": width, "batch": len(batch)}
             if whole:
                 result |= dict.fromkeys(self._rate, size / (height * width))
                 result |= {name: metric(original, reconstruction) for name, metric in self._by_image.items()}
-                result |= self._features(original, reconstruction)
+                result |= self._features(pixels, original, reconstruction)
             else:
                 result["error"] = "the reconstruction holds values that are no finite numbers"
             results.append(result)
         return results
 
-    def _features(self, original: Tensor, reconstruction: Tensor) -> dict[str, Any]:
+    def _features(self, pixels: Pixels, original: Tensor, reconstruction: Tensor) -> dict[str, Any]:
+        """Of the image whose ``pixels`` the original holds, and of its reconstruction."""
         features = {}
         for name, extractor in self._extractors.items():
+            views: dict[str, Callable[[Tensor], Tensor]] = {}
             if name in self._whole:
-                features[name] = [_packed(extractor.features(image[None])) for image in (original, reconstruction)]
+                views[name] = lambda image: image[None]
             if name in self._patches:
-                pair = (crops(image, extractor.crop_side) for image in (original, reconstruction))
-                features[f"{name}/{PATCHES}"] = [_packed(extractor.features(cut)) for cut in pair]
+                views[f"{name}/{PATCHES}"] = partial(crops, side=extractor.crop_side)
+            for kept, view in views.items():
+                first = ORIGINALS.get(pixels, (kept, self._device), lambda: extractor.features(view(original)))  # noqa: B023
+                features[kept] = [_packed(first), _packed(extractor.features(view(reconstruction)))]
         return {"features": features} if features else {}
 
 

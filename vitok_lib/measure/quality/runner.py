@@ -16,9 +16,10 @@ from vitok_lib.images.prepare import ImageError
 from vitok_lib.measure.common.context import Progress
 from vitok_lib.measure.common.outcomes import Batch, Failure, failure_of, of_images, outcome_of
 from vitok_lib.measure.quality.journal import Journal
-from vitok_lib.measure.quality.metric_suite import Instruments, Pixels
+from vitok_lib.measure.quality.metric_suite import MetricSuite, Pixels
 from vitok_lib.measure.quality.request import Request
 from vitok_lib.records.schema import Outcome, OutcomeStatus
+from vitok_lib.tokenizers.interface import Tokenizer
 
 Loaded = tuple[ManifestEntry, Pixels]
 _FAILURES_IN_A_ROW = 3
@@ -40,12 +41,13 @@ class Limits:
 
 @dataclass
 class Run:
-    """One request on its way; ``journal`` keeps what each image gave."""
+    """A tokenizer on its way through a request; ``journal`` keeps what each image gave."""
 
+    tokenizer: Tokenizer
     request: Request
     journal: Journal
     limits: Limits
-    progress: Progress | None = None
+    progress: Progress
     _started: float = field(default_factory=time.monotonic)
     _slowest: float = 0.0
     _failed_in_a_row: int = 0
@@ -79,11 +81,11 @@ class Run:
 
     def _go_through(self, todo: Sequence[ManifestEntry]) -> Outcome | None:
         """None once every image has a result; otherwise what stopped the run."""
-        instruments = Instruments(self.request.tokenizer, self.request.metrics)
+        suite = MetricSuite(self.tokenizer, self.request.metrics)
         loading = load_ahead(self.request.image_set, todo, self.request.resolution, self.limits.workers)
         with closing(loading) as loaded:
             for batch in self._batches(loaded):
-                stopped = self._measure(instruments, batch)
+                stopped = self._measure(suite, batch)
                 if stopped is not None:
                     return stopped
         return None
@@ -105,7 +107,7 @@ class Run:
         if batch:
             yield batch
 
-    def _measure(self, instruments: Instruments, batch: list[Loaded]) -> Outcome | None:
+    def _measure(self, suite: MetricSuite, batch: list[Loaded]) -> Outcome | None:
         """Measure ``batch`` in as many pieces as memory asks for."""
         rest = batch
         while rest:
@@ -114,13 +116,13 @@ class Run:
                 return self._timeout()
             began = time.monotonic()
             try:
-                results = instruments.measure([pixels for _, pixels in piece])
+                results = suite.measure([pixels for _, pixels in piece])
             except RequestError:
                 raise
             except Exception as error:
                 failure = failure_of(error)
                 if failure.status is not OutcomeStatus.OOM:
-                    stopped = self._failed(instruments, piece, failure)
+                    stopped = self._failed(suite, piece, failure)
                     if stopped is not None:
                         return stopped
                 elif self.limits.smaller_batch and len(piece) > 1:
@@ -135,11 +137,11 @@ class Run:
             rest = rest[len(piece) :]
         return None
 
-    def _failed(self, instruments: Instruments, piece: list[Loaded], failure: Failure) -> Outcome | None:
+    def _failed(self, suite: MetricSuite, piece: list[Loaded], failure: Failure) -> Outcome | None:
         """A failure is one image's: of a batch each is tried alone. Many in a row are the tokenizer's."""
         if len(piece) > 1:
             for loaded in piece:
-                stopped = self._measure(instruments, [loaded])
+                stopped = self._measure(suite, [loaded])
                 if stopped is not None:
                     return stopped
             return None
@@ -168,8 +170,7 @@ class Run:
         self._report()
 
     def _report(self) -> None:
-        if self.progress is not None:
-            self.progress(self._done, self._copies.total())
+        self.progress(self._done, self._copies.total())
 
     def _is_out_of_time(self) -> bool:
         limit = self.limits.time_limit

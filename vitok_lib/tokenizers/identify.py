@@ -1,0 +1,68 @@
+"""What a tokenizer is before it is loaded, so that what is recorded of it answers without its weights in memory."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from vitok_lib.digest import sha256_of
+from vitok_lib.records.config import RANDOM, RunConfig, Settings
+from vitok_lib.records.schema import TokenizerIdentity, Weights
+from vitok_lib.tokenizers.files import locate
+from vitok_lib.tokenizers.presets import resolve
+from vitok_lib.tokenizers.registry import Entry, describe, find
+
+
+def identify(config: RunConfig) -> tuple[TokenizerIdentity, Settings] | None:
+    """The identity and the settings of a checked ``config``; a field that only loading tells is None.
+
+    None of what takes no memory to load (a codec, PCA, a plug-in), and of random weights of an auto-encoder.
+
+    Raises:
+        RequestError: there are no such weights.
+        UnsupportedError: the tokenizer has no preset of this name.
+    """
+    entry = find(config.name)
+    vitok = entry.family == "vitok"
+    if entry.family in ("codec", "pca", "plugin") or (config.weights == RANDOM and not vitok):
+        return None
+    if config.weights == RANDOM:
+        weights = Weights(source=f"{RANDOM}:{config.seed}")
+    else:
+        located = _of_a_vitok(entry, config) if vitok else _of_an_autoencoder(entry, config)
+        if located is None:
+            return None
+        weights, files = located
+        digests = {file.name: _digest(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files}
+        weights = weights.model_copy(update={"files": digests})
+    return describe(config.name).identity(weights), resolve(config).settings
+
+
+def _of_a_vitok(entry: Entry, config: RunConfig) -> tuple[Weights, list[Path]] | None:
+    names = ["encoder.safetensors", "decoder.safetensors"]
+    path, weights = locate(entry, config.weights, config.revision, names)
+    files = [path] if path.is_file() else [path / name for name in names]
+    return (weights, files) if all(file.is_file() for file in files) else None
+
+
+def _of_an_autoencoder(entry: Entry, config: RunConfig) -> tuple[Weights, list[Path]] | None:
+    from vitok_lib.tokenizers.architectures import CONFIG
+    from vitok_lib.tokenizers.autoencoders import INDEX_FILE, SHARDS, WEIGHT_FILE, with_subfolder
+
+    folder, weights = locate(entry, config.weights, config.revision, [CONFIG, WEIGHT_FILE, INDEX_FILE, SHARDS])
+    folder = with_subfolder(folder, entry)
+    names = {WEIGHT_FILE}
+    if not (folder / WEIGHT_FILE).is_file():
+        try:
+            names = set(json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None  # loading says what is wrong
+    files = [folder / name for name in (*sorted(names), CONFIG)]
+    return (weights, files) if all(file.is_file() for file in files) else None
+
+
+@cache
+def _digest(file: Path, changed: int, size: int) -> str:
+    """Of a file that has not changed since: several gigabytes take a while."""
+    return sha256_of(file)
