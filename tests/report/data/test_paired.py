@@ -69,7 +69,7 @@ def test_what_does_not_differ_significantly_from_the_best_is_marked_too(results:
     columns = {"nano-f16x64": [30.0, 31.0, 33.0, 32.0], "nano-f16x32": [29.9, 31.2, 32.8, 32.0]}
     for name, column in (columns | {"pca-f16x64": [20.0, 21.0, 23.1, 22.0]}).items():
         write_measured(results, "cpu", name, CASE, {"psnr": column})
-    assert {standing.entry.stem for standing in paired.winners(load(), "psnr").values()} == set(columns)
+    assert {candidate.entry.stem for candidate in paired.winners(load(), "psnr").values()} == set(columns)
     (results / "cpu" / CASE / "pca-f16x64.json").unlink()
     assert paired.winners(load(), "psnr") == {}, "of two that do not differ neither is best"
 

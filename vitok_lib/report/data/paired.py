@@ -12,7 +12,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.metrics.statistics import METHOD, leaves_out, mean_interval, paired_differences, paired_p_value
 from vitok_lib.records.schema import Interval
 from vitok_lib.report.data import protocol as comparison
-from vitok_lib.report.data.protocol import Protocol, Standing, by_protocol, protocol
+from vitok_lib.report.data.protocol import Protocol, Ranked, by_protocol, protocol
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import NOT_SIGNIFICANT
 
@@ -52,13 +52,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class AllPairs:
-    """Every two of ``standings``, the best first, compared under ``shared``: the earlier one minus the later one.
+    """Every two of ``ranking``, the best first, compared under ``shared``: the earlier one minus the later one.
 
     The intervals hold all at once at ``level``; each alone is at ``single_level``.
     """
 
     shared: Protocol
-    standings: Sequence[Standing]
+    ranking: Sequence[Ranked]
     differences: Sequence[Difference]
 
     level: float = LEVEL
@@ -139,7 +139,7 @@ def to_floor(entry: Entry, entries: Iterable[Entry], quantity: str) -> Differenc
     value = entry.record.value(quantity)
     if not entry.measured or value is None or entry.record.tokenizer.name == FLOOR:
         return None
-    group = [standing.entry for standing in by_protocol(entries, quantity).get(protocol(entry, value), [])]
+    group = [candidate.entry for candidate in by_protocol(entries, quantity).get(protocol(entry, value), [])]
     floors = [other for other in group if other.record.tokenizer.name == FLOOR]
     if entry not in group or not floors:
         return None
@@ -147,7 +147,7 @@ def to_floor(entry: Entry, entries: Iterable[Entry], quantity: str) -> Differenc
     return paired(entry, floor, quantity, comparisons=len(group) - len(floors))
 
 
-def winners(entries: Iterable[Entry], quantity: str) -> dict[str, Standing]:
+def winners(entries: Iterable[Entry], quantity: str) -> dict[str, Ranked]:
     """What is best within its protocol, and what does not differ from it significantly, by the entry's name.
 
     Where no difference to the best is significant there is no winner. What keeps no values of single images is not
@@ -155,14 +155,16 @@ def winners(entries: Iterable[Entry], quantity: str) -> dict[str, Standing]:
     """
     entries = list(entries)
     best = comparison.best(entries, quantity)
-    found: dict[str, Standing] = {}
+    found: dict[str, Ranked] = {}
     for group in by_protocol(entries, quantity).values():
-        independent = [standing for standing in group if standing.independent]
-        tops = [standing for standing in independent if standing.entry.name in best]
-        others = [standing for standing in independent if standing.entry.name not in best]
-        tied = [standing for standing in others if tops and _ties(tops[0].entry, standing.entry, quantity, len(others))]
+        independent = [candidate for candidate in group if candidate.independent]
+        tops = [candidate for candidate in independent if candidate.entry.name in best]
+        others = [candidate for candidate in independent if candidate.entry.name not in best]
+        tied = [
+            candidate for candidate in others if tops and _ties(tops[0].entry, candidate.entry, quantity, len(others))
+        ]
         if not others or len(tied) < len(others):
-            found |= {standing.entry.name: standing for standing in (*tops, *tied)}
+            found |= {candidate.entry.name: candidate for candidate in (*tops, *tied)}
     return found
 
 
@@ -180,10 +182,10 @@ def all_pairs(entries: Iterable[Entry], case: str, quantity: str) -> AllPairs:
         RequestError: fewer than two keep the ``quantity`` of single images, or nothing measured holds it.
     """
     shared, order = comparison.common(entries, case, quantity)
-    standings = [standing for standing in order if holds_single_images(standing.entry, quantity)]
-    if len(standings) < comparison.MINIMUM_TO_RANK:
+    ranking = [candidate for candidate in order if holds_single_images(candidate.entry, quantity)]
+    if len(ranking) < comparison.MINIMUM_TO_RANK:
         raise RequestError(f"no two records of '{case}' keep the '{quantity}' of single images, so there are no pairs")
-    held = {standing.entry.name: standing.entry for standing in standings}
+    held = {candidate.entry.name: candidate.entry for candidate in ranking}
     columns = _by_image(list(held.values()), quantity).T
     values = dict(zip(held, columns, strict=True))
     differences = []
@@ -194,4 +196,4 @@ def all_pairs(entries: Iterable[Entry], case: str, quantity: str) -> AllPairs:
         differences.append(
             Difference(*both, quantity, found.mean, interval, found.n, found.p_value, f"{TEST}, Holm-adjusted")
         )
-    return AllPairs(shared, standings, differences)
+    return AllPairs(shared, ranking, differences)

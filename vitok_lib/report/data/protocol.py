@@ -36,8 +36,8 @@ class Protocol:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """An entry with the value by which it is compared: its own, or its distance over the first n images."""
+class Ranked:
+    """An entry with the value that ranks it: its own, or its distance over the first n images."""
 
     entry: Entry
     value: Value
@@ -55,24 +55,24 @@ def protocol(entry: Entry, value: Value) -> Protocol:
     )
 
 
-def by_protocol(entries: Iterable[Entry], quantity: str) -> dict[Protocol, list[Standing]]:
+def by_protocol(entries: Iterable[Entry], quantity: str) -> dict[Protocol, list[Ranked]]:
     """What holds ``quantity``, together where it can be compared.
 
     Estimated values, and what ended otherwise than ok, take no part. Distances are put together at the largest n
     that all records of one set of images hold; where there is none they are in :func:`without_common_n`.
     """
-    groups: dict[Protocol, list[Standing]] = {}
+    groups: dict[Protocol, list[Ranked]] = {}
     if is_distance(quantity):
         for nested in _nested(entries, quantity):
             n = nested.common_n
             for entry in nested.entries if nested.counts_in_common else ():
                 first = nested.entries[0]
                 key = protocol(first, first.by_count(quantity)[n])
-                groups.setdefault(key, []).append(Standing(entry, entry.by_count(quantity)[n]))
+                groups.setdefault(key, []).append(Ranked(entry, entry.by_count(quantity)[n]))
         return groups
     for entry in _taking_part(entries, quantity):
         value = entry.value(quantity)
-        groups.setdefault(protocol(entry, value), []).append(Standing(entry, value))
+        groups.setdefault(protocol(entry, value), []).append(Ranked(entry, value))
     return groups
 
 
@@ -136,40 +136,40 @@ def _taking_part(entries: Iterable[Entry], quantity: str) -> list[Entry]:
     ]
 
 
-def ranked(standings: Iterable[Standing], quantity: str) -> list[Standing]:
+def ranked(ranking: Iterable[Ranked], quantity: str) -> list[Ranked]:
     """Standings of one protocol, the best first."""
     sign = -1 if HIGHER_IS_BETTER.get(quantity, False) else 1
-    return sorted(standings, key=lambda standing: sign * standing.value.value)
+    return sorted(ranking, key=lambda candidate: sign * candidate.value.value)
 
 
-def best(entries: Iterable[Entry], quantity: str) -> dict[str, Standing]:
+def best(entries: Iterable[Entry], quantity: str) -> dict[str, Ranked]:
     """What is best within its protocol, by the entry's name, where at least two can be compared.
 
     A value that is not independent of its tokenizer takes no part, and over one image nothing is best.
     """
     if quantity not in HIGHER_IS_BETTER:
         return {}
-    winners: dict[str, Standing] = {}
+    winners: dict[str, Ranked] = {}
     for shared, group in by_protocol(entries, quantity).items():
-        independent = [standing for standing in group if standing.independent]
+        independent = [candidate for candidate in group if candidate.independent]
         if len(independent) >= MINIMUM_TO_RANK and shared.n != 1:
             top = ranked(independent, quantity)[0].value.value
-            winners |= {standing.entry.name: standing for standing in independent if standing.value.value == top}
+            winners |= {candidate.entry.name: candidate for candidate in independent if candidate.value.value == top}
     return winners
 
 
-def at_smaller_n(entries: Iterable[Entry], quantity: str) -> dict[str, Standing]:
+def at_smaller_n(entries: Iterable[Entry], quantity: str) -> dict[str, Ranked]:
     """What is compared at another n than its own, by the entry's name."""
     groups = by_protocol(entries, quantity).values() if is_distance(quantity) else ()
     return {
-        standing.entry.name: standing
+        candidate.entry.name: candidate
         for group in groups
-        for standing in group
-        if len(group) >= MINIMUM_TO_RANK and standing.value.n != standing.entry.value(quantity).n
+        for candidate in group
+        if len(group) >= MINIMUM_TO_RANK and candidate.value.n != candidate.entry.value(quantity).n
     }
 
 
-def common(entries: Iterable[Entry], case: str, quantity: str) -> tuple[Protocol, list[Standing]]:
+def common(entries: Iterable[Entry], case: str, quantity: str) -> tuple[Protocol, list[Ranked]]:
     """The protocol of ``case`` that the most measured entries share, and those entries, the best first.
 
     All studies take part, so that a run of one tokenizer does not take it out of the comparison that a committed

@@ -74,14 +74,14 @@ def distance_by_n(entries: Sequence[Entry], cases: Sequence[str], quantity: str)
 
 
 def _lines(entries: Sequence[Entry], case: str, quantity: str, at_infinity: str | None) -> list[Line]:
-    _, standings = protocol.common(entries, case, quantity)
+    _, ranking = protocol.common(entries, case, quantity)
     found = []
-    for standing in sorted(standings, key=lambda standing: natural(standing.entry.title)):
-        held = standing.entry.by_count(quantity)
+    for candidate in sorted(ranking, key=lambda candidate: natural(candidate.entry.title)):
+        held = candidate.entry.by_count(quantity)
         counts = sorted(n for n in held if n is not None)
         if len(counts) > 1:
-            limit = standing.entry.record.value(at_infinity) if at_infinity else None
-            found.append(Line(standing.entry, [held[n] for n in counts], limit))
+            limit = candidate.entry.record.value(at_infinity) if at_infinity else None
+            found.append(Line(candidate.entry, [held[n] for n in counts], limit))
     if not found:
         raise RequestError(f"nothing measured in '{case}' holds '{quantity}' at two numbers of images")
     return found
@@ -121,6 +121,6 @@ def _draw(axes: Axes, line: Line, edge: float, look: Look) -> None:
 
 
 def _said(line: Line) -> str:
-    told = [f"{digits(value.quantity, value.value)} at n = {value.n:,}" for value in line.points]
-    told += [f"{digits(line.limit.quantity, line.limit.value)} extrapolated"] if line.limit else []
-    return f"{line.entry.title} " + ", ".join(told)
+    texts = [f"{digits(value.quantity, value.value)} at n = {value.n:,}" for value in line.points]
+    texts += [f"{digits(line.limit.quantity, line.limit.value)} extrapolated"] if line.limit else []
+    return f"{line.entry.title} " + ", ".join(texts)

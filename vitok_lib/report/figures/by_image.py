@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data import paired, protocol
 from vitok_lib.report.data.paired import Difference
-from vitok_lib.report.data.protocol import Standing
+from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.figures.drawing import (
     FLOOR_COLOUR,
@@ -52,8 +52,8 @@ def by_image(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> D
                 values = _values(held.entry, quantity)
                 _row(axes, names.index(held.entry.title), values, styles[held.entry.title])
                 low, middle, high = np.quantile(values, (0.0, 0.5, 1.0))
-                told = f"{digits(quantity, middle)} from {digits(quantity, low)} to {digits(quantity, high)}"
-                words.append(f"{case}, {held.entry.title}: median {told}, {len(values)} images")
+                texts = f"{digits(quantity, middle)} from {digits(quantity, low)} to {digits(quantity, high)}"
+                words.append(f"{case}, {held.entry.title}: median {texts}, {len(values)} images")
             axes.set_title(f"{case} (study {group[0].entry.origin})", fontsize=10)
             axes.set_yticks(range(len(names)), names)
             axes.set_xlabel(label(quantity, group[0].value.unit))
@@ -64,7 +64,7 @@ def by_image(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> D
         )
 
 
-def _with_images(entries: Sequence[Entry], case: str, quantity: str) -> list[Standing]:
+def _with_images(entries: Sequence[Entry], case: str, quantity: str) -> list[Ranked]:
     _, order = protocol.common(entries, case, quantity)
     found = [held for held in order if paired.holds_single_images(held.entry, quantity)]
     if not found:
@@ -79,7 +79,7 @@ def _values(entry: Entry, quantity: str) -> NDArray[np.float64]:
 
 
 def _row(axes: Axes, row: int, values: NDArray[np.float64], look: Look) -> None:
-    # The order of the set spreads the marks, and so an image stands at one height in every row.
+    # The order of the set spreads the marks, so an image has one height in every row.
     heights = row + np.linspace(-_SPREAD, _SPREAD, len(values)) if len(values) > 1 else np.full(1, row)
     low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
     axes.plot([low, high], [row, row], color=look["color"], linewidth=9, alpha=0.22, solid_capstyle="butt")
@@ -118,7 +118,7 @@ def paired_images(entries: Sequence[Entry], cases: Sequence[str], quantity: str,
 def _pair(
     entries: Sequence[Entry], case: str, quantity: str, names: Sequence[str]
 ) -> tuple[Difference, NDArray[np.float64]]:
-    held = {standing.entry.title: standing.entry for standing in _with_images(entries, case, quantity)}
+    held = {candidate.entry.title: candidate.entry for candidate in _with_images(entries, case, quantity)}
     missing = [name for name in names if name not in held]
     if missing:
         raise RequestError(f"no record of {', '.join(missing)} keeps the '{quantity}' of single images in '{case}'")

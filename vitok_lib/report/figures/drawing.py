@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vitok_lib.records.schema import Value
-from vitok_lib.report.data.protocol import Standing
+from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.page.labels import digits
 from vitok_lib.tokenizers.registry import REGISTRY
 
@@ -91,10 +91,10 @@ def interval_bar(axes: Axes, x: float, value: Value, colour: str) -> None:
         axes.plot([x, x], [value.interval.low, value.interval.high], color=colour, linewidth=2.2, alpha=0.55)
 
 
-def said(standing: Standing) -> str:
+def value_text(candidate: Ranked) -> str:
     """A value in words, with its tokenizer."""
-    value = standing.value
-    return f"{standing.entry.title} {digits(value.quantity, value.value)} {value.unit}".rstrip()
+    value = candidate.value
+    return f"{candidate.entry.title} {digits(value.quantity, value.value)} {value.unit}".rstrip()
 
 
 def width(panels: int) -> float:
@@ -103,7 +103,7 @@ def width(panels: int) -> float:
 
 
 def panels(figure: Figure, count: int, *, share: bool = True) -> list[Axes]:
-    """``count`` axes beside one another, with one scale upwards if ``share``."""
+    """``count`` axes in a row, with one scale upwards if ``share``."""
     return list(figure.subplots(1, count, squeeze=False, sharey=share)[0])
 
 

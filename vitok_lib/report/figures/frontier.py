@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from vitok_lib.records.schema import OutcomeStatus, Value
 from vitok_lib.report.data import groups, protocol
 from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED, Machine
-from vitok_lib.report.data.protocol import Standing
+from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.figures.drawing import (
     FLOOR_COLOUR,
@@ -23,7 +23,7 @@ from vitok_lib.report.figures.drawing import (
     legend_of,
     looks,
     mark,
-    said,
+    value_text,
 )
 from vitok_lib.report.figures.speed import Drawings, line_name
 from vitok_lib.report.page.labels import digits, label
@@ -38,7 +38,7 @@ OOM_MARK = "X"
 class Point:
     """A tokenizer's quality and its latency, on one machine in one study at one resolution."""
 
-    quality: Standing
+    quality: Ranked
     latency: Value
     preset: str
 
@@ -52,17 +52,17 @@ def quality_and_speed(entries: Sequence[Entry], case: str, quantity: str) -> Dra
     measured = [entry for entry in entries if entry.case == case and entry.measured]
     found: Drawings = []
     for machine, timed in groups.by_machine(entries, [SPEED]).items():
-        group: list[Standing] = []
-        for shared, standings in protocol.by_protocol(measured, quantity).items():
-            if shared.origin == machine.study and len(standings) > len(group):
-                group = standings
+        group: list[Ranked] = []
+        for shared, ranking in protocol.by_protocol(measured, quantity).items():
+            if shared.origin == machine.study and len(ranking) > len(group):
+                group = ranking
         joined = [point for held in protocol.ranked(group, quantity) if (point := _join(held, timed, machine))]
         if len(joined) >= protocol.MINIMUM_TO_RANK:
             found.append((machine, _quality_and_speed(machine, case, quantity, joined)))
     return found
 
 
-def _join(held: Standing, timed: Sequence[Entry], machine: Machine) -> Point | None:
+def _join(held: Ranked, timed: Sequence[Entry], machine: Machine) -> Point | None:
     wanted = held.entry.record
     if groups.machine_of(held.entry) != machine:
         return None
@@ -96,8 +96,8 @@ def _quality_and_speed(machine: Machine, case: str, quantity: str, joined: Seque
                 ends = [point.latency.interval.low, point.latency.interval.high]
                 axes.plot(ends, [value.value] * 2, color=style["color"], linewidth=2.2, alpha=0.55)
             axes.plot(point.latency.value, value.value, **mark(style), markersize=8)
-            told = f"{digits('latency', point.latency.value)} {point.latency.unit}, preset {point.preset}"
-            words.append(f"{said(point.quality)} at {told}")
+            texts = f"{digits('latency', point.latency.value)} {point.latency.unit}, preset {point.preset}"
+            words.append(f"{value_text(point.quality)} at {texts}")
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -149,8 +149,8 @@ def _memory(machine: Machine, held: Sequence[Entry], limits: Sequence[float]) ->
             axes.plot(list(peaks), list(peaks.values()), **style, markersize=5)
             ended = [size for size, entry in points.items() if _oom(entry)]
             axes.plot(ended, [top] * len(ended), linestyle="none", marker=OOM_MARK, color=style["color"], markersize=8)
-            told = [f"{digits('model_peak', peak)} GiB at {size} px" for size, peak in peaks.items()]
-            words.append(f"{name}: {', '.join([*told, *(f'OOM at {size} px' for size in ended)])}")
+            texts = [f"{digits('model_peak', peak)} GiB at {size} px" for size, peak in peaks.items()]
+            words.append(f"{name}: {', '.join([*texts, *(f'OOM at {size} px' for size in ended)])}")
         for limit in limits:
             axes.axhline(limit, color=FLOOR_COLOUR, linestyle="--", linewidth=1)
             axes.annotate(f"{limit:g} GiB", (sizes[0], limit), va="bottom", fontsize=8, color=FLOOR_COLOUR)

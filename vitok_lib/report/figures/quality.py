@@ -26,7 +26,7 @@ from vitok_lib.report.figures.drawing import (
     looks,
     mark,
     panels,
-    said,
+    value_text,
     width,
 )
 from vitok_lib.report.figures.rate import bits_and_quality, rate_and_quality
@@ -62,7 +62,7 @@ def by_tokenizer(entries: Sequence[Entry], cases: Sequence[str], quantity: str) 
             axes.set_title(f"{case} (study {shared.origin}, {shared.count})", fontsize=10)
             axes.set_yticks(range(len(names)), names)
             axes.set_xlabel(label(quantity, group[0].value.unit))
-            words.append(f"{case}: " + ", ".join(said(held) for held in group))
+            words.append(f"{case}: " + ", ".join(value_text(held) for held in group))
         return finished(
             figure,
             f"Dot plot of the mean {label(quantity)} of each tokenizer. " + ". ".join(words) + ".",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data import protocol
-from vitok_lib.report.data.protocol import Protocol, Standing
+from vitok_lib.report.data.protocol import Protocol, Ranked
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.figures.drawing import (
     FLOOR_COLOUR,
@@ -24,7 +24,7 @@ from vitok_lib.report.figures.drawing import (
     looks,
     mark,
     panels,
-    said,
+    value_text,
     width,
 )
 from vitok_lib.report.page.labels import digits, label
@@ -74,12 +74,12 @@ class Point:
     """A tokenizer at its rate."""
 
     rate: float
-    standing: Standing
+    candidate: Ranked
 
     @property
     def codec(self) -> str | None:
         """The codec whose setting this is; None for what has no settings to choose among."""
-        tokenizer = self.standing.entry.record.tokenizer
+        tokenizer = self.candidate.entry.record.tokenizer
         return tokenizer.name.partition(":")[0] if tokenizer.family == "codec" else None
 
 
@@ -96,7 +96,7 @@ def _points(
     entries: Sequence[Entry], case: str, quantity: str, rate_of: Callable[[Entry], float | None]
 ) -> tuple[Protocol, list[Point]]:
     shared, group = protocol.common(entries, case, quantity)
-    found = [Point(rate, standing) for standing in group if (rate := rate_of(standing.entry))]
+    found = [Point(rate, candidate) for candidate in group if (rate := rate_of(candidate.entry))]
     if not found:
         raise RequestError(f"nothing measured in '{case}' holds '{quantity}' and has a rate to show it against")
     return shared, found
@@ -111,8 +111,8 @@ def _against_rate(
     caption: str,
 ) -> Drawing:
     every = [point for _, points in panels_of.values() for point in points]
-    names = sorted({point.standing.entry.title for point in every}, key=natural)
-    hollow = {point.standing.entry.title for point in every if not point.codec}
+    names = sorted({point.candidate.entry.title for point in every}, key=natural)
+    hollow = {point.candidate.entry.title for point in every if not point.codec}
     words, styles = [], looks(names)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width(len(panels_of)), 4.4))
@@ -120,9 +120,11 @@ def _against_rate(
             _draw_points(axes, points, styles)
             _scale(axes, [point.rate for point in points], ticks)
             axes.set_xlabel(axis)
-            axes.set_ylabel(label(quantity, points[0].standing.value.unit))
+            axes.set_ylabel(label(quantity, points[0].candidate.value.unit))
             axes.set_title(f"{case} (study {shared.origin}, {shared.count})", fontsize=10)
-            words.append(f"{case}: " + ", ".join(f"{said(p.standing)} at {digits('rate', p.rate)}" for p in points))
+            words.append(
+                f"{case}: " + ", ".join(f"{value_text(p.candidate)} at {digits('rate', p.rate)}" for p in points)
+            )
         legend_of(figure, styles, 2 + len(panels_of), hollow=hollow)
         alternative = f"{title} against mean {label(quantity)}. " + ". ".join(words) + "."
         return finished(figure, alternative, caption)
@@ -131,7 +133,7 @@ def _against_rate(
 def _draw_points(axes: Axes, points: Sequence[Point], styles: Mapping[str, Look]) -> None:
     """A mark for each tokenizer: hollow, so that it does not hide another at its rate, or filled for a codec."""
     for point in points:
-        style, value = styles[point.standing.entry.title], point.standing.value
+        style, value = styles[point.candidate.entry.title], point.candidate.value
         interval_bar(axes, point.rate, value, style["color"])
         fill = style["color"] if point.codec else "none"
         axes.plot(point.rate, value.value, **mark(style), markersize=8, markerfacecolor=fill)
@@ -144,7 +146,7 @@ def _curves(points: Sequence[Point]) -> dict[str, list[tuple[float, float]]]:
     curves: dict[str, list[tuple[float, float]]] = {}
     for point in sorted(points, key=lambda point: point.rate):
         if point.codec:
-            curves.setdefault(point.codec, []).append((point.rate, point.standing.value.value))
+            curves.setdefault(point.codec, []).append((point.rate, point.candidate.value.value))
     return curves
 
 

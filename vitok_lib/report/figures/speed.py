@@ -110,8 +110,8 @@ def _by_tokens(machine: Machine, lines: Lines, quantity: str) -> Drawing:
             axes.plot(list(lines[name]), [value.value for value in values], **style, markersize=5)
             for count, value in zip(lines[name], values, strict=True):
                 interval_bar(axes, count, value, style["color"])
-            told = (f"{digits(quantity, v.value)} at {count:,}" for count, v in zip(lines[name], values, strict=True))
-            words.append(f"{name}: {', '.join(told)}")
+            texts = (f"{digits(quantity, v.value)} at {count:,}" for count, v in zip(lines[name], values, strict=True))
+            words.append(f"{name}: {', '.join(texts)}")
         _guide(axes, counts, min(points[min(points)].value(quantity).value for points in lines.values()))
         axes.set_xscale("log", base=2)
         _upwards(axes)
@@ -170,11 +170,11 @@ def _roofline(machine: Machine, held: Sequence[Limits]) -> Drawing:
             points = lines[name]
             at, rates = [limit.intensity for limit in points], [limit.rate for limit in points]
             axes.plot(at, rates, **mark(style), markersize=6, markerfacecolor="none")
-            told = (
+            texts = (
                 f"{digits('rate', limit.rate)} of {digits('rate', limit.matmul)} TFLOP/s at {_place(limit)}"
                 for limit in points
             )
-            words.append(f"{name}: {', '.join(told)}")
+            words.append(f"{name}: {', '.join(texts)}")
         axes.set_xscale("log")
         _upwards(axes)
         axes.set_xlabel("arithmetic intensity, FLOP/byte")
@@ -223,10 +223,10 @@ def _bars(machine: Machine, held: Sequence[Entry]) -> Drawing:
                     label=name_of(name),
                 )
         for title, row in zip(titles, shares, strict=True):
-            told = [
+            texts = [
                 f"{name_of(name).lower()} {digits('share', share)} %" for name, share in zip(TIMES, row, strict=True)
             ]
-            words.append(f"{title}: {', '.join(one for one, share in zip(told, row, strict=True) if share)}")
+            words.append(f"{title}: {', '.join(one for one, share in zip(texts, row, strict=True) if share)}")
         axes.set_yticks(range(len(held)), titles)
         axes.invert_yaxis()
         axes.set_axisbelow(True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.data import paired, protocol
-from vitok_lib.report.data.protocol import Protocol, Standing, by_protocol, ranked
+from vitok_lib.report.data.protocol import Protocol, Ranked, by_protocol, ranked
 from vitok_lib.report.data.record_view import Entry, natural, of_case, preferred
 from vitok_lib.report.page.content import Number, Sentence
 from vitok_lib.report.page.formatting import caveats, difference_number, held_number, number
@@ -32,7 +32,7 @@ LEVEL_TITLES = {
 def best_measured(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:
     """The best tokenizer of ``case``, over all and at the compression ratio of the PCA baseline.
 
-    A value that is not independent of its tokenizer is set aside, and it is said which and why.
+    A value that is not independent of its tokenizer is set aside, with the reason.
 
     Raises:
         RequestError: nothing measured in ``case`` holds ``quantity``, or it ranks nothing.
@@ -41,7 +41,7 @@ def best_measured(entries: Sequence[Entry], case: str, quantity: str) -> list[Se
         known = ", ".join(HIGHER_IS_BETTER)
         raise RequestError(f"'{quantity}' ranks nothing, so no tokenizer is best by it; ask for one of: {known}")
     shared, every = protocol.common(entries, case, quantity)
-    order = [standing for standing in every if standing.independent]
+    order = [candidate for candidate in every if candidate.independent]
     if not order or shared.n == 1:
         nobody = say("no_best", case=case, metric=name_of(quantity), one_image=bool(order))
         return [nobody, *_set_aside(every)]
@@ -55,11 +55,11 @@ def best_measured(entries: Sequence[Entry], case: str, quantity: str) -> list[Se
     return [*found, *_set_aside(every)]
 
 
-def _set_aside(standings: Sequence[Standing]) -> list[Sentence]:
-    return caveats((held.value.quantity, held.entry.record.tokenizer.name) for held in standings)
+def _set_aside(ranking: Sequence[Ranked]) -> list[Sentence]:
+    return caveats((held.value.quantity, held.entry.record.tokenizer.name) for held in ranking)
 
 
-def _winner(shared: Protocol, order: Sequence[Standing], where: str) -> Sentence:
+def _winner(shared: Protocol, order: Sequence[Ranked], where: str) -> Sentence:
     quantity, first = shared.quantity, order[0]
     unit = f" {first.value.unit}" if first.value.unit else ""
     next_, difference = order[1] if len(order) > 1 else None, None
@@ -90,7 +90,7 @@ def distance_to_baseline(entries: Sequence[Entry], case: str, quantity: str) -> 
         RequestError: nothing in ``case`` shares a protocol with the PCA baseline.
     """
     _, shared = protocol.common(entries, case, quantity)
-    held = [standing.entry for standing in shared]
+    held = [candidate.entry for candidate in shared]
     found: list[Sentence] = []
     for entry in sorted(held, key=lambda entry: natural(entry.title)):
         difference = paired.to_floor(entry, held, quantity)
@@ -114,13 +114,13 @@ def bias_with_n(entries: Sequence[Entry], case: str, quantity: str) -> list[Sent
     Raises:
         RequestError: nothing measured in ``case`` holds ``quantity``, or holds it at one n alone.
     """
-    shared, standings = protocol.common(entries, case, quantity)
+    shared, ranking = protocol.common(entries, case, quantity)
     ratios = []
-    for standing in standings:
-        held = {n: value.value for n, value in standing.entry.by_count(quantity).items() if n is not None}
+    for candidate in ranking:
+        held = {n: value.value for n, value in candidate.entry.by_count(quantity).items() if n is not None}
         few, many = min(held), max(held)
         if few < many and held[many] > 0:
-            ratios.append((held[few] / held[many], few, many, standing.entry))
+            ratios.append((held[few] / held[many], few, many, candidate.entry))
     if not ratios:
         raise RequestError(f"no record of '{case}' holds '{quantity}' at two numbers of images")
     largest, smallest = (_bias(quantity, *pick(ratios, key=lambda ratio: ratio[0])) for pick in (max, min))
@@ -143,7 +143,7 @@ def published_bests(entries: Sequence[Entry], case: str, quantity: str) -> list[
     published = [entry for entry in of_case(entries, case) if not entry.measured]
     found: list[Sentence] = []
     for shared, group in by_protocol(published, quantity).items():
-        independent = [standing for standing in group if standing.independent]
+        independent = [candidate for candidate in group if candidate.independent]
         if len(independent) < protocol.MINIMUM_TO_RANK:
             continue
         first = ranked(independent, quantity)[0]

@@ -1,1 +1,1 @@
-"""What stands on a page: numbers, sentences, tables, their format and their markup."""
+"""The parts of a page: numbers, sentences, tables, their format and their markup."""

@@ -37,7 +37,7 @@ _NO_PROSE = (
 
 @dataclass(frozen=True)
 class TypedResult:
-    """A typed result and the line that it stands in."""
+    """A typed result and its line."""
 
     line: int
     text: str

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data import chunking, groups, paired, protocol
 from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED
-from vitok_lib.report.data.protocol import Standing
+from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.data.speedups import speed_ratio, times
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Sentence, Table
@@ -81,12 +81,12 @@ def _quality_rows(entries: Sequence[Entry], case: str, quantity: str) -> list[li
     shared, order = protocol.common(entries, case, quantity)
     if shared.n == 1:  # one image allows no test, and so names no best
         return []
-    independent = [standing for standing in order if standing.independent]
-    by_ratio: dict[float, list[Standing]] = {}
-    for standing in independent:
-        known = standing.entry.record.tokenizer.compression_ratio
+    independent = [candidate for candidate in order if candidate.independent]
+    by_ratio: dict[float, list[Ranked]] = {}
+    for candidate in independent:
+        known = candidate.entry.record.tokenizer.compression_ratio
         if known is not None:
-            by_ratio.setdefault(known, []).append(standing)
+            by_ratio.setdefault(known, []).append(candidate)
     direction = "Highest" if HIGHER_IS_BETTER[quantity] else "Lowest"
     shared_by_all = f"study {shared.origin}, {shared.count}, {_short(shared.signature)}"
     rows: list[list[Sentence]] = []
@@ -104,7 +104,7 @@ def _short(signature: str | None) -> str:
     return "|".join((signature or "no signature").split("|")[:_SHOWN_SIGNATURE])
 
 
-def _paired(first: Standing, second: Standing) -> Sentence:
+def _paired(first: Ranked, second: Ranked) -> Sentence:
     quantity = first.value.quantity
     if not all(paired.holds_single_images(held.entry, quantity) for held in (first, second)):
         return (Note("no values of single images"),)
@@ -140,13 +140,11 @@ def _machine_rows(
     rows: list[list[Sentence]] = []
     for machine, found in groups.by_machine(entries, [benchmark]).items():
         for run in groups.runs_of(found, apart_from=("tokenizer", *groups.OF_A_FAMILY)):
-            standings = [
-                Standing(entry, value) for entry in _executions(run) if (value := groups.held(entry, quantity))
-            ]
-            standings.sort(key=lambda held: held.value.value * (-1 if highest else 1))
-            best: dict[str, Standing] = {}
-            for standing in standings:
-                best.setdefault(standing.entry.record.tokenizer.name, standing)
+            ranking = [Ranked(entry, value) for entry in _executions(run) if (value := groups.held(entry, quantity))]
+            ranking.sort(key=lambda held: held.value.value * (-1 if highest else 1))
+            best: dict[str, Ranked] = {}
+            for candidate in ranking:
+                best.setdefault(candidate.entry.record.tokenizer.name, candidate)
             if len(best) < protocol.MINIMUM_TO_RANK:
                 continue
             first, second, *_ = best.values()
@@ -180,7 +178,7 @@ def _settings(entry: Entry) -> list[str]:
     return [f"{groups.SETTINGS[name].lower()} {text}" for name, text in texts.items() if text]
 
 
-def _ratio(first: Standing, second: Standing, noise: float) -> Sentence:
+def _ratio(first: Ranked, second: Ranked, noise: float) -> Sentence:
     """How many times the larger value is the smaller: of latencies round by round, of single runs beyond noise."""
     timed = speed_ratio(first.entry, second.entry) if first.value.quantity == "latency" else None
     if timed is not None:
@@ -194,18 +192,18 @@ def _ratio(first: Standing, second: Standing, noise: float) -> Sentence:
     return (shown, *_or_more(first))
 
 
-def _or_more(standing: Standing) -> Sentence:
+def _or_more(candidate: Ranked) -> Sentence:
     """A search for the largest size that ended at its upper limit gives a lower bound."""
-    record = standing.entry.record
-    open_ended = record.benchmark == CAPACITY and standing.value.value >= record.resolution
+    record = candidate.entry.record
+    open_ended = record.benchmark == CAPACITY and candidate.value.value >= record.resolution
     return (" ", Note("or more")) if open_ended else ()
 
 
-def _first_two(first: Standing, second: Standing, between: Sentence) -> list[Sentence]:
+def _first_two(first: Ranked, second: Ranked, between: Sentence) -> list[Sentence]:
     cells: list[Sentence] = []
-    for standing, best in ((first, True), (second, False)):
-        entry = standing.entry
+    for candidate, best in ((first, True), (second, False)):
+        entry = candidate.entry
         settings = [Note(f" ({', '.join(texts)})")] if (texts := _of_its_family(entry)) else []
         cells.append((Link(entry.record.tokenizer.name, entry.anchor), *settings))
-        cells.append((number(entry, standing.value, unit=True, best=best), *_or_more(standing)))
+        cells.append((number(entry, candidate.value, unit=True, best=best), *_or_more(candidate)))
     return [*cells, between]

@@ -35,7 +35,7 @@ def image_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
         RequestError: there is no measured record of ``case`` that keeps single images.
     """
     _, shared = protocol.common(entries, case, quantity)
-    held = (standing.entry for standing in shared)
+    held = (candidate.entry for candidate in shared)
     found = [entry for entry in held if paired.holds_single_images(entry, quantity)]
     if not found:
         raise RequestError(f"no record of '{case}' keeps the '{quantity}' of single images")
@@ -65,7 +65,7 @@ def baseline_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str
     rows: dict[str, dict[str, Difference]] = {}
     for case in cases:
         _, shared = protocol.common(entries, case, quantity)
-        found = [standing.entry for standing in shared]
+        found = [candidate.entry for candidate in shared]
         for entry in found:
             difference = paired.to_floor(entry, found, quantity)
             if difference:
@@ -93,11 +93,11 @@ def pairs_table(pairs: AllPairs) -> Table:
     The first column holds the mean of the row's tokenizer; the best one has no row of differences to better ones.
     """
     quantity = pairs.shared.quantity
-    held = [standing.entry for standing in pairs.standings]
+    held = [candidate.entry for candidate in pairs.ranking]
     by_pair = {(found.entry.name, found.other.name): found for found in pairs.differences}
     rows: list[list[Sentence]] = []
     for entry in held[:-1]:
-        value = next(standing.value for standing in pairs.standings if standing.entry is entry)
+        value = next(candidate.value for candidate in pairs.ranking if candidate.entry is entry)
         cells: list[Sentence] = [(Link(entry.title, entry.anchor),), (number(entry, value),)]
         for other in held[1:]:
             found = by_pair.get((entry.name, other.name))
@@ -107,7 +107,7 @@ def pairs_table(pairs: AllPairs) -> Table:
             shown = difference_number(found)
             cells.append((shown, *significance(found)))
         rows.append(cells)
-    unit = pairs.standings[0].value.unit
+    unit = pairs.ranking[0].value.unit
     heads = [
         Head("Row minus column"),
         Head(f"{label(quantity, unit)}, mean"),
@@ -125,8 +125,8 @@ def pairs_sentence(pairs: AllPairs) -> Sentence:
         case=pairs.shared.case,
         origin=pairs.shared.origin,
         images=f"{pairs.differences[0].n:,}",
-        count=_derived(f"{count:,}", f"pairs of {len(pairs.standings)} tokenizers"),
-        tokenizers=len(pairs.standings),
+        count=_derived(f"{count:,}", f"pairs of {len(pairs.ranking)} tokenizers"),
+        tokenizers=len(pairs.ranking),
         level=_percent(pairs.level),
         single_level=_derived(_percent(pairs.single_level, 2), bonferroni),
         clear=_derived(f"{clear:,}", "intervals that exclude 0"),

@@ -11,7 +11,7 @@ from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.data import paired, protocol
 from vitok_lib.report.data.paired import Difference
-from vitok_lib.report.data.protocol import Standing
+from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.record_view import Entry, natural, of_case
 from vitok_lib.report.page.content import NOT_MEASURED, Code, Head, Link, Note, Number, Part, Sentence, Table
 from vitok_lib.report.page.formatting import JOINT, caveats, difference_number, joined, number, outcome
@@ -54,8 +54,8 @@ def _is_of(entry: Entry, source: str | None) -> bool:
 class Ranking:
     """For each quantity the best entries, and the entries that are compared at another n than their own."""
 
-    best: Mapping[str, Mapping[str, Standing]]
-    elsewhere: Mapping[str, Mapping[str, Standing]]
+    best: Mapping[str, Mapping[str, Ranked]]
+    elsewhere: Mapping[str, Mapping[str, Ranked]]
 
 
 def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]) -> Table:

@@ -212,7 +212,7 @@ def simulation_table() -> Table:
 
 
 def training_files() -> list[Path]:
-    """The training records that lie beside the weights of the tokenizers made here."""
+    """The training records next to the weights of the tokenizers made here."""
     return sorted((Path(vitok_lib.__file__).parent / "weights").glob("*/training.json"))
 
 

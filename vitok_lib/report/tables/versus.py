@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.data import paired, protocol
-from vitok_lib.report.data.protocol import Protocol, Standing
+from vitok_lib.report.data.protocol import Protocol, Ranked
 from vitok_lib.report.data.record_view import Entry, natural, preferred
 from vitok_lib.report.page.content import NOT_SIGNIFICANT, Head, Note, Number, Part, Sentence, Table, plain
 from vitok_lib.report.page.formatting import caveats, difference_number, number, outcome
@@ -38,7 +38,7 @@ def versus_table(entries: Sequence[Entry], first: str, second: str) -> Table:
         for quantity in in_order(quantities):
             found = list(_shared(held, quantity, first, second))
             rows += [_row(shared, one, other) for shared, one, other in found]
-            shown += [(quantity, standing.entry.record.tokenizer.name) for _, *both in found for standing in both]
+            shown += [(quantity, candidate.entry.record.tokenizer.name) for _, *both in found for candidate in both]
             if not found and _both_have(held, quantity, first, second):
                 apart.append(_apart(held, quantity, case, first, second))
         apart += _ended(preferred(held), case)
@@ -58,11 +58,9 @@ def _ratios(pair: Sequence[Entry], first: str, second: str) -> list[Sentence]:
     return [say("ratios", first=first, first_ratio=one, second=second, second_ratio=other)]
 
 
-def _shared(
-    held: Sequence[Entry], quantity: str, first: str, second: str
-) -> Sequence[tuple[Protocol, Standing, Standing]]:
+def _shared(held: Sequence[Entry], quantity: str, first: str, second: str) -> Sequence[tuple[Protocol, Ranked, Ranked]]:
     """Each two of the named tokenizers in one protocol; of the same two in several studies, those that precede."""
-    by_files: dict[tuple[str, str], list[tuple[Protocol, Standing, Standing]]] = {}
+    by_files: dict[tuple[str, str], list[tuple[Protocol, Ranked, Ranked]]] = {}
     for shared, group in protocol.by_protocol(held, quantity).items():
         for one in group:
             for other in group:
@@ -81,7 +79,7 @@ def _both_have(held: Sequence[Entry], quantity: str, first: str, second: str) ->
     return {first, second} <= {entry.record.tokenizer.name for entry in held if entry.record.value(quantity)}
 
 
-def _row(shared: Protocol, one: Standing, other: Standing) -> list[Sentence]:
+def _row(shared: Protocol, one: Ranked, other: Ranked) -> list[Sentence]:
     origin = f"study {shared.origin}" if one.entry.measured else shared.origin
     cells: list[Sentence] = [
         (f"{shared.case}, {shared.count}",),
@@ -105,7 +103,7 @@ def _row(shared: Protocol, one: Standing, other: Standing) -> list[Sentence]:
     return [*cells, (shown,), (better, *remark)]
 
 
-def _better(quantity: str, difference: float, one: Standing, other: Standing) -> Part:
+def _better(quantity: str, difference: float, one: Ranked, other: Ranked) -> Part:
     first_wins = (difference > 0) == HIGHER_IS_BETTER[quantity]
     return (one if first_wins else other).entry.record.tokenizer.name
 
