@@ -31,7 +31,7 @@ def test_paired_difference_is_the_mean_over_images(results: Path) -> None:
     write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": [30.0, 40.0, 21.0]})
     write_measured(results, "cpu", "pca-f16x64", CASE, {"psnr": [29.0, 38.0, 21.5]})
     entries = of_case(load(), CASE)
-    difference = paired.to_floor(find(entries, f"{CASE}/nano-f16x64"), entries, "psnr")
+    difference = paired.to_baseline(find(entries, f"{CASE}/nano-f16x64"), entries, "psnr")
     assert difference is not None
     assert difference.mean == pytest.approx((1.0 + 2.0 - 0.5) / 3)
     assert difference.n == 3
@@ -46,7 +46,7 @@ def test_the_differences_to_the_floor_hold_together(results: Path) -> None:
     for name, column in columns.items():
         write_measured(results, "cpu", name, CASE, {"psnr": column})
     entries = of_case(load(), CASE)
-    difference = paired.to_floor(find(entries, f"{CASE}/nano-f16x64"), entries, "psnr")
+    difference = paired.to_baseline(find(entries, f"{CASE}/nano-f16x64"), entries, "psnr")
     assert difference is not None
     expected = ttest_rel(columns["nano-f16x64"], columns["pca-f16x64"]).confidence_interval(1 - 0.05 / 2)
     assert ends(difference) == pytest.approx(tuple(expected), rel=1e-9)
@@ -96,7 +96,7 @@ def test_floor_has_no_distance_to_itself_and_other_protocols_have_none(results: 
     write_measured(results, "cpu", "pca-f16x64", CASE, {"psnr": [29.0, 30.0]})
     write_measured(results, "local", "nano-f16x64", CASE, {"psnr": [31.0, 32.0]})
     entries = of_case(load(), CASE)
-    assert [paired.to_floor(entry, entries, "psnr") for entry in entries] == [None, None]
+    assert [paired.to_baseline(entry, entries, "psnr") for entry in entries] == [None, None]
 
 
 def test_pairing_across_protocols_is_refused(results: Path) -> None:

@@ -1,4 +1,4 @@
-"""Differences between tokenizers, paired by image: of two, to the floor, and of all pairs at once."""
+"""Differences between tokenizers, paired by image: of two, to the PCA baseline, and of all pairs at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vitok_lib.report.data.protocol import Protocol, Ranked, by_protocol, protoc
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import NOT_SIGNIFICANT
 
-FLOOR = "pca-f16x64"
+PCA_BASELINE = "pca-f16x64"
 """The closed-form linear tokenizer: what a learned one of its rate has to beat."""
 
 LEVEL = 0.95
@@ -131,20 +131,20 @@ def _by_image(entries: Sequence[Entry], quantity: str) -> NDArray[np.float64]:
     return whole
 
 
-def to_floor(entry: Entry, entries: Iterable[Entry], quantity: str) -> Difference | None:
-    """The paired difference to the floor of the entry's own protocol; None for the floor, and where there is none.
+def to_baseline(entry: Entry, entries: Iterable[Entry], quantity: str) -> Difference | None:
+    """The paired difference to the PCA baseline of the entry's own protocol; None of itself and where there is none.
 
     The intervals of all tokenizers of the protocol hold together.
     """
     value = entry.record.value(quantity)
-    if not entry.measured or value is None or entry.record.tokenizer.name == FLOOR:
+    if not entry.measured or value is None or entry.record.tokenizer.name == PCA_BASELINE:
         return None
     group = [candidate.entry for candidate in by_protocol(entries, quantity).get(protocol(entry, value), [])]
-    floors = [other for other in group if other.record.tokenizer.name == FLOOR]
-    if entry not in group or not floors:
+    baselines = [other for other in group if other.record.tokenizer.name == PCA_BASELINE]
+    if entry not in group or not baselines:
         return None
-    floor = min(floors, key=lambda other: len(other.stem))
-    return paired(entry, floor, quantity, comparisons=len(group) - len(floors))
+    baseline = min(baselines, key=lambda other: len(other.stem))
+    return paired(entry, baseline, quantity, comparisons=len(group) - len(baselines))
 
 
 def winners(entries: Iterable[Entry], quantity: str) -> dict[str, Ranked]:

@@ -16,7 +16,7 @@ from vitok_lib.report.data.paired import Difference
 from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.figures.drawing import (
-    FLOOR_COLOUR,
+    GUIDE_COLOUR,
     STYLE,
     Drawing,
     Look,
@@ -131,8 +131,8 @@ def _bars(axes: Axes, difference: Difference, values: NDArray[np.float64]) -> No
     better = (values > 0) == HIGHER_IS_BETTER.get(difference.quantity, True)
     axes.bar(range(len(values)), values, color=np.where(better, first, second), width=0.85)
     if difference.interval:
-        axes.axhspan(difference.interval.low, difference.interval.high, color=FLOOR_COLOUR, alpha=0.18, linewidth=0)
-    axes.axhline(difference.mean, color=FLOOR_COLOUR, linestyle="--", linewidth=1.2)
+        axes.axhspan(difference.interval.low, difference.interval.high, color=GUIDE_COLOUR, alpha=0.18, linewidth=0)
+    axes.axhline(difference.mean, color=GUIDE_COLOUR, linestyle="--", linewidth=1.2)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_xticks([])
     axes.set_axisbelow(True)

@@ -22,7 +22,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Okabe and Ito's palette, which the colour-blind can tell apart; markers and labels repeat what colour says."""
 MARKERS = "osD^vPX<>*p"
 LINES = ("-", "--", "-.", ":")
-FLOOR_COLOUR = "#555555"
+GUIDE_COLOUR = "#555555"
 STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,

@@ -15,7 +15,7 @@ from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED, Machine
 from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.figures.drawing import (
-    FLOOR_COLOUR,
+    GUIDE_COLOUR,
     STYLE,
     Drawing,
     finished,
@@ -152,8 +152,8 @@ def _memory(machine: Machine, held: Sequence[Entry], limits: Sequence[float]) ->
             texts = [f"{digits('model_peak', peak)} GiB at {size} px" for size, peak in peaks.items()]
             words.append(f"{name}: {', '.join([*texts, *(f'OOM at {size} px' for size in ended)])}")
         for limit in limits:
-            axes.axhline(limit, color=FLOOR_COLOUR, linestyle="--", linewidth=1)
-            axes.annotate(f"{limit:g} GiB", (sizes[0], limit), va="bottom", fontsize=8, color=FLOOR_COLOUR)
+            axes.axhline(limit, color=GUIDE_COLOUR, linestyle="--", linewidth=1)
+            axes.annotate(f"{limit:g} GiB", (sizes[0], limit), va="bottom", fontsize=8, color=GUIDE_COLOUR)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log", base=2)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

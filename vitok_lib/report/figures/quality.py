@@ -17,7 +17,7 @@ from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.figures.bias import distance_by_n
 from vitok_lib.report.figures.by_image import by_image
 from vitok_lib.report.figures.drawing import (
-    FLOOR_COLOUR,
+    GUIDE_COLOUR,
     STYLE,
     Drawing,
     Look,
@@ -50,7 +50,10 @@ def by_tokenizer(entries: Sequence[Entry], cases: Sequence[str], quantity: str) 
         for axes, (case, (shared, group)) in zip(panels(figure, len(cases)), groups.items(), strict=True):
             for held in group:
                 interval = held.value.interval
-                row, is_baseline = names.index(held.entry.title), held.entry.record.tokenizer.name == paired.FLOOR
+                row, is_baseline = (
+                    names.index(held.entry.title),
+                    held.entry.record.tokenizer.name == paired.PCA_BASELINE,
+                )
                 style = styles[held.entry.title]
                 if interval:
                     axes.plot(
@@ -58,7 +61,7 @@ def by_tokenizer(entries: Sequence[Entry], cases: Sequence[str], quantity: str) 
                     )
                 axes.plot(held.value.value, row, **mark(style), markersize=6)
                 if is_baseline:
-                    axes.axvline(held.value.value, color=FLOOR_COLOUR, linestyle="--", linewidth=1)
+                    axes.axvline(held.value.value, color=GUIDE_COLOUR, linestyle="--", linewidth=1)
             axes.set_title(f"{case} (study {shared.origin}, {shared.count})", fontsize=10)
             axes.set_yticks(range(len(names)), names)
             axes.set_xlabel(label(quantity, group[0].value.unit))
@@ -66,7 +69,7 @@ def by_tokenizer(entries: Sequence[Entry], cases: Sequence[str], quantity: str) 
         return finished(
             figure,
             f"Dot plot of the mean {label(quantity)} of each tokenizer. " + ". ".join(words) + ".",
-            say.text("by_tokenizer", metric=label(quantity), baseline=paired.FLOOR),
+            say.text("by_tokenizer", metric=label(quantity), baseline=paired.PCA_BASELINE),
         )
 
 

@@ -14,7 +14,7 @@ from vitok_lib.report.data import protocol
 from vitok_lib.report.data.protocol import Protocol, Ranked
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.figures.drawing import (
-    FLOOR_COLOUR,
+    GUIDE_COLOUR,
     STYLE,
     Drawing,
     Look,
@@ -138,7 +138,7 @@ def _draw_points(axes: Axes, points: Sequence[Point], styles: Mapping[str, Look]
         fill = style["color"] if point.codec else "none"
         axes.plot(point.rate, value.value, **mark(style), markersize=8, markerfacecolor=fill)
     for curve in _curves(points).values():
-        axes.plot(*zip(*curve, strict=True), color=FLOOR_COLOUR, linewidth=1, alpha=0.6, zorder=1)
+        axes.plot(*zip(*curve, strict=True), color=GUIDE_COLOUR, linewidth=1, alpha=0.6, zorder=1)
 
 
 def _curves(points: Sequence[Point]) -> dict[str, list[tuple[float, float]]]:

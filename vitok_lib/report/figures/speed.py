@@ -16,7 +16,7 @@ from vitok_lib.report.data.limits import Limits, limits
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.figures.drawing import (
     COLOURS,
-    FLOOR_COLOUR,
+    GUIDE_COLOUR,
     STYLE,
     Drawing,
     finished,
@@ -132,7 +132,7 @@ def _guide(axes: Axes, counts: Sequence[int], start: float) -> None:
     """Lines of slope one and two, to read others against."""
     at = np.array([counts[0], counts[-1]], dtype=np.float64)
     for power, style in ((1, "--"), (2, ":")):
-        axes.plot(at, start * (at / at[0]) ** power, style, color=FLOOR_COLOUR, linewidth=1, alpha=0.7, zorder=1)
+        axes.plot(at, start * (at / at[0]) ** power, style, color=GUIDE_COLOUR, linewidth=1, alpha=0.7, zorder=1)
 
 
 def _upwards(axes: Axes) -> None:
@@ -165,7 +165,7 @@ def _roofline(machine: Machine, held: Sequence[Limits]) -> Drawing:
         figure = Figure(figsize=(7.4, 3.8 + 0.2 * len(names)))
         axes = figure.subplots()
         for matmul, copy in sorted({(limit.matmul, limit.copy) for limit in held}):
-            axes.plot(spread, np.minimum(matmul, spread * copy / 1e3), color=FLOOR_COLOUR, linewidth=1, alpha=0.6)
+            axes.plot(spread, np.minimum(matmul, spread * copy / 1e3), color=GUIDE_COLOUR, linewidth=1, alpha=0.6)
         for name, style in styles.items():
             points = lines[name]
             at, rates = [limit.intensity for limit in points], [limit.rate for limit in points]

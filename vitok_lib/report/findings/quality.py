@@ -46,7 +46,7 @@ def best_measured(entries: Sequence[Entry], case: str, quantity: str) -> list[Se
         nobody = say("no_best", case=case, metric=name_of(quantity), one_image=bool(order))
         return [nobody, *_set_aside(every)]
     found = [_winner(shared, order, case)]
-    baseline = next((held for held in order if held.entry.record.tokenizer.name == paired.FLOOR), None)
+    baseline = next((held for held in order if held.entry.record.tokenizer.name == paired.PCA_BASELINE), None)
     if baseline is not None:
         ratio = baseline.entry.record.tokenizer.compression_ratio
         alike = [held for held in order if held.entry.record.tokenizer.compression_ratio == ratio]
@@ -93,7 +93,7 @@ def distance_to_baseline(entries: Sequence[Entry], case: str, quantity: str) -> 
     held = [candidate.entry for candidate in shared]
     found: list[Sentence] = []
     for entry in sorted(held, key=lambda entry: natural(entry.title)):
-        difference = paired.to_floor(entry, held, quantity)
+        difference = paired.to_baseline(entry, held, quantity)
         if difference is None:
             continue
         unit = entry.value(quantity).unit
@@ -104,7 +104,7 @@ def distance_to_baseline(entries: Sequence[Entry], case: str, quantity: str) -> 
         about = {"name": entry.title, "case": case, "metric": name_of(quantity)}
         found.append(say("to_baseline", side=side, difference=shown, **about))
     if not found:
-        raise RequestError(f"no record of '{case}' shares a protocol with the PCA baseline '{paired.FLOOR}'")
+        raise RequestError(f"no record of '{case}' shares a protocol with the PCA baseline '{paired.PCA_BASELINE}'")
     return found
 
 

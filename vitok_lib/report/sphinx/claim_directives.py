@@ -11,7 +11,7 @@ from vitok_lib.report.claims.judge import counts, evaluate_claims
 from vitok_lib.report.claims.registry import CLAIMS
 from vitok_lib.report.claims.verdict import EvaluatedClaim, Verdict
 from vitok_lib.report.data.record_view import Entry
-from vitok_lib.report.page import docutils_nodes as markup
+from vitok_lib.report.page import docutils_nodes
 from vitok_lib.report.page.content import Code, Head, Note, Number, Part, Sentence, Table
 from vitok_lib.report.page.seal import VERDICT_CLASS, anchor
 from vitok_lib.report.sphinx.directives import RecordsDirective
@@ -82,7 +82,7 @@ class ClaimList(ClaimsDirective):
         verdict = nodes.strong("", item.verdict.value, classes=[VERDICT_CLASS, f"{VERDICT_CLASS}-{kind}"])
         head = nodes.paragraph("", "", verdict, nodes.Text(f" · {claim.statement}"), classes=["vk-claim-head"])
         box = nodes.container("", head, ids=[anchor(claim.id)], classes=["vk-claim"])
-        box += markup.bullets([*item.evidence, _rule(item)], docname)
+        box += docutils_nodes.bullets([*item.evidence, _rule(item)], docname)
         return box
 
 

@@ -67,7 +67,7 @@ def baseline_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str
         _, shared = protocol.common(entries, case, quantity)
         found = [candidate.entry for candidate in shared]
         for entry in found:
-            difference = paired.to_floor(entry, found, quantity)
+            difference = paired.to_baseline(entry, found, quantity)
             if difference:
                 rows.setdefault(entry.title, {})[case] = difference
     printed: list[list[Sentence]] = []
@@ -77,7 +77,9 @@ def baseline_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str
         cells = [(difference_number(by_case[case]) if case in by_case else Note(NOT_MEASURED),) for case in cases]
         printed.append([(Link(title, held[0].anchor),), _one_ratio(held), *cells])
     if not printed:
-        raise RequestError(f"no record of {', '.join(cases)} shares a protocol with the PCA baseline '{paired.FLOOR}'")
+        raise RequestError(
+            f"no record of {', '.join(cases)} shares a protocol with the PCA baseline '{paired.PCA_BASELINE}'"
+        )
     return Table(heads=[[Head("Tokenizer"), Head("Ratio"), *(Head(case) for case in cases)]], rows=printed)
 
 

@@ -195,12 +195,12 @@ def _cell(row: Sequence[Entry], column: Column, ranking: Ranking) -> Sentence:
 
 
 def _to_baseline(found: Sequence[Entry], every: Sequence[Entry]) -> dict[str, Difference]:
-    to_floor = {entry.name: paired.to_floor(entry, every, "psnr") for entry in found}
-    return {name: difference for name, difference in to_floor.items() if difference}
+    to_baseline = {entry.name: paired.to_baseline(entry, every, "psnr") for entry in found}
+    return {name: difference for name, difference in to_baseline.items() if difference}
 
 
 def _baseline_cell(row: Sequence[Entry], to_baseline: dict[str, Difference]) -> Sentence:
-    if any(entry.measured and entry.record.tokenizer.name == paired.FLOOR for entry in row):
+    if any(entry.measured and entry.record.tokenizer.name == paired.PCA_BASELINE for entry in row):
         return (Note("the baseline"),)
     return tuple(joined([difference_number(to_baseline[entry.name]) for entry in row if entry.name in to_baseline]))
 
