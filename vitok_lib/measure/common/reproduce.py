@@ -33,7 +33,7 @@ _NUMBERS: Mapping[str, type] = {
 }
 """Options of the command line that are no text."""
 _FLAGS = ("tiling", "slicing", "folded", "graphs")
-_USUAL = {"study": LOCAL, "benchmark": "speed", "again": False, "end_to_end": False}
+_USUAL = {"study": LOCAL, "benchmark": "speed"}
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _as_product(configs: Sequence[RunConfig]) -> tuple[list[str], dict[str, Any]
 
 def _of_speed(request: Mapping[str, Any]) -> dict[str, Any]:
     """The request of ``measure_speed`` as options of ``vitok speed``."""
-    options = {key: value for key, value in request.items() if key not in ("height", "width", "end_to_end")}
+    options = {key: value for key, value in request.items() if key not in ("height", "width")}
     if "height" in request or "width" in request:
         side = request["resolution"]
         options["size"] = f"{request.get('height', side)}x{request.get('width', side)}"
@@ -153,7 +153,7 @@ def _parse_speed(names: Sequence[str], options: dict[str, Any]) -> Measurement:
     if "size" in options:
         options["height"], options["width"] = (int(side) for side in options.pop("size").split("x"))
     if "images" in options:
-        options |= {"end_to_end": True, "image_set": options.pop("images")}
+        options["image_set"] = options.pop("images")
     return Measurement("measure_speed", configs, options)
 
 
@@ -181,6 +181,8 @@ def _parse_python(source: str) -> Measurement:
     function = ast.unparse(call.func)
     request = {str(keyword.arg): _value(keyword.value) for keyword in call.keywords}
     options = request.pop("options", {})
+    request.pop("end_to_end", None)  # which an image set says
+    request.pop("again", None)
     shared = {"preset": request.pop("path")} if "path" in request else {}
     shared |= _take_config(request) | options
     first = _value(call.args[0])
