@@ -89,14 +89,14 @@ def test_the_identity_of_noise_tells_its_size() -> None:
 @pytest.mark.parametrize(
     ("settings", "weights", "beside", "expected"),
     [
-        ({"path": "reference", "device": "cpu", "dtype": "float32", "batch": 1}, "released", (), "path=reference"),
+        ({"path": "reference", "device": "cpu", "dtype": "float32", "batch": 1}, "released", (), "preset=reference"),
         (
             {"path": "fast", "window": 64, "dtype": "bfloat16", "device": "cuda", "batch": 4, "compile": "default"},
             "random:0",
             (),
-            "path=fast,window=64,dtype=bfloat16,device=cuda,batch=4,weights=random0",
+            "preset=fast,window=64,dtype=bfloat16,device=cuda,batch=4,weights=random0",
         ),
-        ({"path": "fast", "compile": "max-autotune"}, "released", ("compile",), "path=fast,compile=max-autotune"),
+        ({"path": "fast", "compile": "max-autotune"}, "released", ("compile",), "preset=fast,compile=max-autotune"),
         ({"attention": "math", "tiling": True}, "released", ("attention",), "attention=math,tiling"),
         ({"memory_limit_gib": 12.0, "window": 0}, "released", (), "window=0,limit=12GiB"),
     ],
@@ -106,7 +106,7 @@ def test_the_text_of_settings_names_what_is_unusual(settings, weights, beside, e
 
 
 def test_the_text_of_settings_names_a_size_that_is_no_square() -> None:
-    assert settings_text(Settings(path="fp8", batch=1), Weights(source="shipped"), 30, 50) == "path=fp8,size=30x50"
+    assert settings_text(Settings(path="fp8", batch=1), Weights(source="shipped"), 30, 50) == "preset=fp8,size=30x50"
 
 
 def test_the_text_of_settings_tells_files_apart_by_their_content() -> None:

@@ -53,7 +53,7 @@ def settings_text(
     size = None if height == width else f"{height}x{width}"
     limit = None if settings.memory_limit_gib is None else f"{settings.memory_limit_gib:g}GiB"
     named = {
-        "path": settings.preset,
+        "preset": settings.preset,
         "window": settings.window,
         "dtype": settings.dtype if settings.dtype != "float32" else None,
         "device": settings.device if settings.device != "cpu" else None,

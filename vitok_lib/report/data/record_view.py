@@ -84,7 +84,8 @@ class Entry:
         return self.record.tokenizer.name, ", ".join(settings) if self.measured else self.variant
 
     def _settings(self) -> list[str]:
-        return [part for part in self.stem.partition("@")[2].split(",") if part and part != self.origin]
+        parts = [part for part in self.stem.partition("@")[2].split(",") if part and part != self.origin]
+        return [part.replace("path=", "preset=") if part.startswith("path=") else part for part in parts]
 
     @property
     def samples_path(self) -> Path | None:
