@@ -20,9 +20,12 @@ for stub in ("torchvision", "torchvision.datasets", "torchvision.transforms", "t
 
 import torch  # noqa: E402
 from torch_fidelity import FeatureExtractorInceptionV3  # noqa: E402
+from torch_fidelity.interpolate_compat_tensorflow import (  # noqa: E402
+    interpolate_bilinear_2d_like_tensorflow1x as tensorflow_1,
+)
 
 from vitok_lib.metrics import inception  # noqa: E402
-from vitok_lib.metrics.features import load_extractor  # noqa: E402
+from vitok_lib.metrics.features import load_extractor, resized_as_tensorflow_1  # noqa: E402
 
 
 class Evil:
@@ -67,6 +70,14 @@ def main(folder: Path) -> dict[str, object]:
     found = ours.features(images)
     alone = ours.features(images[1:2])
 
+    legacy = load_extractor("inception-legacy", "cpu")
+    larger = torch.randint(0, 256, (2, 3, 340, 211), dtype=torch.uint8)
+    resized = {}
+    for size in ((299, 299), (300, 298), (512, 384), (64, 50), (1, 9), (1000, 299)):
+        image = torch.randint(0, 256, (1, 3, *size), dtype=torch.uint8)
+        correct = tensorflow_1(image.float(), size=(299, 299), align_corners=False)
+        resized[str(size)] = float((resized_as_tensorflow_1(image, 299) - correct).abs().max())
+
     evil = folder / "evil.pth"
     evil.write_bytes(pickle.dumps({"fc.bias": Evil(folder / "opened")}))
     use(evil)
@@ -80,6 +91,9 @@ def main(folder: Path) -> dict[str, object]:
         "scale": float(abs(expected).mean()),
         "spread": float(expected.std(0).mean()),
         "difference": float(abs(found - expected).max()),
+        "legacy": float(abs(legacy.features(larger) - theirs(larger)[0].numpy()).max()),
+        "antialiased": float(abs(ours.features(larger) - theirs(larger)[0].numpy()).max()),
+        "resized": resized,
         "batch": float(abs(found[1:2] - alone).max()),
         "weights": ours.weights.files,
         "refused": refused,

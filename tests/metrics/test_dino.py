@@ -16,6 +16,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.metrics import dino
 from vitok_lib.metrics.dino import DINOV2, DINOV3, Release
 from vitok_lib.metrics.features import load_extractor
+from vitok_lib.metrics.pins import PINS
 from vitok_lib.metrics.signature import EXTRACTORS
 
 transformers = pytest.importorskip("transformers", reason="transformers comes with the GPU extra")
@@ -39,6 +40,12 @@ def _folder(root: Path, release: Release) -> Path:
     return root / f"models--{release.repository.replace('/', '--')}" / "snapshots" / release.revision
 
 
+def _published(folder: Path, release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the files in ``folder`` for those that were published."""
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in PINS[release.extractor]}
+    monkeypatch.setitem(PINS, release.extractor, digests)
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty hub cache, and no network."""
@@ -53,10 +60,26 @@ def _images(count: int, side: int) -> Tensor:
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.extractor)
-def test_features_are_the_class_token_of_transformers(release: Release, cache: Path) -> None:
+@pytest.mark.parametrize("changed", ["config.json", "model.safetensors"])
+def test_files_that_are_not_the_published_ones_are_refused(
+    release: Release, changed: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _folder(cache, release)
+    _tiny(release).save_pretrained(folder)
+    _published(folder, release, monkeypatch)
+    (folder / changed).write_bytes((folder / changed).read_bytes() + b" ")
+    with pytest.raises(RequestError, match=rf"{changed}' holds other weights than '{release.extractor}'"):
+        load_extractor(release.extractor, "cpu")
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.extractor)
+def test_features_are_the_class_token_of_transformers(
+    release: Release, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = _tiny(release)
     folder = _folder(cache, release)
     model.save_pretrained(folder)
+    _published(folder, release, monkeypatch)
     extractor = load_extractor(release.extractor, "cpu")
     images = _images(2, EXTRACTORS[release.extractor].crop_side)
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -92,32 +115,35 @@ def test_an_error_without_words_is_named_by_its_kind(monkeypatch: pytest.MonkeyP
         load_extractor("dinov2", "cpu")
 
 
-def test_a_repository_without_safetensors_is_refused(cache: Path) -> None:
+def test_a_repository_without_safetensors_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = _tiny(DINOV2)
     folder = _folder(cache, DINOV2)
     model.save_pretrained(folder)
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    _published(folder, DINOV2, monkeypatch)
     (folder / "model.safetensors").unlink()
-    with pytest.raises(RequestError, match=r"cannot be read .*fetch it again") as raised:
+    with pytest.raises(RequestError, match=r"weights of 'dinov2' are not at .*fetched again") as raised:
         load_extractor("dinov2", "cpu")
     assert "\n" not in str(raised.value)
 
 
-def test_damaged_weights_are_one_sentence(cache: Path) -> None:
+def test_damaged_weights_are_one_sentence(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = _folder(cache, DINOV2)
     _tiny(DINOV2).save_pretrained(folder)
     (folder / "model.safetensors").write_bytes(b"damaged")
+    _published(folder, DINOV2, monkeypatch)
     with pytest.raises(RequestError, match=r"cannot be read .*fetch it again"):
         load_extractor("dinov2", "cpu")
 
 
-def test_weights_of_another_model_are_refused(cache: Path) -> None:
+def test_weights_of_another_model_are_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = _folder(cache, DINOV2)
     _tiny(DINOV2).save_pretrained(folder)
     (folder / "model.safetensors").unlink()
     from safetensors.torch import save_file
 
     save_file({"something.else": torch.zeros(3)}, folder / "model.safetensors", metadata={"format": "pt"})
+    _published(folder, DINOV2, monkeypatch)
     with pytest.raises(RequestError, match="lacks weights of Dinov2Model"):
         load_extractor("dinov2", "cpu")
 

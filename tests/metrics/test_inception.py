@@ -40,6 +40,8 @@ def test_features_are_those_of_torch_fidelity_and_no_pickle_runs(tmp_path: Path)
     assert found["shape"] == [2, 2048]
     assert found["spread"] > 1e-3 * found["scale"] > 0
     assert found["difference"] <= 1e-5 * found["scale"]
+    assert found["legacy"] <= 1e-5 * found["scale"] < found["antialiased"]
+    assert all(difference <= 1e-3 for difference in found["resized"].values()), found["resized"]
     assert found["batch"] <= 1e-5 * max(1, found["scale"])
     assert found["weights"] == {"random.pth": hashlib.sha256((tmp_path / "random.pth").read_bytes()).hexdigest()}
     assert found["refused"]
@@ -63,7 +65,7 @@ def test_a_named_file_that_is_missing_is_said_so(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("name", inception.FILE_NAMES)
 def test_other_weights_of_the_right_name_are_refused(name: str, hub: Path) -> None:
     (hub / name).write_bytes(b"not the weights")
-    with pytest.raises(RequestError, match=r"holds other weights than those of 2015-12-05 .*no FID"):
+    with pytest.raises(RequestError, match=r"holds other weights than 'inception' .*is no FID"):
         load_extractor("inception", "cpu")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
 from urllib.error import URLError
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.perceptual import PERCEPTUAL_METRICS
+from vitok_lib.metrics.pins import PINS
 from vitok_lib.metrics.pixel import image_metric
 from vitok_lib.metrics.safe_loading import FORCED
 
@@ -46,6 +49,45 @@ def _stub(monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[..., nn.Mod
     setattr(module, CLASSES[name], make)
     monkeypatch.setitem(sys.modules, "torchvision", ModuleType("torchvision"))
     monkeypatch.setitem(sys.modules, MODULES[name], module)
+
+
+@pytest.fixture(autouse=True)
+def backbones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """A file in torch hub's cache for each metric, taken for the published one."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    files = {}
+    for name in PERCEPTUAL_METRICS:
+        backbone, head = PINS[name]
+        (folder / backbone).write_bytes(name.encode())
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        monkeypatch.setitem(PINS, name, {backbone: digest, head: PINS[name][head]})
+        files[name] = folder / backbone
+    return files
+
+
+@pytest.mark.parametrize("name", PERCEPTUAL_METRICS)
+def test_a_backbone_that_is_not_the_published_one_is_refused(
+    name: str, backbones: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stub(monkeypatch, name, Recorder)
+    image_metric(name, "cpu")
+    backbones[name].write_bytes(b"another network")
+    with pytest.raises(RequestError, match=rf"{backbones[name].name}' holds other weights than '{name}' .*remove it"):
+        image_metric(name, "cpu")
+    backbones[name].unlink()
+    with pytest.raises(RequestError, match=rf"weights of '{name}' are not at"):
+        image_metric(name, "cpu")
+
+
+@pytest.mark.parametrize("name", PERCEPTUAL_METRICS)
+def test_a_head_that_is_not_the_published_one_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stub(monkeypatch, name, Recorder)
+    backbone, head = PINS[name]
+    monkeypatch.setitem(PINS, name, {backbone: PINS[name][backbone], head: "0" * 64})
+    with pytest.raises(RequestError, match=rf"holds other weights than '{name}' .*reinstall torchmetrics"):
+        image_metric(name, "cpu")
 
 
 @pytest.mark.parametrize("name", PERCEPTUAL_METRICS)

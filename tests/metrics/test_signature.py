@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import re
 import subprocess
 import sys
-from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.features import LOADERS
 from vitok_lib.metrics.perceptual import PERCEPTUAL_METRICS
+from vitok_lib.metrics.pins import PINS
 from vitok_lib.metrics.pixel import PIXEL_METRICS
 from vitok_lib.metrics.sets import STATISTICS
 from vitok_lib.metrics.signature import EXTRACTORS, METRICS, Metric, find_metric, signature_of
@@ -50,16 +54,44 @@ def test_every_metric_can_be_computed_and_every_computation_has_a_signature() ->
     of_images = {metric.name for metric in METRICS.values() if metric.scope == "image"}
     assert of_images == PIXEL_METRICS.keys() | PERCEPTUAL_METRICS.keys()
     of_sets = {(metric.extractor, metric.statistic) for metric in METRICS.values() if metric.scope == "set"}
-    assert of_sets == {(extractor, statistic) for extractor in LOADERS for statistic in STATISTICS}
+    legacy = {("inception-legacy", statistic) for statistic in ("fd", "kid")}
+    others = {extractor for extractor in LOADERS if extractor != "inception-legacy"}
+    assert of_sets == {(extractor, statistic) for extractor in others for statistic in STATISTICS} | legacy
     assert EXTRACTORS.keys() == LOADERS.keys()
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
 def test_only_the_checked_inception_weights_are_called_fid(metric: Metric) -> None:
-    words = " ".join(str(getattr(metric, field.name)) for field in fields(metric)).lower()
-    if "fid" in words:
+    of_inception = metric.extractor in ("inception", "inception-legacy")
+    if "fid" in f"{metric.name} {metric.title} {metric.signature}".lower():
         assert "|inception-2015-12-05|" in metric.signature
-    assert ("fid" in metric.name) == (metric.extractor == "inception" and metric.statistic in ("fd", "fd-infinity"))
+    assert ("fid" in metric.name) == (of_inception and metric.statistic in ("fd", "fd-infinity"))
+
+
+def test_the_two_resize_rules_of_fid_and_kid_are_two_columns() -> None:
+    for name in ("fid", "kid"):
+        current, legacy = METRICS[name].signature, METRICS[f"{name}-legacy"].signature
+        assert "|bicubic-aa-299|" in current
+        assert "|bilinear-tf1-299|" in legacy
+
+
+@pytest.mark.parametrize("name", ["lpips", "dists", "fd-dinov2", "paired-dinov3"])
+def test_the_signature_of_a_learned_metric_has_the_digests_of_its_weights(name: str) -> None:
+    metric = METRICS[name]
+    pinned = PINS[metric.extractor or name]
+    digests = [digest for file, digest in pinned.items() if file != "config.json"]
+    assert f":{'+'.join(digest[:8] for digest in digests)}|" in metric.signature
+
+
+def test_the_pins_are_those_in_torchvisions_file_names_and_of_torchmetrics_own_files() -> None:
+    for name in ("lpips", "dists"):
+        (backbone, digest), (head, head_digest) = PINS[name].items()
+        assert f"-{digest[:8]}.pth" in backbone
+        package = importlib.util.find_spec("torchmetrics")
+        assert package is not None
+        file = Path(str(package.origin)).parent / "functional" / "image" / head
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == head_digest
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for files in PINS.values() for digest in files.values())
 
 
 def test_more_is_better_only_of_similarities() -> None:

@@ -1,11 +1,10 @@
 """DINOv2 and DINOv3 features: the class token after the last normalisation, through transformers' models.
 
-Weights come from the hub at a pinned revision, as safetensors alone.
+Weights come from the hub at a pinned revision, as safetensors alone, and each file is checked by its sha256.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from torch import Tensor
 
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.network import Network
+from vitok_lib.metrics.pins import PINS, check_pinned
 from vitok_lib.records.schema import Weights
 
-FILES = ("config.json", "model.safetensors")
 MEAN, STANDARD_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels, in [0, 1]
 
 
@@ -47,7 +46,7 @@ def load_dinov2(device: str) -> Network:
     """DINOv2 ViT-L/14 (Oquab et al. 2024), the extractor that Stein et al. 2023 found closest to human judgement.
 
     Raises:
-        RequestError: transformers is missing, or the weights cannot be fetched or read.
+        RequestError: transformers is missing, or the weights cannot be fetched or read, or are other ones.
     """
     return _load(DINOV2, device)
 
@@ -56,7 +55,7 @@ def load_dinov3(device: str) -> Network:
     """DINOv3 ViT-B/16 (Siméoni et al. 2025), the extractor of the distance that is published as FDD.
 
     Raises:
-        RequestError: transformers is missing, or the weights cannot be fetched or read.
+        RequestError: transformers is missing, or the weights cannot be fetched or read, or are other ones.
     """
     return _load(DINOV3, device)
 
@@ -72,6 +71,8 @@ def _load(release: Release, device: str) -> Network:
             "pip install 'vitok-lib[gpu]'"
         ) from error
     folder = _fetched(release)
+    for name, digest in PINS[release.extractor].items():
+        check_pinned(release.extractor, folder / name, digest, f"remove '{folder}', so that it is fetched again")
     try:
         model, found = model_class.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
@@ -88,7 +89,7 @@ def _load(release: Release, device: str) -> Network:
         tokens: Tensor = model(pixel_values=(levels / 255 - mean) / deviation).last_hidden_state
         return tokens[:, 0]
 
-    return Network(features, model.config.hidden_size, _identity(release, folder))
+    return Network(features, model.config.hidden_size, _identity(release))
 
 
 def _fetched(release: Release) -> Path:
@@ -96,7 +97,9 @@ def _fetched(release: Release) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        folder = snapshot_download(release.repository, revision=release.revision, allow_patterns=list(FILES))
+        folder = snapshot_download(
+            release.repository, revision=release.revision, allow_patterns=list(PINS[release.extractor])
+        )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         licence = f"accept its licence at https://huggingface.co/{release.repository}, " if release.gated else ""
@@ -107,9 +110,6 @@ def _fetched(release: Release) -> Path:
     return Path(folder)
 
 
-def _identity(release: Release, folder: Path) -> Weights:
-    digests = {}
-    for name in FILES:
-        with (folder / name).open("rb") as stream:
-            digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Weights(source="released", repository=release.repository, revision=release.revision, files=digests)
+def _identity(release: Release) -> Weights:
+    files = PINS[release.extractor]
+    return Weights(source="released", repository=release.repository, revision=release.revision, files=files)

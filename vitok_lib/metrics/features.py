@@ -24,6 +24,7 @@ _BATCH = 16  # images in the network at a time, likewise
 
 LOADERS: dict[str, Callable[[str], Network]] = {
     "inception": load_inception,
+    "inception-legacy": load_inception,
     "dinov2": load_dinov2,
     "dinov3": load_dinov3,
     "random": load_random,
@@ -39,6 +40,7 @@ class Extractor:
     crop_side: int
     device: str
     network: Network
+    resize: Callable[[Tensor, int], Tensor]
 
     @property
     def weights(self) -> Weights:
@@ -54,7 +56,7 @@ class Extractor:
     def _features(self, images: Tensor) -> NDArray[np.float32]:
         # Ten bits of mantissa, cuDNN's default for convolutions, would show in distances of close images.
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            features = self.network.features(resized(images.to(self.device), self.crop_side))
+            features = self.network.features(self.resize(images.to(self.device), self.crop_side))
         values: NDArray[np.float32] = features.float().cpu().numpy()
         return values
 
@@ -69,7 +71,9 @@ def load_extractor(name: str, device: str) -> Extractor:
     if name not in LOADERS:
         raise unknown("feature extractor", name, LOADERS)
     network = LOADERS[name](device)
-    return Extractor(name, network.dimensions, EXTRACTORS[name].crop_side, device, network)
+    facts = EXTRACTORS[name]
+    resize = resized_as_tensorflow_1 if facts.rule.startswith("bilinear-tf1") else resized
+    return Extractor(name, network.dimensions, facts.crop_side, device, network, resize)
 
 
 def resized(images: Tensor, side: int) -> Tensor:
@@ -83,6 +87,30 @@ def resized(images: Tensor, side: int) -> Tensor:
     rows = max(1, _STRIP_PIXELS // (images.shape[0] * images.shape[3]))
     narrowed = [_filtered(strip.float(), strip.shape[2], side) for strip in images.split(rows, 2)]
     return _filtered(torch.cat(narrowed, 2), side, side).clamp(0, 255)
+
+
+def resized_as_tensorflow_1(images: Tensor, side: int) -> Tensor:
+    """uint8 ``[B, 3, H, W]`` as float32 ``[B, 3, side, side]``, by the bilinear filter of TensorFlow 1.
+
+    It is what the network of 2015 has built in (``ResizeBilinear`` with ``align_corners`` off): output i samples at
+    i · H / side, the corner of a pixel and not its centre, between two neighbours whatever the scale, which aliases.
+    """
+    upper, lower, down = _neighbours(images.shape[2], side, images.device)
+    left, right, across = _neighbours(images.shape[3], side, images.device)
+    above, below = (_between(images[:, :, rows], left, right, across) for rows in (upper, lower))
+    return above + (below - above) * down[:, None]
+
+
+def _neighbours(size: int, side: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each of ``side`` samples: the positions before and after it, and how far it is from the first, in float32."""
+    places = torch.arange(side, device=device, dtype=torch.float32) * (torch.tensor(float(size)) / side).to(device)
+    before = places.long()
+    return before, (before + 1).clamp(max=size - 1), places - before
+
+
+def _between(images: Tensor, left: Tensor, right: Tensor, across: Tensor) -> Tensor:
+    first, second = images[..., left].float(), images[..., right].float()
+    return first + (second - first) * across
 
 
 def _filtered(images: Tensor, height: int, width: int) -> Tensor:

@@ -6,7 +6,6 @@ its sha256 is checked before it is read, and it is read as tensors alone.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import os
 from pathlib import Path
@@ -16,10 +15,11 @@ from torch import Tensor, nn
 
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.network import Network
+from vitok_lib.metrics.pins import PINS, check_pinned
 from vitok_lib.metrics.safe_loading import weights_only
 from vitok_lib.records.schema import Weights
 
-SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+(SHA256,) = PINS["inception"].values()
 VARIABLE = "VITOK_INCEPTION"
 FILE_NAMES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth")
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FILE_NAMES[0]}"
@@ -34,7 +34,9 @@ def load_inception(device: str) -> Network:
         RequestError: the weights are not here or are other ones, or torch-fidelity cannot be imported.
     """
     file = _weight_file()
-    _check_digest(file)
+    check_pinned(
+        "inception", file, SHA256, f"fetch {URL}: a distance in any other network than that of 2015-12-05 is no FID"
+    )
     try:
         make = importlib.import_module("torch_fidelity").FeatureExtractorInceptionV3
     except ImportError as error:
@@ -76,13 +78,3 @@ def _weight_file() -> Path:
     raise RequestError(
         f"the Inception weights of 2015-12-05 are not in '{folder}'; fetch {URL} there, or name the file in {VARIABLE}"
     )
-
-
-def _check_digest(file: Path) -> None:
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if digest != SHA256:
-        raise RequestError(
-            f"'{file}' holds other weights than those of 2015-12-05 (sha256 {digest[:8]}…, not {SHA256[:8]}…); "
-            f"fetch {URL}: a distance in any other network is no FID"
-        )

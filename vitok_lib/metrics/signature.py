@@ -1,8 +1,9 @@
 """What each metric is, in words and in a signature that two comparable numbers must share.
 
 A signature names colour space, number format, aggregation and version, after sacreBLEU (Post 2018); of a distance
-between sets it names the extractor, how images are resized for it, and its dimensions d. The number of images stands
-beside it in a record. Nothing here computes anything, so the report can read it without torch.
+between sets it names the extractor, how images are resized for it, and its dimensions d. Of a learned metric it has the
+first digits of the sha256 of its weights, which :mod:`vitok_lib.metrics.pins` holds whole. A record has the number of
+images next to it. Nothing here computes anything, so the report can read it without torch.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vitok_lib.errors import unknown
+from vitok_lib.metrics.pins import tag
 
 Scope = Literal["image", "rate", "set"]
 CODEC = "codec"  # the family whose latent is a stream of bits
@@ -41,19 +43,39 @@ class Metric:
 
 @dataclass(frozen=True)
 class ExtractorFacts:
-    """How an extractor is called, in words and in signatures: its weights, and its resize rule; d and crop side."""
+    """How an extractor is called, in words and in signatures: its weights, and its resize rule; d and crop side;
+    ``note`` says what other programs do otherwise.
+    """
 
     title: str
     weights: str
     rule: str
     dimensions: int
     crop_side: int
+    note: str = ""
 
 
 EXTRACTORS = {
-    "inception": ExtractorFacts("Inception", "inception-2015-12-05", "bicubic-aa-299", 2048, 299),
-    "dinov2": ExtractorFacts("DINOv2", "dinov2-large|cls", "bicubic-aa-224", 1024, 224),
-    "dinov3": ExtractorFacts("DINOv3", "dinov3-vitb16-lvd1689m|cls", "bicubic-aa-512", 768, 512),
+    "inception": ExtractorFacts(
+        "Inception",
+        "inception-2015-12-05",
+        "bicubic-aa-299",
+        2048,
+        299,
+        "resized as in clean-fid (antialiased bicubic), where torch-fidelity and pytorch-fid resize bilinearly without "
+        "antialiasing",
+    ),
+    "inception-legacy": ExtractorFacts(
+        "Inception, legacy resize",
+        "inception-2015-12-05",
+        "bilinear-tf1-299",
+        2048,
+        299,
+        "resized as in torch-fidelity (TensorFlow 1's bilinear filter without antialiasing); pytorch-fid samples half "
+        "a pixel elsewhere",
+    ),
+    "dinov2": ExtractorFacts("DINOv2", f"dinov2-large:{tag('dinov2')}|cls", "bicubic-aa-224", 1024, 224),
+    "dinov3": ExtractorFacts("DINOv3", f"dinov3-vitb16-lvd1689m:{tag('dinov3')}|cls", "bicubic-aa-512", 768, 512),
     "random": ExtractorFacts("random network", "random-conv-seed-0", "bicubic-aa-256", 128, 256),
 }
 """``random`` is a convolutional network that never was trained: it runs anywhere, and says little of quality."""
@@ -74,7 +96,8 @@ _IMAGE_METRICS = (
         "",
         "ssim|rgb|u8|gauss:11,1.5|reflect|per-image-mean|v1",
         "Wang, Bovik, Sheikh & Simoncelli 2004: Gaussian window 11×11, σ 1.5, K₁ 0.01, K₂ 0.03, "
-        "borders reflected, mean over pixels and channels, as in torchmetrics",
+        "borders reflected, mean over pixels and channels, as in torchmetrics; the variant of valid windows alone "
+        "(scikit-image, Wang's own) differs by up to 0.006 at 300 px",
         higher_is_better=True,
         needs="sides of 11 px or more",
     ),
@@ -92,14 +115,14 @@ _IMAGE_METRICS = (
         "lpips",
         "LPIPS",
         "",
-        "lpips|alex|rgb|u8|per-image-mean|v1",
+        f"lpips|alex:{tag('lpips')}|rgb|u8|per-image-mean|v1",
         "Zhang, Isola, Efros, Shechtman & Wang 2018, AlexNet with linear weights 0.1, through torchmetrics",
     ),
     Metric(
         "dists",
         "DISTS",
         "",
-        "dists|vgg16|rgb|u8|per-image-mean|v1",
+        f"dists|vgg16:{tag('dists')}|rgb|u8|per-image-mean|v1",
         "Ding, Ma, Wang & Simoncelli 2020, VGG-16, through torchmetrics",
     ),
     Metric(
@@ -114,6 +137,8 @@ _IMAGE_METRICS = (
 )
 
 
+_LEGACY = {"inception": "", "inception-legacy": "-legacy"}
+_LEGACY_STATISTICS = ("fd", "kid")  # those that other programs report
 _FRECHET = "Heusel, Ramsauer, Unterthiner, Nessler & Hochreiter 2017: Fréchet distance of two Gaussians, in float64"
 
 
@@ -123,10 +148,12 @@ _SET_NEEDS = {"fd": "2 images or more", "kid": "3 images or more", "fd-infinity"
 def _set_metrics() -> Iterator[Metric]:
     """Only the checked weights of 2015-12-05 make a distance an FID; any other is an FD with its extractor's name."""
     for name, facts in EXTRACTORS.items():
-        fid = name == "inception"
-        of, in_words = ("", "") if fid else (f"-{name}", f", {facts.title}")
+        fid = name in _LEGACY
+        of = _LEGACY.get(name, f"-{name}")
+        in_words = f"{', legacy resize' if of else ''}" if fid else f", {facts.title}"
+        note = f"; {facts.note}" if facts.note else ""
         rows = (
-            ("fd", "fid" if fid else f"fd-{name}", "FID" if fid else f"FD{in_words}", "", _FRECHET),
+            ("fd", f"fid{of}" if fid else f"fd{of}", f"{'FID' if fid else 'FD'}{in_words}", "", _FRECHET + note),
             (
                 "fd-infinity",
                 f"{'fid' if fid else 'fd'}-infinity{of}",
@@ -140,7 +167,8 @@ def _set_metrics() -> Iterator[Metric]:
                 f"KID{in_words}",
                 "|poly:3|u-statistic|all-images",
                 "Bińkowski, Sutherland, Arbel & Gretton 2018: kernel (x·y/d + 1)³, over all images at once, "
-                "without the terms of an image with its own reconstruction",
+                "without the terms of an image with its own reconstruction; torch-fidelity and clean-fid average "
+                f"random subsets instead{note}",
             ),
             (
                 "paired",
@@ -159,6 +187,8 @@ def _set_metrics() -> Iterator[Metric]:
             ),
         )
         for statistic, metric, title, detail, source in rows:
+            if name == "inception-legacy" and statistic not in _LEGACY_STATISTICS:
+                continue
             rule = f"native-{facts.crop_side}" if statistic == "patch-fd" else facts.rule
             signature = f"{metric}|{facts.weights}|{rule}|u8{detail}|d:{facts.dimensions}|v1"
             needs = _SET_NEEDS.get(statistic, "")
