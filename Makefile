@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report notebooks book site test lint clean
+.PHONY: help setup report notebooks book site test test-fast lint clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.report  ## Make the environment that the report needs, in .venv
 
@@ -45,8 +45,11 @@ site: book  ## A folder to publish, _build/site, from the records that are there
 	touch _build/site/.nojekyll
 	vitok check --site _build/site
 
-test: $(VENV)/.test  ## Make what the tests need and run them
-	python -m pytest
+test: $(VENV)/.test  ## Make what the tests need and run them all
+	python -m pytest -n 2 --dist loadgroup
+
+test-fast: $(VENV)/.test  ## The tests to run between edits: no browser, book, notebook or compiler
+	python -m pytest -n 2 --dist loadgroup -m "not slow and not browser and not book and not gpu"
 
 lint: $(VENV)/.test  ## Check style and types, as pre-commit and CI do
 	pre-commit run --all-files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,23 @@ import pytest
 # Before the first import of torch and huggingface_hub, which read them then.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+BUILDING = frozenset(("book", "built", "project", "site"))
+"""Fixtures that build pages with Sphinx."""
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark what builds pages, and skip what needs CUDA where there is none."""
+    for item in items:
+        if BUILDING & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("browser"):
+            item.add_marker("book")
+    needing = [item for item in items if item.get_closest_marker("gpu")]
+    if needing:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in needing:
+                item.add_marker(pytest.mark.skip(reason="no GPU with CUDA here"))
 
 
 @pytest.fixture(autouse=True)

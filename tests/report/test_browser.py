@@ -25,6 +25,7 @@ SORTED = "div8k"
 """A page whose first table has numbers, gaps and several evidence levels."""
 
 pytestmark = [
+    pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path"),
     pytest.mark.skipif(not (SITE / "index.html").exists(), reason="the book is not built: run `make book` first"),
 ]

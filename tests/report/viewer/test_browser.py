@@ -21,7 +21,7 @@ from vitok_lib.report.viewer.layers import error_map
 from vitok_lib.report.viewer.site import publish
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")]
 
 SIDE = 96
 GROUND = (0xD8, 0xD8, 0xD8)
