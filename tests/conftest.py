@@ -14,11 +14,30 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 BUILDING = frozenset(("book", "built", "project", "site"))
 """Fixtures that build pages with Sphinx."""
+SLOW = {
+    "cli/test_app.py": "starts the command in processes",
+    "measure/memory/test_max_resolution.py": "starts a process for each size",
+    "measure/memory/test_peak.py": "starts a process for each peak",
+    "measure/predict/test_meta_memory.py": "traces whole models",
+    "measure/predict/test_plan.py": "traces whole models",
+    "measure/quality/test_processes.py": "kills processes and starts them again",
+    "measure/speed/test_benchmark.py": "compiles",
+    "measure/speed/test_compile_stats.py": "compiles",
+    "measure/speed/test_profile.py": "profiles",
+    "metrics/test_inception.py": "runs Inception twice",
+    "metrics/test_statistics.py": "simulates",
+    "metrics/test_structure.py": "runs torchmetrics on large images",
+    "notebooks/test_notebooks.py": "executes notebooks",
+    "train/test_train.py": "trains",
+}
+"""Files whose tests take over some five seconds together, and why."""
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark what builds pages, and skip what needs CUDA where there is none."""
+    """Mark what is slow and what builds pages; skip what needs CUDA where there is none."""
     for item in items:
+        if item.path.relative_to(Path(__file__).parent).as_posix() in SLOW:
+            item.add_marker("slow")
         if BUILDING & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("browser"):
             item.add_marker("book")
     needing = [item for item in items if item.get_closest_marker("gpu")]

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from tests.conftest import SLOW
 from vitok_lib.parameters import convert, find_source
 from vitok_lib.project import ROOT
 
@@ -123,3 +124,7 @@ def test_the_site_is_deployed_from_committed_records_alone() -> None:
     assert prerequisites["site"].split() == ["book"]
     assert "notebooks" not in prerequisites["book"]
     assert "vitok check --site" in makefile
+
+
+def test_the_files_that_are_left_out_of_the_fast_tests_exist() -> None:
+    assert [name for name in SLOW if not (ROOT / "tests" / name).exists()] == []
