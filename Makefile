@@ -46,10 +46,10 @@ site: book  ## A folder to publish, _build/site, from the records that are there
 	vitok check --site _build/site
 
 test: $(VENV)/.test  ## Make what the tests need and run them all
-	python -m pytest -n 2 --dist loadgroup
+	python -m pytest -n 2 --dist loadfile
 
 test-fast: $(VENV)/.test  ## The tests to run between edits: no browser, book, notebook or compiler
-	python -m pytest -n 2 --dist loadgroup -m "not slow and not browser and not book and not gpu"
+	python -m pytest -n 2 --dist loadfile -m "not slow and not browser and not book and not gpu"
 
 lint: $(VENV)/.test  ## Check style and types, as pre-commit and CI do
 	pre-commit run --all-files
