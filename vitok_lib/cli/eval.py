@@ -93,7 +93,7 @@ def eval_command(
     except KeyboardInterrupt:
         typer.echo("vitok: interrupted; what was measured is kept, the same command goes on from here", err=True)
         raise typer.Exit(130) from None
-    found = [gaps(record) for record in records]
+    found = [gaps(record, names) for record in records]
     print_rows([_as_row(record, missing) for record, missing in zip(records, found, strict=True)], as_json)
     for record, missing in zip(records, found, strict=True):
         for metric, sentence in missing.items():

@@ -13,24 +13,27 @@ from vitok_lib.tokenizers.files import locate
 from vitok_lib.tokenizers.presets import resolve
 from vitok_lib.tokenizers.registry import Entry, describe, find
 
+_FILES = {"vitok": ["encoder.safetensors", "decoder.safetensors"], "pca": ["pca.safetensors"]}
+"""Of families whose weight files have names of their own."""
+
 
 def identify(config: RunConfig) -> tuple[TokenizerIdentity, Settings] | None:
     """The identity and the settings of a checked ``config``; a field that only loading tells is None.
 
-    None of what takes no memory to load (a codec, PCA, a plug-in), and of random weights of an auto-encoder.
+    None of what only loading tells: a codec, a plug-in, and an auto-encoder with random weights.
 
     Raises:
         RequestError: there are no such weights.
         UnsupportedError: the tokenizer has no preset of this name.
     """
     entry = find(config.name)
-    vitok = entry.family == "vitok"
-    if entry.family in ("codec", "pca", "plugin") or (config.weights == RANDOM and not vitok):
+    if entry.family in ("codec", "plugin") or (config.weights == RANDOM and entry.family != "vitok"):
         return None
     if config.weights == RANDOM:
         weights = Weights(source=f"{RANDOM}:{config.seed}")
     else:
-        located = _of_a_vitok(entry, config) if vitok else _of_an_autoencoder(entry, config)
+        names = _FILES.get(entry.family)
+        located = _of_files(entry, config, names) if names else _of_an_autoencoder(entry, config)
         if located is None:
             return None
         weights, files = located
@@ -39,8 +42,7 @@ def identify(config: RunConfig) -> tuple[TokenizerIdentity, Settings] | None:
     return describe(config.name).identity(weights), resolve(config).settings
 
 
-def _of_a_vitok(entry: Entry, config: RunConfig) -> tuple[Weights, list[Path]] | None:
-    names = ["encoder.safetensors", "decoder.safetensors"]
+def _of_files(entry: Entry, config: RunConfig, names: list[str]) -> tuple[Weights, list[Path]] | None:
     path, weights = locate(entry, config.weights, config.revision, names)
     files = [path] if path.is_file() else [path / name for name in names]
     return (weights, files) if all(file.is_file() for file in files) else None

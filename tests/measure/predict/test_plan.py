@@ -387,3 +387,7 @@ def test_an_evaluation_that_does_not_fit_is_refused_before_loading_unless_forced
     assert not results.exists()
     assert _vitok(*asked, "--force", monkeypatch=monkeypatch) == 0
     assert list(results.rglob("*.json"))
+    capsys.readouterr()
+    assert _vitok(*asked, monkeypatch=monkeypatch) == 0, "what is recorded needs no memory"
+    assert "from a record of " in capsys.readouterr().err
+    assert _vitok(*asked, "--again", monkeypatch=monkeypatch) == 2

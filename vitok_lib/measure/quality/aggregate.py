@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,18 +55,17 @@ def values_of(
     return tuple(values), tuple(smaller)
 
 
-def gaps(record: Record) -> dict[str, str]:
-    """Each metric that was asked for and has no value, or one on some images alone: its n, and why."""
+def gaps(record: Record, asked: Collection[str]) -> dict[str, str]:
+    """Each metric ``asked`` for that has no value, or one on some images alone: its n, and why."""
     done = record.outcome.done or 0
     found = {}
-    for signature in record.metrics if done else ():
-        metric = METRICS[signature.partition("|")[0]]
+    for metric in (METRICS[name] for name in asked if done):
         value = record.value(metric.name)
-        why = f": it needs {metric.needs}" if metric.needs else ""
+        why = f"; it needs {metric.needs}" if metric.needs else ""
         if value is None:
-            found[metric.name] = f"no value on {done} images{why}"
+            found[metric.name] = f"no value at n = {done}{why}"
         elif metric.scope == "image" and value.n is not None and value.n < done:
-            found[metric.name] = f"a value on {value.n} of {done} images{why}"
+            found[metric.name] = f"a value at n = {value.n} of {done}{why}"
     return found
 
 
