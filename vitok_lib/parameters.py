@@ -98,7 +98,10 @@ def convert(source: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     declared = {parameter.name: parameter for parameter in read_parameters(source)}
     for name in given:
         if name not in declared:
-            raise RequestError(f"notebook '{source.stem}' has no parameter '{name}'; {nearest(name, declared)}")
+            raise RequestError(
+                f"notebook '{source.stem}' has no parameter '{name}'; {nearest(name, declared)}",
+                code="unknown-parameter",
+            )
     return {name: declared[name].convert(value) for name, value in given.items()}
 
 

@@ -36,7 +36,10 @@ def main() -> NoReturn:
     with usable_streams():
         try:
             app(args=join_parameters(sys.argv[1:]), standalone_mode=True)
-        except (RequestError, UnsupportedError) as error:
+        except RequestError as error:
+            typer.echo(f"vitok: {error.line}", err=True)
+            sys.exit(2)
+        except UnsupportedError as error:
             typer.echo(f"vitok: {error}", err=True)
             sys.exit(2)
     sys.exit(0)

@@ -72,7 +72,9 @@ def open_archive(path: Path) -> FileSet:
     files, left_out = members(path)
     label = readable(path.name)
     if not files:
-        raise RequestError(f"archive '{readable(str(path))}' holds no image ({looked_for()}{in_brackets(left_out)})")
+        raise RequestError(
+            f"archive '{readable(str(path))}' holds no image ({looked_for()}{in_brackets(left_out)})", code="no-images"
+        )
     title = next(label[: -len(suffix)] for suffix in sorted(SUFFIXES, key=len) if label.lower().endswith(suffix))
     found = named_by_content(title or "archive", f"The archive '{label}' of {count_of(files)}.", files)
     return replace(found, left_out=left_out)
@@ -101,7 +103,9 @@ def members(path: Path) -> tuple[dict[str, Content], Counter[str]]:
         raise RequestError(f"cannot read archive '{label}': {error.strerror or error}") from error
     except _DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise RequestError(f"archive '{label}' is damaged or cut short ({reason}); fetch it again") from error
+        raise RequestError(
+            f"archive '{label}' is damaged or cut short ({reason}); fetch it again", code="archive-damaged"
+        ) from error
     return dict(sorted(found.items())), left_out
 
 

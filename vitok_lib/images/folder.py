@@ -35,7 +35,7 @@ def open_folder(path: Path) -> FileSet:
     """
     label = readable(str(path))
     if not os.path.exists(path):  # unlike Path.exists, False where a parent may not be entered
-        raise RequestError(f"there is no folder '{label}'")
+        raise RequestError(f"there is no folder '{label}'", code="images-not-found")
     if not path.is_dir():
         raise RequestError(f"'{label}' is a file; an image set is a folder of images, or a .zip, .tar, .tar.gz or .tgz")
     files: dict[str, Content] = {}
@@ -49,7 +49,7 @@ def open_folder(path: Path) -> FileSet:
             raise RequestError(f"two files of folder '{label}' have names that read '{name}'; rename one")
         files[name] = FileContent(file)
     if not files:
-        raise RequestError(f"folder '{label}' holds no image ({looked_for()}{in_brackets(left_out)})")
+        raise RequestError(f"folder '{label}' holds no image ({looked_for()}{in_brackets(left_out)})", code="no-images")
     title = readable(path.resolve().name)
     found = named_by_content(title or "folder", f"The folder '{title}' of {count_of(files)}.", files)
     return replace(found, left_out=left_out)

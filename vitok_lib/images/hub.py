@@ -66,6 +66,7 @@ def download(repository: str, revision: str | None, patterns: Sequence[str], way
         at = f" at revision '{revision}'" if revision else ""
         raise RequestError(
             f"cannot fetch data set '{repository}'{at} from the hub ({reason}); "
-            f"check the network and the access token (HF_TOKEN), or {way_out}"
+            f"check the network and the access token (HF_TOKEN), or {way_out}",
+            code="hub-unreachable",
         ) from error
     return Path(found)

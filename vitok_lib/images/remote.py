@@ -67,7 +67,10 @@ def open_remote(name: str) -> FileSet:
         place = f"'{readable(local)}'"
         path = Path(os.path.expanduser(local))
         if not path.exists():
-            raise RequestError(f"{remote.variable} (={place}) is no folder and no archive; correct it or unset it")
+            raise RequestError(
+                f"{remote.variable} (={place}) is no folder and no archive; correct it or unset it",
+                code="images-not-found",
+            )
         files, left_out = collect(path)
     else:
         way_out = f"set {remote.variable} to a folder or an archive of the {facts.count} images"
@@ -77,6 +80,7 @@ def open_remote(name: str) -> FileSet:
     if len(files) != facts.count:
         raise RequestError(
             f"image set '{name}' has {facts.count} images, but {place} holds {len(files)}{in_brackets(left_out)}; "
-            f"fetch it again, or set {remote.variable} to a folder or an archive of exactly these images"
+            f"fetch it again, or set {remote.variable} to a folder or an archive of exactly these images",
+            code="images-incomplete",
         )
     return FileSet(facts.benchmark, facts.description, files, remote.rule, left_out=left_out)

@@ -105,7 +105,8 @@ def _fetched(release: Release) -> Path:
         licence = f"accept its licence at https://huggingface.co/{release.repository}, " if release.gated else ""
         raise RequestError(
             f"cannot fetch '{release.repository}' at revision '{release.revision}' from the hub ({reason}); "
-            f"{licence}check the network and the access token (HF_TOKEN)"
+            f"{licence}check the network and the access token (HF_TOKEN)",
+            code="hub-unreachable",
         ) from error
     return Path(folder)
 

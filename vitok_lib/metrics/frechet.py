@@ -38,7 +38,8 @@ def frechet_distance(originals: Features, reconstructions: Features) -> float:
         if len(features) < MINIMUM_COUNT:
             raise RequestError(
                 f"a Fréchet distance of {len(features)} image is undefined, since one image has no covariance; "
-                f"give at least {MINIMUM_COUNT}"
+                f"give at least {MINIMUM_COUNT}",
+                code="one-image",
             )
     with one_thread():
         mean, factor = _moments(originals)

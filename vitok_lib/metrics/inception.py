@@ -42,7 +42,8 @@ def load_inception(device: str) -> Network:
     except ImportError as error:
         raise RequestError(
             "feature extractor 'inception' needs torch-fidelity and torchvision, which cannot be imported here "
-            f"({error}); pip install 'vitok-lib[gpu]'"
+            f"({error}); pip install 'vitok-lib[gpu]'",
+            code="missing-package",
         ) from error
     with weights_only():
         network = make("inception", [str(DIMENSIONS)], feature_extractor_weights_path=str(file))

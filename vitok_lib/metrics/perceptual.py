@@ -65,7 +65,8 @@ def _loaded(name: str, make: Callable[[], torch.nn.Module], device: str) -> torc
         reason = " ".join(str(error).split())
         raise RequestError(
             f"metric '{name}' needs torchmetrics and torchvision, which cannot be imported here ({reason}); "
-            "pip install 'vitok-lib[gpu]'"
+            "pip install 'vitok-lib[gpu]'",
+            code="missing-package",
         ) from error
     try:
         with weights_only():

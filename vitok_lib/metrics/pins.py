@@ -49,5 +49,6 @@ def check_pinned(name: str, file: Path, digest: str, way_out: str) -> None:
     if found != digest:
         raise RequestError(
             f"'{file}' holds other weights than '{name}' is defined with "
-            f"(sha256 {found[:_DIGITS]}…, not {digest[:_DIGITS]}…); {way_out}"
+            f"(sha256 {found[:_DIGITS]}…, not {digest[:_DIGITS]}…); {way_out}",
+            code="other-weights",
         )

@@ -91,7 +91,8 @@ def cannot_write(path: Path, error: OSError) -> RequestError:
     """The error for a results folder that refuses a file."""
     reason = error.strerror or str(error)
     return RequestError(
-        f"cannot write '{path}': {reason}; free some space or set VITOK_RESULTS to a folder that can be written"
+        f"cannot write '{path}': {reason}; free some space or set VITOK_RESULTS to a folder that can be written",
+        code="cannot-write",
     )
 
 
@@ -118,7 +119,8 @@ def read_model(path: Path, model: type[Model], noun: str) -> Model:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise RequestError(
-            f"{noun} '{path}' is not valid: {where}: {first['msg']}; repair the file or remove it"
+            f"{noun} '{path}' is not valid: {where}: {first['msg']}; repair the file or remove it",
+            code="record-invalid",
         ) from error
 
 

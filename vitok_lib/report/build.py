@@ -22,5 +22,7 @@ def build_book() -> Path:
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(book), "-W", "--keep-going"]
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     if status != 0 or not INDEX.exists() or "<title>" not in INDEX.read_text(encoding="utf-8"):
-        raise RequestError(f"the book was not built (status {status}); what jupyter-book printed above says why")
+        raise RequestError(
+            f"the book was not built (status {status}); what jupyter-book printed above says why", code="book-failed"
+        )
     return INDEX

@@ -28,7 +28,8 @@ def locate(entry: Entry, weights: str | Path, revision: str | None, patterns: li
         if not path.exists():
             raise RequestError(
                 f"weights '{weights}' of tokenizer '{entry.name}' do not exist; "
-                "give 'released', 'random', or the path of a file or folder"
+                "give 'released', 'random', or the path of a file or folder",
+                code="weights-not-found",
             )
         return path, Weights(source="file")
     if entry.sha256 is not None:
@@ -52,14 +53,16 @@ def _download(repository: str, revision: str | None, patterns: list[str], gated:
     except GatedRepoError as error:
         raise RequestError(
             f"'{repository}' is gated on the hub: {licence} and set HF_TOKEN to an access token of the account "
-            "that did, or give weights as a folder, or 'random'"
+            "that did, or give weights as a folder, or 'random'",
+            code="gated-weights",
         ) from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise RequestError(
             f"cannot fetch '{repository}' at revision '{revision}' from the hub ({reason}); "
             f"check the network and the access token (HF_TOKEN){f', {licence}' if gated else ''}, "
-            "or give weights as a folder, or 'random'"
+            "or give weights as a folder, or 'random'",
+            code="hub-unreachable",
         ) from error
 
 

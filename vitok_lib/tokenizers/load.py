@@ -216,4 +216,6 @@ def _check_device(device: str) -> None:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise RequestError(f"device '{device}' cannot be used here ({reason}); try device 'cpu'") from error
+        raise RequestError(
+            f"device '{device}' cannot be used here ({reason}); try device 'cpu'", code="device-unavailable"
+        ) from error

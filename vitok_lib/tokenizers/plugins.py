@@ -132,7 +132,8 @@ def _find_factory(name: str) -> tuple[str, Callable[..., Any]]:
     except Exception as error:  # importing runs a third party's code
         raise RequestError(
             f"tokenizer '{name}' cannot be imported ({type(error).__name__}: {error}); "
-            "install its package, or put its folder on PYTHONPATH"
+            "install its package, or put its folder on PYTHONPATH",
+            code="plugin-import",
         ) from error
     if not callable(target):
         raise RequestError(f"tokenizer '{name}' names a {type(target).__name__}, not a function that makes a tokenizer")
@@ -176,5 +177,6 @@ def _check_parts(name: str, tokenizer: Any) -> None:
     if faults:
         raise RequestError(
             f"tokenizer '{name}' gave a {type(tokenizer).__name__} without {', '.join(faults)}; "
-            "see vitok_lib.tokenizers.interface.Tokenizer"
+            "see vitok_lib.tokenizers.interface.Tokenizer",
+            code="plugin-incomplete",
         )

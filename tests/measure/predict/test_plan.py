@@ -371,7 +371,9 @@ def test_the_command_prints_the_plan_and_refuses_what_does_not_fit(
     assert (second["tokenizer"], second["fits"]) == ("flux", "no")
     assert second["largest"] < 4096
     (sentence,) = printed.err.splitlines()
-    assert sentence.startswith("vitok: tokenizer 'flux' at 16384 px needs about 771 GiB and cpu has 24 GiB free")
+    assert sentence.startswith(
+        "vitok: [does-not-fit] tokenizer 'flux' at 16384 px needs about 771 GiB and cpu has 24 GiB free"
+    )
     assert _vitok(*asked, "--force", monkeypatch=monkeypatch) == 0
     forced = capsys.readouterr()
     assert (json.loads(forced.out), forced.err) == ([first, second], "")

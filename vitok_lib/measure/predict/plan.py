@@ -123,7 +123,8 @@ def check_fits(plan: Plan, otherwise: str = "") -> None:
     way_out = f"the largest square that fits is {largest} px" if largest else "no resolution fits"
     raise RequestError(
         f"tokenizer '{plan.tokenizer}' at {plan.resolution} px needs about {_gib(plan.total_bytes)} and {plan.device} "
-        f"has {_gib(plan.available_bytes)} free; {way_out}{otherwise}"
+        f"has {_gib(plan.available_bytes)} free; {way_out}{otherwise}",
+        code="does-not-fit",
     )
 
 

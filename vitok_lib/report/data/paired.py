@@ -80,7 +80,10 @@ def paired(entry: Entry, other: Entry, quantity: str, comparisons: int = 1) -> D
         RequestError: the two are of different protocols, or were not measured on the same images.
     """
     if protocol(entry, entry.value(quantity)) != protocol(other, other.value(quantity)):
-        raise RequestError(f"records '{entry.name}' and '{other.name}' follow different protocols for '{quantity}'")
+        raise RequestError(
+            f"records '{entry.name}' and '{other.name}' follow different protocols for '{quantity}'",
+            code="different-protocols",
+        )
     differences = by_image(entry, other, quantity)
     bounds = mean_interval(differences, LEVEL, comparisons)
     interval, mean = interval_of(bounds, comparisons), float(differences.mean())

@@ -157,7 +157,9 @@ def of_case(entries: Iterable[Entry], case: str) -> list[Entry]:
     entries = list(entries)
     found = preferred(entry for entry in entries if entry.case == case)
     if not found:
-        raise RequestError(f"no record of '{case}'; {nearest(case, {entry.case for entry in entries})}")
+        raise RequestError(
+            f"no record of '{case}'; {nearest(case, {entry.case for entry in entries})}", code="no-record"
+        )
     return found
 
 
@@ -172,7 +174,8 @@ def find(entries: Iterable[Entry], name: str) -> Entry:
     found = exact or [entry for entry in ordered if name in entry.names]
     if not found:
         raise RequestError(
-            f"no record '{name}'; {nearest(name, {known for entry in ordered for known in entry.names})}"
+            f"no record '{name}'; {nearest(name, {known for entry in ordered for known in entry.names})}",
+            code="no-record",
         )
     return found[0]
 

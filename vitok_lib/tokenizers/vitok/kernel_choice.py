@@ -161,5 +161,6 @@ def _check(asked: str, device: str, dtype: str, window: int | None) -> None:
     if asked in ("flash", "cudnn", "varlen") and not (_is_cuda(device) and dtype in SIXTEEN_BITS):
         raise RequestError(
             f"attention '{asked}' runs on CUDA in {' or '.join(SIXTEEN_BITS)}, not on {device} in {dtype}; "
-            "leave attention out to have one chosen"
+            "leave attention out to have one chosen",
+            code="attention-unsupported",
         )

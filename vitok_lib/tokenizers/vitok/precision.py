@@ -63,7 +63,10 @@ def check_float8(device: str, dtype: str) -> None:
         capability = torch.cuda.get_device_capability(kind)
         if capability < _FIRST_CAPABILITY:
             name = torch.cuda.get_device_name(kind)
-            raise RequestError(f"precision 'fp8' needs a GPU with 8-bit floats, which '{name}' lacks; leave it out")
+            raise RequestError(
+                f"precision 'fp8' needs a GPU with 8-bit floats, which '{name}' lacks; leave it out",
+                code="fp8-unsupported",
+            )
     allowed = ("bfloat16",) if kind.type == "cuda" else ("bfloat16", "float32")
     if dtype not in allowed:
         raise RequestError(f"precision 'fp8' on {kind.type} takes dtype {' or '.join(allowed)}, not '{dtype}'")
