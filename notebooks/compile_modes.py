@@ -18,12 +18,12 @@ tokenizer: str = "nano-f16x64"  # a ViTok
 resolution: int = 512  # longest side in pixels
 modes: str = "default"  # of torch.compile, by commas: default, reduce-overhead, max-autotune
 window: int = -1  # sliding-window radius in tokens; -1: full attention
-weights: str = "released"  # released or random; random ones have true speeds, and no quality
+weights: str = "released"  # released or random; random weights do not change these costs
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
 batch: int = 1  # images that go through together
-seconds: float = 2.0  # each contender is timed for at least so long
-iterations: int = 10  # and at least so often
+seconds: float = 2.0  # minimum timing per configuration
+iterations: int = 10  # minimum rounds per configuration
 again: bool = False  # measure also what is recorded
 study: str = "local"  # folder of results that the records go to
 
@@ -33,18 +33,21 @@ from vitok_lib.parameters import checked
 run = checked("compile_modes", globals())
 
 # %%
-from vitok_lib.measure.speed.benchmark import Contender, measure_speed
+from vitok_lib.measure.speed.benchmark import measure_speed
+from vitok_lib.records.config import RunConfig
 
-asked = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "batch": run.batch}
-asked |= {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
+options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "batch": run.batch}
+asked = {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
 asked |= {"notebook": "compile_modes", "parameters": vars(run)}
 
-options = {} if run.window < 0 else {"window": run.window}
+options |= {} if run.window < 0 else {"window": run.window}
 modes = [mode.strip() for mode in run.modes.split(",")]
-ways = ("reference", "folded")
-contenders = [Contender(run.tokenizer, path, options) for path in ways]
-contenders += [Contender(run.tokenizer, path, options | {"compile": mode}) for mode in modes for path in ways]
-records = measure_speed(contenders, resolution=run.resolution, benchmark="compile-modes", **asked)
+configurations = [
+    RunConfig(name=run.tokenizer, preset=preset, compile=mode, **options)
+    for mode in (None, *modes)
+    for preset in ("reference", "folded")
+]
+records = measure_speed(configurations, resolution=run.resolution, benchmark="compile-modes", **asked)
 
 # %% [markdown]
 # ## Measured

@@ -9,24 +9,24 @@
 
 # %% [markdown]
 # # Memory
-# The peak of a model alone and that of a whole evaluation, measured apart, beside what was predicted; the largest
-# square that fits on a card of a given size, by trying; and what working in tiles changes.
+# The peak memory of a model alone and of a whole evaluation, measured apart, next to the prediction; the largest square
+# that fits on a GPU of a given size, by trying; and what working in tiles changes.
 
 # %% tags=["parameters"]
 tokenizers: str = "nano-f16x64,nano-f32x64,nano-kl-f8x16"  # by commas
 resolutions: str = "256,512"  # longest sides in pixels, by commas
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
 fp8: bool = False  # ViToks with 8-bit matrices too, folded
-kernels: str = "math"  # of auto-encoders' attention, measured beside torch's choice, by commas; empty: none
-cards: str = ""  # emulated cards in GiB on which the largest size is found, by commas; empty: none
-card_tokenizers: str = "nano-f32x64"  # for which it is found, by commas
+kernels: str = "math"  # of auto-encoders' attention, measured next to torch's choice, by commas; empty: none
+limits: str = ""  # emulated GPUs in GiB on which the largest size is found, by commas; empty: none
+limit_tokenizers: str = "nano-f32x64"  # for which it is found, by commas
 largest: int = 8192  # upper end of that search in pixels
 try_seconds: float = 300.0  # of that search, no size is tried that would take longer
 tiled: str = "nano-kl-f8x16,nano-f16x64"  # compared in tiles or chunks against whole, by commas; empty: none
 image_set: str = "photos"  # on whose images
 tiled_resolution: int = 512  # at this longest side in pixels
 samples: int = 2  # and so many of them
-weights: str = "released"  # released or random; random ones have true speeds, and no quality
+weights: str = "released"  # released or random; random weights do not change these costs
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
 batch: int = 1  # images that go through together
@@ -43,56 +43,61 @@ import vitok_lib as vl
 from vitok_lib.measure.memory.max_resolution import measure_capacity
 from vitok_lib.measure.memory.peak import measure_memory
 from vitok_lib.measure.quality.tiling import measure_tiling
+from vitok_lib.records.config import RunConfig
 
-asked = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "study": run.study, "again": run.again}
-asked |= {"notebook": "memory", "parameters": vars(run)}
+asked = {"study": run.study, "again": run.again, "notebook": "memory", "parameters": vars(run)}
+shared = {"device": run.device, "dtype": run.dtype, "weights": run.weights}
 
 
 def parts(text):
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def eager_and_fp8(name):
-    """The settings in which a tokenizer is looked for on a card: a ViTok in its window, and in 8 bits if asked for."""
+def eager_and_fp8(name, **options):
+    """The configurations whose largest size is looked for: a ViTok in its window, and in 8 bits if asked for."""
     if vl.describe(name).family != "vitok":
-        return [{}]
-    window = {} if run.window < 0 else {"window": run.window}
-    return [window, window | {"folded": True, "precision": "fp8"}] if run.fp8 else [window]
+        return [RunConfig(name=name, **shared, **options)]
+    eager = RunConfig(name=name, window=None if run.window < 0 else run.window, **shared, **options)
+    return [eager, eager.replace(folded=True, precision="fp8")] if run.fp8 else [eager]
 
 
-def ways(name):
-    """The settings that a tokenizer is measured with: chunked and whole, or untiled, tiled, and other kernels."""
-    first = eager_and_fp8(name)
+def configurations(name):
+    """The configurations that a tokenizer is measured with: chunked and whole, or untiled, tiled, and other kernels."""
+    first = eager_and_fp8(name, batch=run.batch)
     if vl.describe(name).family == "vitok":
-        return [*first, first[0] | {"chunk": 0}]
+        return [*first, first[0].replace(chunk=0)]
     if vl.describe(name).family == "kl":
-        return [*first, {"tiling": True}, *({"attention": kernel} for kernel in parts(run.kernels))]
+        kernels = [first[0].replace(attention=kernel) for kernel in parts(run.kernels)]
+        return [*first, first[0].replace(tiling=True), *kernels]
     return first
 
 
 # %%
 records = [
-    measure_memory(name, resolution=int(resolution), batch=run.batch, options=options, **asked)
+    measure_memory(configuration, resolution=int(resolution), **asked)
     for name in parts(run.tokenizers)
-    for options in ways(name)
+    for configuration in configurations(name)
     for resolution in parts(run.resolutions)
 ]
 
 # %%
 capacities = [
-    measure_capacity(
-        name, largest=run.largest, limit_gib=float(card), options=options, time_limit=run.try_seconds, **asked
-    )
-    for name in parts(run.card_tokenizers)
-    for options in eager_and_fp8(name)
-    for card in parts(run.cards)
+    measure_capacity(configuration, largest=run.largest, limit_gib=float(limit), time_limit=run.try_seconds, **asked)
+    for name in parts(run.limit_tokenizers)
+    for configuration in eager_and_fp8(name)
+    for limit in parts(run.limits)
 ]
 
 # %%
 images = vl.open_image_set(run.image_set)
-asked |= {"weights": "released", "dtype": "float32"}  # what is compared here is quality, and equality
-tiles = [
-    measure_tiling(name, images=images, resolution=run.tiled_resolution, samples=run.samples, **asked)
+tiles = [  # with released weights in float32: what is compared here is quality
+    measure_tiling(
+        RunConfig(name=name, device=run.device),
+        images=images,
+        resolution=run.tiled_resolution,
+        samples=run.samples,
+        **asked,
+    )
     for name in parts(run.tiled)
 ]
 

@@ -9,7 +9,7 @@
 
 # %% [markdown]
 # # Precision
-# What each path and each dtype costs in accuracy, beside what it gains in speed: the error against exact arithmetic
+# Numerical error and speed of each preset in each dtype: the error against exact arithmetic
 # on a small image whose tokens no chunk divides, over the last row of tokens apart, where a count that overflows
 # would show.
 
@@ -17,13 +17,13 @@
 tokenizers: str = "nano-f16x64"  # ViToks, by commas
 resolution: int = 256  # longest side in pixels
 dtypes: str = "float32,bfloat16"  # of parameters and activations, by commas
-paths: str = "reference,folded,fp8"  # by commas; vitok list paths
+presets: str = "reference,folded,fp8"  # by commas; vitok list presets
 window: int = -1  # sliding-window radius in tokens; -1: full attention
 weights: str = "released"  # released or random; random ones have outliers and a layer scale that lets errors show
 device: str = "cpu"  # such as cpu or cuda
 batch: int = 1  # images that go through together
-seconds: float = 2.0  # each contender is timed for at least so long
-iterations: int = 10  # and at least so often
+seconds: float = 2.0  # minimum timing per configuration
+iterations: int = 10  # minimum rounds per configuration
 again: bool = False  # measure also what is recorded
 study: str = "local"  # folder of results that the records go to
 
@@ -33,21 +33,22 @@ from vitok_lib.parameters import checked
 run = checked("precision", globals())
 
 # %%
-from vitok_lib.measure.speed.benchmark import Contender, measure_speed
+from vitok_lib.measure.speed.benchmark import measure_speed
+from vitok_lib.records.config import RunConfig
 
-asked = {"device": run.device, "weights": run.weights, "batch": run.batch}
-asked |= {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
+options = {"device": run.device, "weights": run.weights, "batch": run.batch}
+asked = {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
 asked |= {"notebook": "precision", "parameters": vars(run)}
 
-options = {} if run.window < 0 else {"window": run.window}
+options |= {} if run.window < 0 else {"window": run.window}
 records = []
 for name in (name.strip() for name in run.tokenizers.split(",")):
-    contenders = [
-        Contender(name, path.strip(), options | {"dtype": dtype.strip()})
+    configurations = [
+        RunConfig(name=name, preset=preset.strip(), dtype=dtype.strip(), **options)
         for dtype in run.dtypes.split(",")
-        for path in run.paths.split(",")
+        for preset in run.presets.split(",")
     ]
-    records += measure_speed(contenders, resolution=run.resolution, benchmark="precision", **asked)
+    records += measure_speed(configurations, resolution=run.resolution, benchmark="precision", **asked)
 
 # %% [markdown]
 # ## Measured

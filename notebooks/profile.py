@@ -9,15 +9,15 @@
 
 # %% [markdown]
 # # Where the time goes
-# Time by type of operation from torch's profiler, and the operations that were counted in the same run beside those
-# that the formula gives.
+# Time by type of operation from torch's profiler, and the FLOPs that were counted in the same run next to those of the
+# formula.
 
 # %% tags=["parameters"]
 tokenizers: str = "nano-f16x64,nano-kl-f8x16"  # by commas
-paths: str = "reference,fast"  # of the ViToks, by commas; vitok list paths
+presets: str = "reference,fast"  # of the ViToks, by commas; vitok list presets
 resolution: int = 512  # longest side in pixels
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
-weights: str = "released"  # released or random; random ones have true speeds, and no quality
+weights: str = "released"  # released or random; random weights do not change these costs
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
 batch: int = 1  # images that go through together
@@ -32,22 +32,19 @@ run = checked("profile", globals())
 # %%
 import vitok_lib as vl
 from vitok_lib.measure.speed.profile import measure_profile
+from vitok_lib.records.config import RunConfig
+
+options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "batch": run.batch}
 
 records = []
 for name in (name.strip() for name in run.tokenizers.split(",")):
     vitok = vl.describe(name).family == "vitok"
-    options = {"window": run.window} if vitok and run.window >= 0 else {}
-    for path in (path.strip() for path in run.paths.split(",")) if vitok else ("reference",):
+    window = run.window if vitok and run.window >= 0 else None
+    for preset in (preset.strip() for preset in run.presets.split(",")) if vitok else ("reference",):
         records.append(
             measure_profile(
-                name,
-                path=path,
+                RunConfig(name=name, preset=preset, window=window, **options),
                 resolution=run.resolution,
-                options=options,
-                batch=run.batch,
-                device=run.device,
-                dtype=run.dtype,
-                weights=run.weights,
                 study=run.study,
                 again=run.again,
                 notebook="profile",

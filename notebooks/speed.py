@@ -9,25 +9,25 @@
 
 # %% [markdown]
 # # Speed
-# Encoding and decoding of random images, tokenizers and paths side by side: each round times every contender once, so
-# that a machine that slows down slows all of them. The first contender is what the others are compared to. What the
-# machine reaches on large matrices and copies, how far each path is from exact arithmetic, and, where an image set is
-# named, the way from a file to a metric are measured in the same run.
+# Encoding and decoding of random images: an interleaved benchmark of tokenizers and presets. Each round times every
+# configuration once, so that clock drift and background load affect all of them equally. The first configuration is the
+# baseline. The machine's peak rates, each configuration's numerical error, and, where an image set is named, the time
+# from a file to a metric are measured in the same run.
 
 # %% tags=["parameters"]
-tokenizers: str = "nano-f16x64"  # by commas; the first one's first path is the reference
-paths: str = "reference,folded,fast"  # by commas; vitok list paths
+tokenizers: str = "nano-f16x64"  # by commas; the first one with the first preset is the baseline
+presets: str = "reference,folded,fast"  # by commas; vitok list presets
 resolution: int = 512  # longest side in pixels
 aspect: float = 1.0  # height over width; 1: a square
-also: str = ""  # further sizes HEIGHTxWIDTH by commas, of the last path, each against its time at the run's size
+also: str = ""  # further sizes HEIGHTxWIDTH by commas, of the last preset, each against its time at the run's size
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
-image_set: str = ""  # take images of this set from file to metric too; empty: only random ones
-weights: str = "released"  # released or random; random ones have true speeds, and no quality
+image_set: str = ""  # measure the time from file to metric on this set too; empty: no
+weights: str = "released"  # released or random; random weights do not change these costs
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
 batch: int = 1  # images that go through together
-seconds: float = 2.0  # each contender is timed for at least so long
-iterations: int = 10  # and at least so often
+seconds: float = 2.0  # minimum timing per configuration
+iterations: int = 10  # minimum rounds per configuration
 again: bool = False  # measure also what is recorded
 study: str = "local"  # folder of results that the records go to
 
@@ -38,24 +38,28 @@ run = checked("speed", globals())
 
 # %%
 from vitok_lib.images.prepare import parse_size
-from vitok_lib.measure.speed.benchmark import Contender, measure_speed
+from vitok_lib.measure.speed.benchmark import measure_speed
+from vitok_lib.records.config import RunConfig
 
-asked = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "batch": run.batch}
-asked |= {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
+options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "batch": run.batch}
+asked = {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
 asked |= {"notebook": "speed", "parameters": vars(run)}
 
 names = [name.strip() for name in run.tokenizers.split(",")]
-ways = [path.strip() for path in run.paths.split(",")]
-options = {} if run.window < 0 else {"window": run.window}
-sizes = [parse_size(size) for size in run.also.split(",") if size.strip()]
-contenders = [Contender(name, path, options) for name in names for path in ways]
-contenders += [Contender(name, ways[-1], options, size=size) for name in names for size in sizes]
+presets = [preset.strip() for preset in run.presets.split(",")]
+options |= {} if run.window < 0 else {"window": run.window}
+further = [parse_size(size) for size in run.also.split(",") if size.strip()]
+configurations = [RunConfig(name=name, preset=preset, **options) for name in names for preset in presets]
+sizes = [None for _ in configurations]
+for name in names:
+    configurations += [RunConfig(name=name, preset=presets[-1], **options) for _ in further]
+    sizes += further
 records = measure_speed(
-    contenders,
+    configurations,
     resolution=run.resolution,
     height=min(run.resolution, round(run.resolution * run.aspect)),
     width=min(run.resolution, round(run.resolution / run.aspect)),
-    end_to_end=bool(run.image_set),
+    sizes=sizes,
     image_set=run.image_set or None,
     **asked,
 )
@@ -72,8 +76,7 @@ machine_frame(records, [*times, "error", "error_reference", "error_reference_las
 # %% [markdown]
 # ## How it was run
 #
-# Latency against what the machine reaches; compiled paths tell how many graphs they run as and how long compiling
-# took.
+# Throughput against the machine's peak rates; of compiled presets the number of graphs and the compile time.
 
 # %%
 machine_frame(

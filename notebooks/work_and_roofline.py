@@ -4,25 +4,25 @@
 #     display_name: Python 3
 #     language: python
 #     name: python3
-#   title: Work and roofline of {tokenizers}
+#   title: FLOPs and roofline of {tokenizers}
 # ---
 
 # %% [markdown]
-# # Work and roofline
-# What the arithmetic of an architecture asks for, and what the machine makes of it: rates against the ceilings of the
-# same run, at several sizes.
+# # FLOPs and roofline
+# The FLOPs of an architecture by formula, and the throughput that the machine reaches on them against the peak rates of
+# the same run, at several sizes.
 
 # %% tags=["parameters"]
 tokenizers: str = "nano-f16x64,nano-f32x64"  # by commas
 resolutions: str = "256,512,1024"  # longest sides in pixels, by commas
-path: str = "fast"  # how they are run; vitok list paths
+preset: str = "fast"  # how they are run; vitok list presets
 window: int = -1  # sliding-window radius in tokens; -1: full attention
-weights: str = "released"  # released or random; random ones have true speeds, and no quality
+weights: str = "released"  # released or random; random weights do not change these costs
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
 batch: int = 1  # images that go through together
-seconds: float = 2.0  # each contender is timed for at least so long
-iterations: int = 10  # and at least so often
+seconds: float = 2.0  # minimum timing per configuration
+iterations: int = 10  # minimum rounds per configuration
 again: bool = False  # measure also what is recorded
 study: str = "local"  # folder of results that the records go to
 
@@ -32,18 +32,19 @@ from vitok_lib.parameters import checked
 run = checked("work_and_roofline", globals())
 
 # %%
-from vitok_lib.measure.speed.benchmark import Contender, measure_speed
+from vitok_lib.measure.speed.benchmark import measure_speed
+from vitok_lib.records.config import RunConfig
 
-asked = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "batch": run.batch}
-asked |= {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
+options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "batch": run.batch}
+asked = {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
 asked |= {"notebook": "work_and_roofline", "parameters": vars(run)}
 
 names = [name.strip() for name in run.tokenizers.split(",")]
-options = {} if run.window < 0 else {"window": run.window}
+options |= {} if run.window < 0 else {"window": run.window}
 records = []
 for resolution in (int(resolution) for resolution in run.resolutions.split(",")):
-    contenders = [Contender(name, run.path, options) for name in names]
-    records += measure_speed(contenders, resolution=resolution, benchmark="roofline", **asked)
+    configurations = [RunConfig(name=name, preset=run.preset, **options) for name in names]
+    records += measure_speed(configurations, resolution=resolution, benchmark="roofline", **asked)
 
 # %% [markdown]
 # ## Measured

@@ -32,20 +32,20 @@ os.abort()
 TINY = {"weights": "random", "seconds": 0.01, "iterations": 2}
 MACHINE = {
     "speed": {
-        **TINY, "tokenizers": "w32_d1_h2/8x6", "resolution": 24, "paths": "reference,folded", "aspect": 0.5,
+        **TINY, "tokenizers": "w32_d1_h2/8x6", "resolution": 24, "presets": "reference,folded", "aspect": 0.5,
         "also": "8x16",
     },
     "sliding_window": {
         **TINY, "tokenizer": "w32_d1_h2/8x6", "resolution": 32, "windows": "4,1", "growth": "24,32", "growth_window": 2
     },
-    "work_and_roofline": {**TINY, "tokenizers": "w32_d1_h2/8x6,w32_d1_h2/16x6", "resolutions": "32", "path": "folded"},
+    "work_and_roofline": {**TINY, "tokenizers": "w32_d1_h2/8x6,w32_d1_h2/16x6", "resolutions": "32", "preset": "folded"},
     "compile_modes": {**TINY, "tokenizer": "w32_d1_h2/8x6", "resolution": 32},
-    "precision": {**TINY, "tokenizers": "w32_d1_h2/8x16", "resolution": 32, "paths": "reference,folded"},
+    "precision": {**TINY, "tokenizers": "w32_d1_h2/8x16", "resolution": 32, "presets": "reference,folded"},
     "memory": {
         "tokenizers": "nano-f32x64", "resolutions": "64", "fp8": True,
         "tiled": "nano-kl-f8x4", "tiled_resolution": 160, "samples": 1
     },
-    "profile": {"weights": "random", "tokenizers": "w32_d1_h2/8x6", "resolution": 32, "paths": "reference"},
+    "profile": {"weights": "random", "tokenizers": "w32_d1_h2/8x6", "resolution": 32, "presets": "reference"},
 }  # fmt: skip
 """Small parameters of every notebook that measures a machine, and so the records that each makes."""
 RECORDS = {

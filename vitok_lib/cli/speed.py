@@ -32,34 +32,21 @@ def speed_command(
 
     height, width = (resolution, resolution) if size is None else parse_size(size)
     # torch takes a second to import: a request that is wrong is told before.
-    from vitok_lib.measure.speed.benchmark import Contender, measure_speed
+    from vitok_lib.measure.speed.benchmark import measure_speed
     from vitok_lib.tokenizers.presets import REFERENCE
 
     presets = (options.pop("preset") or REFERENCE).split(",")
-    configs = [RunConfig(name=name, preset=preset.strip(), **options) for name in tokenizers for preset in presets]
-    apart = ("preset", "batch", "device")
-    contenders = [
-        Contender(
-            config.name,
-            str(config.preset),
-            {name: value for name, value in config.options.items() if name not in apart},
-        )
-        for config in configs
-    ]
     records = measure_speed(
-        contenders,
+        [RunConfig(name=name, preset=preset.strip(), **options) for name in tokenizers for preset in presets],
         resolution=resolution,
         height=height,
         width=width,
-        batch=configs[0].batch,
-        device=configs[0].device,
         seconds=seconds,
         iterations=iterations,
-        end_to_end=images is not None,
         image_set=images,
         study=study,
         again=again,
-        progress=log,
+        log=log,
     )
     print_rows([_as_row(record) for record in records], as_json)
     end(records)

@@ -8,21 +8,27 @@ from pathlib import Path
 import pytest
 
 from vitok_lib.errors import RequestError
+from vitok_lib.measure.common.outcomes import Failure
+from vitok_lib.measure.common.outcomes import Failure
+from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.memory import max_resolution
 from vitok_lib.measure.memory.max_resolution import Search, largest_fitting, measure_capacity
-from vitok_lib.measure.memory.probe import Bench, Work
-from vitok_lib.measure.memory.worker import Trial
+from vitok_lib.measure.memory.probe import MemoryProbe, ProbeSpec
+from vitok_lib.measure.memory.worker import ProbeResult
 from vitok_lib.measure.predict.plan import predict
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record
 from vitok_lib.records.store import read_records
 from vitok_lib.tokenizers.registry import describe
 
 TINY = "w32_d2_h2/8x6"
+RANDOM = RunConfig(name=TINY, weights="random", chunk=0)
 BYTES_A_PIXEL = 1024
 PREDICTED = 304
 ALLOCATING = '''
 """A tokenizer that holds so many bytes a pixel for a moment."""
 import torch
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 
@@ -69,31 +75,30 @@ def test_a_good_guess_saves_tries() -> None:
 def test_a_size_that_would_take_too_long_is_not_tried() -> None:
     tried: list[int] = []
 
-    def attempt(side: int, model_alone: bool) -> Trial:
+    def attempt(side: int, model_alone: bool) -> ProbeResult:
         tried.append(side)
-        return Trial(seconds=side**2 / 100**2)  # a second at 100 px
+        return ProbeResult(seconds=side**2 / 100**2)  # a second at 100 px
 
     search = Search(attempt, step=100, time_limit=10)
     assert search.largest(guess=100, upper=1000) == 300  # 9 s; 400 px would take 16
     assert max(tried) == 300
-    assert search.trials[400].status is OutcomeStatus.TIMEOUT
-    assert search.trials[400].detail == "400 px would take longer than 10 s"
+    assert search.results[400].failure == Failure(OutcomeStatus.TIMEOUT, "400 px would take longer than 10 s")
 
 
 def _bounded_at(monkeypatch: pytest.MonkeyPatch, threshold: int, status: OutcomeStatus) -> list[int]:
     tried: list[int] = []
 
-    def attempt(self: Bench, resolution: int, model_alone: bool = True) -> Trial:
+    def attempt(self: MemoryProbe, resolution: int, model_alone: bool = True) -> ProbeResult:
         tried.append(resolution)
-        return Trial() if resolution <= threshold else Trial(status, "no more", requested_bytes=123)
+        return ProbeResult() if resolution <= threshold else ProbeResult(Failure(status, "no more", 123))
 
-    monkeypatch.setattr(Bench, "attempt", attempt)
-    monkeypatch.setattr(max_resolution, "_predicted", lambda work: PREDICTED)
+    monkeypatch.setattr(MemoryProbe, "attempt", attempt)
+    monkeypatch.setattr(max_resolution, "_predicted", lambda spec: PREDICTED)
     return tried
 
 
 def _capacity(**options: object) -> Record:
-    return measure_capacity(TINY, **{"weights": "random", "largest": 500, "limit_gib": 0.01, **options})
+    return measure_capacity(RANDOM, **{"largest": 500, "limit_gib": 0.01, **options})
 
 
 def test_what_memory_bounds_is_ok_and_names_the_first_size_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,9 +158,19 @@ def test_a_record_that_is_there_is_not_measured_again(monkeypatch: pytest.Monkey
     assert len(tried) > 2 * count
 
 
+def test_the_command_asks_for_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    _bounded_at(monkeypatch, 250, OutcomeStatus.OOM)
+    record = _capacity(step=16, time_limit=9.0)
+    assert record.provenance is not None
+    repeated = parse(record.provenance.command)
+    assert (repeated.configs, record.requested) == ((RANDOM,), RANDOM)
+    assert repeated.request == {"largest": 500, "limit_gib": 0.01, "step": 16, "time_limit": 9.0}
+    assert measure_capacity(*repeated.configs, **repeated.request) == record
+
+
 def test_the_prediction_is_that_of_the_plan_within_the_cap() -> None:
-    work = Work("pca-f16x64", "cpu", "float32", "released", {}, limit_gib=0.1)
-    side = max_resolution._predicted(work)
+    spec = ProbeSpec(RunConfig(name="pca-f16x64"), limit_gib=0.1)
+    side = max_resolution._predicted(spec)
     assert side is not None
     fits, next_one = (predict("pca-f16x64", size).total_bytes for size in (side, side + 16))
     assert fits is not None
@@ -169,7 +184,7 @@ def test_a_process_under_a_cap_finds_the_size_at_which_memory_ends(
     (tmp_path / "allocating.py").write_text(ALLOCATING, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     # 256 px take 64 MiB and 512 px 256 MiB, beside some MiB of the evaluation itself.
-    record = measure_capacity("allocating:Allocating", largest=512, step=256, limit_gib=128 / 1024)
+    record = measure_capacity(RunConfig(name="allocating:Allocating"), largest=512, step=256, limit_gib=128 / 1024)
     largest = record.value("largest_resolution")
     assert record.outcome.status is OutcomeStatus.OK, record.outcome
     assert largest is not None

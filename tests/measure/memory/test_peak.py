@@ -16,22 +16,28 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.cuda._utils import _get_device_index
 
 from vitok_lib.errors import RequestError
-from vitok_lib.measure.memory import probe
+from vitok_lib.measure.common.outcomes import Failure
+from vitok_lib.measure.common.reproduce import parse
+from vitok_lib.measure.memory import probe as probe_module
 from vitok_lib.measure.memory.peak import measure_memory
-from vitok_lib.measure.memory.probe import GIVE_BACK, Bench, Work, capped
-from vitok_lib.measure.memory.worker import tensor_bytes
+from vitok_lib.measure.memory.probe import GIVE_BACK, MemoryProbe, ProbeSpec, capped
+from vitok_lib.measure.memory.worker import ProbeResult, tensor_bytes
 from vitok_lib.measure.predict.plan import predict
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record, Settings, Weights
 from vitok_lib.records.store import results_root
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 
 GIB, MIB = 2**30, 2**20
 ILLEGAL = "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be reported at other calls"
+MESSAGE = "CUDA out of memory. Tried to allocate 33.00 GiB. GPU 0 has …"
 NOISE = 8 * MIB  # what a process takes beside its tensors, or gives back of what it had
 TINY = "w32_d2_h2/8x6"
+RANDOM = RunConfig(name=TINY, weights="random")
 HOLDING = '''
 """A tokenizer of {weights} bytes that holds {encoding} more to encode large images and {decoding} to decode them."""
 import torch
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 
@@ -79,10 +85,10 @@ for kernel in ("flash", "math"):
 """
 
 
-class OnACard:
-    """A tokenizer that stands for one on a card, of which the card's counters tell what it takes."""
+class OnGpu:
+    """A tokenizer that is taken for one on a GPU, whose counters say what it takes."""
 
-    spec = TokenizerSpec("on-a-card", "test", 1, 3, "a test")
+    spec = TokenizerSpec("on-gpu", "test", 1, 3, "a test")
     weights = Weights(source="none")
     settings = Settings(device="cpu", dtype="float32")
 
@@ -114,11 +120,11 @@ def _gib(record: Record, quantity: str) -> float:
     return value.value
 
 
-def test_a_stand_in_of_the_compiler_counts_nothing() -> None:
+def test_a_fake_tensor_of_the_compiler_counts_nothing() -> None:
     before = tensor_bytes("cpu")
     with FakeTensorMode():
-        stand_in = torch.empty(2**20)
-    assert stand_in.device.type == "cpu"
+        fake = torch.empty(2**20)
+    assert fake.device.type == "cpu"
     assert tensor_bytes("cpu") == before
 
 
@@ -151,7 +157,7 @@ def test_the_model_holds_its_images_while_it_encodes_and_not_while_it_decodes(
     encoding: int, decoding: int, holding: Callable[[int, int, int], str]
 ) -> None:
     side, weights = 1024, 10 * MIB
-    record = measure_memory(holding(weights, encoding, decoding), resolution=side)
+    record = measure_memory(RunConfig(name=holding(weights, encoding, decoding)), resolution=side)
     assert record.outcome.status is OutcomeStatus.OK, record.outcome
     image = 3 * side**2 * 4
     latent = image // 2
@@ -181,7 +187,7 @@ def test_plain_attention_holds_the_scores_of_all_pairs(tmp_path: Path) -> None:
 
 
 def test_a_record_tells_model_and_evaluation_apart_and_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    record = measure_memory(TINY, resolution=256, weights="random", options={"chunk": 0})
+    record = measure_memory(RANDOM.replace(chunk=0), resolution=256)
     assert record.outcome.status is OutcomeStatus.OK, record.outcome
     parameters = record.tokenizer.parameters
     assert parameters is not None
@@ -199,15 +205,25 @@ def test_a_record_tells_model_and_evaluation_apart_and_is_kept(monkeypatch: pyte
         raise AssertionError("measured again")
 
     monkeypatch.setattr(subprocess, "run", refuse)
-    monkeypatch.setattr(Bench, "attempt", refuse)
-    assert measure_memory(TINY, resolution=256, weights="random", options={"chunk": 0}) == record
+    monkeypatch.setattr(MemoryProbe, "attempt", refuse)
+    assert measure_memory(RANDOM.replace(chunk=0), resolution=256) == record
     with pytest.raises(AssertionError, match="measured again"):
-        measure_memory(TINY, resolution=256, weights="random", options={"chunk": 0}, again=True)
+        measure_memory(RANDOM.replace(chunk=0), resolution=256, again=True)
+
+
+def test_the_command_asks_for_the_same() -> None:
+    config = RANDOM.replace(chunk=0, batch=2, folded=True)
+    record = measure_memory(config, resolution=32, limit_gib=1.5, study="mine")
+    assert record.provenance is not None
+    repeated = parse(record.provenance.command)
+    assert (repeated.configs, record.requested) == ((config,), config)
+    assert repeated.request == {"resolution": 32, "limit_gib": 1.5, "study": "mine"}
+    assert measure_memory(*repeated.configs, **repeated.request) == record
 
 
 def test_a_cap_fails_the_allocation_that_goes_beyond_it(holding: Callable[[int, int, int], str]) -> None:
     name = holding(0, 256 * MIB, 0)
-    capped, free = (measure_memory(name, resolution=100, limit_gib=gib) for gib in (0.125, 0.5))
+    capped, free = (measure_memory(RunConfig(name=name), resolution=100, limit_gib=gib) for gib in (0.125, 0.5))
     assert capped.outcome.status is OutcomeStatus.OOM
     memory = capped.outcome.memory
     assert memory is not None
@@ -226,7 +242,7 @@ def test_a_cap_fails_the_allocation_that_goes_beyond_it(holding: Callable[[int, 
         (-9, "", "", OutcomeStatus.OOM, "the system killed the process"),
         (-11, "", "a\nSegmentation fault\n", OutcomeStatus.ERROR, "the process ended with status -11: Segmentation"),
         (1, "", "", OutcomeStatus.ERROR, "status 1: it said nothing"),
-        (0, 'chatter\n{"status": "unsupported", "detail": "no"}\n', "", OutcomeStatus.UNSUPPORTED, "no"),
+        (0, 'chatter\n{"failure": {"status": "unsupported", "detail": "no"}}\n', "", OutcomeStatus.UNSUPPORTED, "no"),
     ],
 )
 def test_the_end_of_a_process_is_an_outcome(
@@ -235,28 +251,28 @@ def test_the_end_of_a_process_is_an_outcome(
     monkeypatch.setattr(
         subprocess, "run", lambda command, **named: subprocess.CompletedProcess(command, status, stdout, stderr)
     )
-    record = measure_memory(TINY, resolution=64, weights="random")
+    record = measure_memory(RANDOM, resolution=64)
     assert record.outcome.status is outcome
     assert detail in str(record.outcome.detail)
 
 
 def test_a_process_that_takes_too_long_is_ended() -> None:
-    record = measure_memory(TINY, resolution=64, weights="random", time_limit=0.2)
+    record = measure_memory(RANDOM, resolution=64, time_limit=0.2)
     assert record.outcome.status is OutcomeStatus.TIMEOUT
     assert "longer than 0.2 s" in str(record.outcome.detail)
 
 
 def test_weights_that_do_not_fit_are_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vitok_lib.measure.predict.plan.available_bytes", lambda device: 1000)
-    monkeypatch.setattr(probe, "load_tokenizer", lambda *words, **named: pytest.fail("loaded"))
-    record = measure_memory(TINY, resolution=64, weights="random", options={"window": 5})
+    monkeypatch.setattr(probe_module, "load", lambda config: pytest.fail("loaded"))
+    record = measure_memory(RANDOM.replace(window=5), resolution=64)
     assert record.outcome.status is OutcomeStatus.OOM
     assert "the weights alone take" in str(record.outcome.detail)
     assert record.tokenizer.weights.source == "random:0"
     assert record.settings.window == 5
 
 
-class FakeCard:
+class FakeGpu:
     """Stands for torch.cuda: 80 GiB, 1 GiB in use by others, peaks as given; a ``lost`` one answers with errors."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, peaks: list[int]) -> None:
@@ -293,107 +309,107 @@ class FakeCard:
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:0"])
-def test_a_cap_on_a_card_leaves_the_others_their_memory_and_goes_afterwards(
+def test_a_cap_on_a_gpu_leaves_the_others_their_memory_and_goes_afterwards(
     device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    card = FakeCard(monkeypatch, [])
+    gpu = FakeGpu(monkeypatch, [])
     with pytest.raises(torch.OutOfMemoryError), capped(device, 24 * GIB, 1 * GIB):
         raise torch.OutOfMemoryError
-    assert card.fractions == [25 / 80, 1.0]
+    assert gpu.fractions == [25 / 80, 1.0]
     with capped(device, None, 0):
         pass
-    assert len(card.fractions) == 2
+    assert len(gpu.fractions) == 2
 
 
-def test_on_a_card_the_allocator_counts_less_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    card = FakeCard(monkeypatch, [11 * GIB, 12 * GIB])
-    monkeypatch.setattr(probe, "load_tokenizer", lambda name, **named: OnACard())
-    bench = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24))
-    trial = bench.attempt(32)
-    assert (trial.weights, trial.model_peak, trial.evaluation_peak) == (2 * GIB, 10 * GIB, 11 * GIB)
-    assert card.fractions == [25 / 80, 1.0]
+def test_on_a_gpu_the_allocator_counts_less_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = FakeGpu(monkeypatch, [11 * GIB, 12 * GIB])
+    monkeypatch.setattr(probe_module, "load", lambda config: OnGpu())
+    probe = MemoryProbe(ProbeSpec(RANDOM.replace(device="cuda"), limit_gib=24))
+    result = probe.attempt(32)
+    assert (result.weights, result.model_peak, result.evaluation_peak) == (2 * GIB, 10 * GIB, 11 * GIB)
+    assert gpu.fractions == [25 / 80, 1.0]
 
 
-def test_what_runs_out_of_memory_on_a_card_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
-    FakeCard(monkeypatch, [])
+def test_what_runs_out_of_memory_on_a_gpu_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeGpu(monkeypatch, [])
 
-    class Large(OnACard):
+    class Large(OnGpu):
         def encode(self, images: torch.Tensor) -> Latent:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 33.00 GiB. GPU 0 has …")
+            raise torch.OutOfMemoryError(MESSAGE)
 
-    monkeypatch.setattr(probe, "load_tokenizer", lambda name, **named: Large())
-    trial = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24)).attempt(32)
-    assert (trial.status, trial.requested_bytes, trial.weights) == (OutcomeStatus.OOM, 33 * GIB, 2 * GIB)
+    monkeypatch.setattr(probe_module, "load", lambda config: Large())
+    result = MemoryProbe(ProbeSpec(RANDOM.replace(device="cuda"), limit_gib=24)).attempt(32)
+    assert result == ProbeResult(Failure(OutcomeStatus.OOM, MESSAGE, 33 * GIB), 2 * GIB)
 
 
-class Failing(OnACard):
+class Failing(OnGpu):
     """Fails on images of 32 px, on one that is ``lost`` with it for good."""
 
-    def __init__(self, card: FakeCard, lost: bool) -> None:
-        self.card, self.lose = card, lost
+    def __init__(self, gpu: FakeGpu, lost: bool) -> None:
+        self.gpu, self.lose = gpu, lost
 
     def encode(self, images: torch.Tensor) -> Latent:
         if images.shape[2] == 32:
-            self.card.lost = self.lose
+            self.gpu.lost = self.lose
             raise torch.AcceleratorError(ILLEGAL if self.lose else "CUDA error: invalid configuration argument")
         return super().encode(images)
 
 
-def test_what_loses_the_card_ends_every_try_that_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    card = FakeCard(monkeypatch, [])
-    monkeypatch.setattr(probe, "load_tokenizer", lambda name, **named: Failing(card, lost=True))
-    bench = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24))
-    first, second = bench.attempt(32), bench.attempt(16)
-    bench.close()
-    assert first.status is second.status is OutcomeStatus.ERROR
-    assert str(first.detail).startswith("AcceleratorError: CUDA error: an illegal memory access")
-    expected = f"nothing runs on 'cuda' in this process any more, after 32 px ended in {first.detail}"
-    assert second.detail == expected
-    monkeypatch.setattr(probe, "load_tokenizer", lambda *words, **named: pytest.fail("loaded"))
-    card.allocated.append(GIB)
-    record = measure_memory(TINY, resolution=16, device="cuda", weights="random", limit_gib=24)
+def test_what_loses_the_gpu_ends_every_try_that_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = FakeGpu(monkeypatch, [])
+    monkeypatch.setattr(probe_module, "load", lambda config: Failing(gpu, lost=True))
+    probe = MemoryProbe(ProbeSpec(RANDOM.replace(device="cuda"), limit_gib=24))
+    first, second = probe.attempt(32), probe.attempt(16)
+    probe.close()
+    assert first.failure is not None
+    assert second.failure is not None
+    assert first.failure.status is second.failure.status is OutcomeStatus.ERROR
+    assert first.failure.detail.startswith("AcceleratorError: CUDA error: an illegal memory access")
+    expected = f"nothing runs on 'cuda' in this process any more, after 32 px ended in {first.failure.detail}"
+    assert second.failure.detail == expected
+    monkeypatch.setattr(probe_module, "load", lambda config: pytest.fail("loaded"))
+    gpu.allocated.append(GIB)
+    record = measure_memory(RANDOM.replace(device="cuda"), resolution=16, limit_gib=24)
     assert record.outcome.status is OutcomeStatus.ERROR
     assert record.outcome.detail == "nothing runs on 'cuda' in this process any more, after an earlier error"
     assert record.values == ()
 
 
-def test_an_error_that_does_not_lose_the_card_is_of_its_try_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    card = FakeCard(monkeypatch, [2 * GIB] * 2)
-    monkeypatch.setattr(probe, "load_tokenizer", lambda name, **named: Failing(card, lost=False))
-    bench = Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=24))
-    statuses = [bench.attempt(side).status for side in (32, 16)]
-    assert statuses == [OutcomeStatus.ERROR, OutcomeStatus.OK]
-    assert card.fractions == [25 / 80, 1.0] * 2
+def test_an_error_that_does_not_lose_the_gpu_is_of_its_try_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = FakeGpu(monkeypatch, [2 * GIB] * 2)
+    monkeypatch.setattr(probe_module, "load", lambda config: Failing(gpu, lost=False))
+    probe = MemoryProbe(ProbeSpec(RANDOM.replace(device="cuda"), limit_gib=24))
+    assert [probe.attempt(side).fits for side in (32, 16)] == [False, True]
+    assert gpu.fractions == [25 / 80, 1.0] * 2
 
 
-def test_a_cap_beyond_the_card_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    FakeCard(monkeypatch, [])
-    monkeypatch.setattr(probe, "load_tokenizer", lambda name, **named: OnACard())
+def test_a_cap_beyond_the_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeGpu(monkeypatch, [])
+    monkeypatch.setattr(probe_module, "load", lambda config: OnGpu())
     with pytest.raises(RequestError, match=r"memory limit \(=96 GiB\) is more than the 80 GiB that 'cuda' has"):
-        Bench(Work(TINY, "cuda", "float32", "random", {}, limit_gib=96))
+        MemoryProbe(ProbeSpec(RANDOM.replace(device="cuda"), limit_gib=96))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_a_card_that_is_not_there_is_named() -> None:
+def test_a_gpu_that_is_not_there_is_named() -> None:
     with pytest.raises(RequestError, match="device 'cuda' cannot be used here"):
-        measure_memory(TINY, resolution=64, device="cuda", weights="random", limit_gib=24)
+        measure_memory(RANDOM.replace(device="cuda"), resolution=64, limit_gib=24)
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"resolution": 0}, "resolution must be between 1 and 16384"),
-        ({"batch": 0}, "batch (=0) must be at least 1"),
         ({"limit_gib": 0.0}, "memory limit (=0) must be above 0"),
         ({"time_limit": -1.0}, "time limit (=-1) must be above 0"),
-        ({"options": {"tilling": True}}, "unknown option of a tokenizer 'tilling'; did you mean tiling"),
-        ({"options": {"dtype": "float16"}}, "unknown option of a tokenizer 'dtype'"),
         ({"dtype": "float31"}, "unknown dtype 'float31'"),
-        ({"options": {"tiling": True}}, "no convolutional auto-encoder"),
+        ({"tiling": True}, "no convolutional auto-encoder"),
     ],
 )
 def test_a_wrong_request_is_one_sentence(options: dict[str, Any], sentence: str) -> None:
+    given = {key: value for key, value in options.items() if key in RunConfig.model_fields}
+    bounds = {key: value for key, value in options.items() if key not in given}
     with pytest.raises(RequestError) as refused:
-        measure_memory(TINY, **{"resolution": 64, "weights": "random", **options})
+        measure_memory(RANDOM.replace(**given), **{"resolution": 64, **bounds})
     assert sentence in str(refused.value)
     assert not results_root().exists()

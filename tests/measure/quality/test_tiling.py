@@ -14,9 +14,11 @@ from diffusers import AutoencoderKL
 from PIL import Image
 
 from vitok_lib.errors import RequestError
+from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.quality import tiling_pairs
 from vitok_lib.measure.quality.seams import BAND, borders, seam_error, tile_layout
 from vitok_lib.measure.quality.tiling import measure_tiling
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record, Settings, Weights
 from vitok_lib.records.store import read_records, results_root
 from vitok_lib.tokenizers.architectures import build_on_meta
@@ -25,6 +27,7 @@ from vitok_lib.tokenizers.registry import SHIPPED, find
 
 NAME = "nano-kl-f8x4"  # its tiles have 128 pixels a side, 96 from one to the next
 TINY = "w32_d2_h2/8x6"
+RANDOM = RunConfig(name=TINY, weights="random")
 SIDE = 160
 
 
@@ -126,7 +129,7 @@ def test_where_nothing_is_off_there_is_no_ratio() -> None:
 
 @torch.no_grad()
 def test_the_values_of_an_auto_encoder_are_those_of_diffusers_own(images: Path) -> None:
-    record = measure_tiling(NAME, images=images, resolution=SIDE)
+    record = measure_tiling(RunConfig(name=NAME), images=images, resolution=SIDE)
     assert record.outcome.status is OutcomeStatus.OK, record.outcome
     assert (record.settings.tiling, record.settings.batch) == (True, 1)
     untiled = AutoencoderKL.from_pretrained(SHIPPED / NAME).eval()
@@ -168,15 +171,15 @@ def test_the_values_of_an_auto_encoder_are_those_of_diffusers_own(images: Path) 
 
 
 def test_a_record_that_is_there_is_not_measured_again(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = measure_tiling(TINY, images=images, resolution=SIDE, weights="random", samples=1)
+    record = measure_tiling(RANDOM, images=images, resolution=SIDE, samples=1)
     monkeypatch.setattr("vitok_lib.measure.quality.tiling._go_through", lambda *words: pytest.fail("measured again"))
-    assert measure_tiling(TINY, images=images, resolution=SIDE, weights="random", samples=1) == record
+    assert measure_tiling(RANDOM, images=images, resolution=SIDE, samples=1) == record
     with pytest.raises(pytest.fail.Exception, match="measured again"):
-        measure_tiling(TINY, images=images, resolution=SIDE, weights="random")  # of other images
+        measure_tiling(RANDOM, images=images, resolution=SIDE)  # of other images
 
 
 def test_chunks_change_a_vitok_by_no_more_than_rounding(images: Path) -> None:
-    record = measure_tiling(TINY, images=images, resolution=SIDE, weights="random", options={"chunk": 64})
+    record = measure_tiling(RANDOM.replace(chunk=64), images=images, resolution=SIDE)
     values = _values(record)
     assert list(values) == ["chunked_difference"]
     assert values["chunked_difference"] < 1e-5
@@ -204,24 +207,22 @@ class Shifted:
 
 
 def test_a_difference_by_chunks_is_a_share_of_the_range(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        tiling_pairs, "load_tokenizer", lambda name, *, chunk, **named: Shifted(0.5 if chunk else 0, chunk)
-    )
-    record = measure_tiling(TINY, images=images, resolution=SIDE, weights="random")
+    monkeypatch.setattr(tiling_pairs, "load", lambda config: Shifted(0.5 if config.chunk else 0, config.chunk))
+    record = measure_tiling(RANDOM, images=images, resolution=SIDE)
     assert _values(record) == {"chunked_difference": pytest.approx(0.25)}
     assert record.settings.chunk == tiling_pairs.CHUNK
 
 
 def test_images_of_one_part_are_left_out_and_counted(images: Path) -> None:
     Image.new("RGB", (100, 100)).save(images / "small.png")
-    record = measure_tiling(TINY, images=images, resolution=SIDE, weights="random")
+    record = measure_tiling(RANDOM, images=images, resolution=SIDE)
     assert record.outcome.status is OutcomeStatus.OK
     assert (record.outcome.total, record.outcome.done) == (3, 2)  # 400, 260 and 169 tokens; chunks have 256
     assert "are one part and were left out" in str(record.outcome.detail)
 
 
 def test_where_every_image_is_one_part_nothing_can_be_told(images: Path) -> None:
-    record = measure_tiling(NAME, images=images, resolution=64)
+    record = measure_tiling(RunConfig(name=NAME), images=images, resolution=64)
     assert record.outcome.status is OutcomeStatus.UNSUPPORTED
     assert record.outcome.detail == "at 64 px no image has more than one part"
     assert record.values == ()
@@ -236,10 +237,10 @@ def test_running_out_of_memory_is_an_outcome(
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     if while_loading:
-        monkeypatch.setattr(tiling_pairs, "load_tokenizer", fail)
+        monkeypatch.setattr(tiling_pairs, "load", fail)
     else:
         monkeypatch.setattr("vitok_lib.measure.quality.tiling._reconstructed", fail)
-    record = measure_tiling(TINY, images=images, resolution=SIDE, weights="random")
+    record = measure_tiling(RANDOM, images=images, resolution=SIDE)
     assert record.outcome.status is OutcomeStatus.OOM
     assert record.outcome.memory is not None
     assert record.outcome.memory.requested_bytes == 2 * 2**30
@@ -250,10 +251,32 @@ def test_running_out_of_memory_is_an_outcome(
     [
         ("jpeg:q=75", {}, "'jpeg:q=75' works neither in tiles nor in chunks"),
         (NAME, {"tiling": True}, "leave the option 'tiling' out"),
-        (NAME, {"tilling": True}, "unknown option of a tokenizer 'tilling'"),
+        (NAME, {"window": 3}, "is no ViTok: the setting window does not apply to it"),
     ],
 )
 def test_a_wrong_request_is_one_sentence(name: str, options: dict[str, Any], sentence: str, images: Path) -> None:
     with pytest.raises(RequestError) as refused:
-        measure_tiling(name, images=images, resolution=SIDE, options=options)
+        measure_tiling(RunConfig(name=name, **options), images=images, resolution=SIDE)
     assert sentence in str(refused.value)
+
+
+def test_the_command_keeps_the_size_rule_and_the_seed_of_the_subset(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(images.parent)
+    asked = {"images": "./images", "resolution": 128, "rule": "centre-crop", "samples": 1, "subset_seed": 7}
+    record = measure_tiling(RANDOM.replace(chunk=64), **asked)
+    assert record.provenance is not None
+    repeated = parse(record.provenance.command)
+    assert repeated.configs == (record.requested,)
+    assert {key: value for key, value in repeated.request.items() if key != "images"} == {
+        key: value for key, value in asked.items() if key != "images"
+    }
+    (path,) = results_root().rglob("*.json")
+    measured = record.images
+    path.unlink()
+    again = measure_tiling(repeated.configs[0], **repeated.request | {"images": "./images"})
+    assert again.images == measured
+    other = measure_tiling(RANDOM.replace(chunk=64), **asked | {"subset_seed": 8})
+    assert other.images.subset_seed == 8
+    assert len(list(results_root().rglob("*.json"))) == 2

@@ -1,4 +1,4 @@
-"""How far a path is from the exact one: the error's closed form, and what the exact one is."""
+"""Numerical error: its closed form, and what exact arithmetic is."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import pytest
 import torch
 
 from vitok_lib.measure.speed.numerical_error import (
+    exact_config,
     exact_reconstruction,
     last_row,
-    maths,
     relative_error,
     small_image,
     small_size,
 )
-from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.records.config import RunConfig
+from vitok_lib.tokenizers.load import load, load_tokenizer
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 NAME = "w32_d2_h2/8x6"
-ARGUMENTS = {"weights": "random", "device": "cpu", "dtype": "bfloat16", "window": 20, "seed": 3, "folded": True}
+CONFIG = RunConfig(name=NAME, weights="random", dtype="bfloat16", window=20, seed=3, folded=True)
 
 
 def test_the_error_is_relative_to_what_is_exact() -> None:
@@ -70,26 +71,26 @@ def test_the_last_row_is_what_the_last_tokens_hold() -> None:
 
 def test_exact_arithmetic_is_in_float64_with_the_same_weights() -> None:
     image = small_image(8, "cpu")
-    exact = exact_reconstruction(NAME, "vitok", ARGUMENTS, image)
+    exact = exact_reconstruction(exact_config(CONFIG, "cpu"), image)
     assert exact.dtype == torch.float64
     assert exact.shape == image.shape
     other = load_tokenizer(NAME, weights="random", window=20, seed=3, dtype="float32")
     assert 0 < relative_error(other.reconstruct(image), exact) < 2e-6
-    rounded = load_tokenizer(NAME, **ARGUMENTS)
+    rounded = load(CONFIG)
     assert 1e-3 < relative_error(rounded.reconstruct(image), exact) < 0.1
 
 
 def test_exact_arithmetic_keeps_window_and_seed() -> None:
     image = small_image(8, "cpu")
-    exact = exact_reconstruction(NAME, "vitok", ARGUMENTS, image)
+    exact = exact_reconstruction(exact_config(CONFIG, "cpu"), image)
     for change in ({"window": None}, {"seed": 4}):
-        other = exact_reconstruction(NAME, "vitok", ARGUMENTS | change, image)
+        other = exact_reconstruction(exact_config(CONFIG.replace(**change), "cpu"), image)
         assert relative_error(other, exact) > 1e-3
 
 
 def test_exact_arithmetic_of_an_autoencoder() -> None:
     image = small_image(8, "cpu")
-    exact = exact_reconstruction("nano-kl-f8x4", "kl", {"device": "cpu", "dtype": "bfloat16"}, image)
+    exact = exact_reconstruction(exact_config(RunConfig(name="nano-kl-f8x4", dtype="bfloat16"), "cpu"), image)
     expected = load_tokenizer("nano-kl-f8x4", dtype="float64").reconstruct(image.double())
     assert relative_error(exact, expected) < 1e-12
 
@@ -97,11 +98,13 @@ def test_exact_arithmetic_of_an_autoencoder() -> None:
 def test_exact_arithmetic_leaves_the_precision_of_products_as_it_was() -> None:
     torch.set_float32_matmul_precision("high")
     try:
-        exact_reconstruction(NAME, "vitok", ARGUMENTS, small_image(8, "cpu"))
+        exact_reconstruction(exact_config(CONFIG, "cpu"), small_image(8, "cpu"))
         assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision("highest")
 
 
-def test_the_maths_are_what_results_depend_on() -> None:
-    assert maths(ARGUMENTS) == {"weights": "random", "window": 20, "seed": 3}
+def test_exact_arithmetic_depends_on_weights_and_maths_alone() -> None:
+    exact = exact_config(CONFIG, "cpu")
+    assert exact == exact_config(CONFIG.replace(folded=False, dtype="float32", compile="default", chunk=3), "cpu")
+    assert exact.options == {"weights": "random", "window": 20, "seed": 3, "preset": "reference"}

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch.profiler import ProfilerActivity, profile
 
 from vitok_lib.cost.flops import vitok_work
 from vitok_lib.errors import RequestError
+from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.speed import profile as trace
 from vitok_lib.measure.speed.op_types import TYPES, OperationType, type_of_operator
 from vitok_lib.measure.speed.profile import count_operations, measure_profile, time_by_type
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, OutcomeStatus, Record, Settings
-from vitok_lib.records.store import read_record, record_path
+from vitok_lib.records.store import read_record, record_path, results_root
 from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
@@ -32,7 +36,16 @@ WITHOUT_WORK = """
 
 def _profile(name: str = NAME, **asked: Any) -> Record:
     weights = "random" if "/" in name else "released"
-    return measure_profile(name, **{"resolution": 64, "weights": weights, **asked})
+    given = {key: asked.pop(key) for key in list(asked) if key in RunConfig.model_fields}
+    config = RunConfig(**{"name": name, "weights": weights, "preset": "reference", **given})
+    return measure_profile(config, **{"resolution": 64, **asked})
+
+
+def _write_weights(folder: Path, seed: int) -> None:
+    tokenizer: Any = load_tokenizer(NAME, weights="random", seed=seed)
+    folder.mkdir()
+    for side in ("encoder", "decoder"):
+        save_file(getattr(tokenizer, side).state_dict(), folder / f"{side}.safetensors")
 
 
 def _number(record: Record, quantity: str) -> float:
@@ -139,7 +152,7 @@ def test_bands_compute_at_least_what_a_window_asks_for_and_less_than_all(window:
 
 
 def test_a_record_says_what_was_run_and_how_to_run_it_again() -> None:
-    record = _profile(options={"window": 5}, notebook="n", parameters={"a": 1})
+    record = _profile(window=5, notebook="n", parameters={"a": 1})
     assert (record.benchmark, record.resolution, record.outcome.status) == ("profile", 64, OutcomeStatus.OK)
     assert (record.settings.preset, record.settings.window, record.settings.batch) == ("reference", 5, 1)
     assert record.tokenizer.weights.source == "random:0"
@@ -148,12 +161,12 @@ def test_a_record_says_what_was_run_and_how_to_run_it_again() -> None:
     times = [value for value in record.values if value.quantity.startswith("time_")]
     assert [value.quantity for value in times] == [f"time_{kind}" for kind in TYPES]
     assert {(value.unit, value.kind, value.n) for value in times} == {("ms", Kind.MEASURED, trace.ITERATIONS)}
-    path = record_path("local", "profile", 64, NAME, "path=reference,window=5,weights=random0")
+    path = record_path("local", "profile", 64, NAME, "preset=reference,window=5,weights=random0")
     assert read_record(path) == record
     path.unlink()
-    program, flag, code = shlex.split(record.provenance.command)
-    assert (program, flag) == ("python", "-c")
-    exec(code, {})
+    repeated = parse(record.provenance.command)
+    assert repeated.configs == (record.requested,)
+    exec(shlex.split(record.provenance.command)[2], {})
     assert read_record(path).settings == record.settings
 
 
@@ -184,8 +197,8 @@ def test_running_out_of_memory_is_an_outcome_that_is_kept(monkeypatch: pytest.Mo
     assert _profile() == record
 
 
-def test_a_path_that_an_auto_encoder_has_not_is_unsupported() -> None:
-    record = _profile("nano-kl-f8x4", path="compiled")
+def test_a_preset_that_an_auto_encoder_has_not_is_unsupported() -> None:
+    record = _profile("nano-kl-f8x4", preset="compiled")
     assert record.outcome.status is OutcomeStatus.UNSUPPORTED
     assert record.values == ()
 
@@ -238,10 +251,24 @@ def test_operations_are_counted_where_torch_sees_them(settings: Settings, counte
         ({"resolution": 0}, "resolution must be between 1 and 16384 pixels"),
         ({"height": 32, "width": 32}, r"resolution \(=64\) must be the longer side of 32 × 32 pixels"),
         ({"batch": 0}, r"batch \(=0\) must be at least 1 image"),
-        ({"path": "quick"}, "unknown path 'quick'"),
-        ({"options": {"windo": 3}}, "unknown option of a contender 'windo'; did you mean window"),
+        ({"preset": "quick"}, "unknown preset 'quick'"),
     ],
 )
 def test_a_wrong_request_is_one_sentence(asked: dict[str, Any], sentence: str) -> None:
     with pytest.raises(RequestError, match=sentence):
         _profile(**asked)
+
+
+def test_profiles_of_two_weight_files_are_two_records(tmp_path: Path) -> None:
+    """Files are told apart by their content, known before a record is looked up, wherever they lie."""
+    records, folders = [], [tmp_path / name for name in ("one", "other", "copy of one")]
+    for folder, seed in zip(folders, (1, 2, 1), strict=True):
+        _write_weights(folder, seed)
+        records.append(_profile(weights=str(folder)))
+    one, other, copy = records
+    assert one.tokenizer.weights.files != other.tokenizer.weights.files
+    assert copy == one
+    assert len(list(results_root().rglob("*.json"))) == 2
+    assert _profile(weights=str(folders[1])) == other
+    assert one.provenance is not None
+    assert parse(one.provenance.command).configs[0].weights == str(folders[0])

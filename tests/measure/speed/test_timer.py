@@ -11,8 +11,9 @@ import torch
 from scipy.stats import binom
 
 from vitok_lib.measure.speed import timer as clock_module
-from vitok_lib.measure.speed.state import Conditions, Contender, Entrant
+from vitok_lib.measure.speed.state import BenchmarkState
 from vitok_lib.measure.speed.timer import MOST_WARM_UPS, Clock, median, median_interval, percentile_95, warm_up
+from vitok_lib.records.config import RunConfig
 
 
 @pytest.mark.parametrize("n", [6, 7, 10, 25, 71, 400])
@@ -128,15 +129,15 @@ def test_the_frequency_of_a_round_is_read_while_work_is_queued(monkeypatch: pyte
     """A GPU that slows down as soon as it is waited for."""
     clock = {"MHz": 345}
     monkeypatch.setattr(torch.cuda, "clock_rate", lambda device: clock["MHz"])
-    conditions = Conditions("speed", "local", 32, 32, 32, 1, "cuda", "float32", "random")
-    entrant = Entrant(Contender("w32_d2_h2/8x6"), conditions)
+    config = RunConfig(name="w32_d2_h2/8x6", device="cuda", weights="random")
+    state = BenchmarkState(config, 32, 32, "speed", "local")
 
     def timed(images: torch.Tensor, _: Clock) -> tuple[float, float]:
         clock["MHz"] = 345
         return 1.0, 2.0
 
-    entrant.tokenizer = SimpleNamespace(encode=lambda images: clock.update(MHz=1980))
-    monkeypatch.setattr(entrant, "timed", timed)
-    entrant.take_round(4, torch.zeros(1), Clock("cuda"), calls=2)
-    samples = [(sample.number, sample.stage, sample.milliseconds, sample.clock_mhz) for sample in entrant.samples]
+    state.tokenizer = SimpleNamespace(encode=lambda images: clock.update(MHz=1980))
+    monkeypatch.setattr(state, "timed", timed)
+    state.time_round(4, torch.zeros(1), Clock("cuda"), calls=2)
+    samples = [(sample.number, sample.stage, sample.milliseconds, sample.clock_mhz) for sample in state.samples]
     assert samples == 2 * [(4, "encode", 1.0, 1980.0), (4, "decode", 2.0, 1980.0)]

@@ -1,21 +1,24 @@
-"""The largest square image that a tokenizer takes within a memory, such as that of a 24 GiB card."""
+"""The largest square image that a tokenizer takes within a memory, such as that of a 24 GiB GPU."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.prepare import check_resolution
+from vitok_lib.measure.common.context import Context, ContextOptions
+from vitok_lib.measure.common.outcomes import Failure
 from vitok_lib.measure.common.random_images import noise_identity
-from vitok_lib.measure.memory.peak import answer, command, outcome_of, place
-from vitok_lib.measure.memory.probe import Bench, Work
-from vitok_lib.measure.memory.worker import Trial
-from vitok_lib.records.provenance import provenance
+from vitok_lib.measure.common.reproduce import Measurement, command
+from vitok_lib.measure.common.reuse import answer
+from vitok_lib.measure.memory.peak import outcome_of_probe
+from vitok_lib.measure.memory.probe import MemoryProbe, ProbeSpec
+from vitok_lib.measure.memory.worker import ProbeResult
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, Record, Value
-from vitok_lib.records.store import LOCAL, write_record
+from vitok_lib.records.store import write_record
 from vitok_lib.tokenizers.registry import describe
 
 BENCHMARK = "capacity"
@@ -24,23 +27,15 @@ _FIRST_STEP = 32
 
 
 def measure_capacity(
-    name: str,
+    config: RunConfig,
     *,
     largest: int,
     limit_gib: float | None = None,
     step: int | None = None,
-    batch: int = 1,
-    device: str = "cpu",
-    dtype: str = "float32",
-    weights: str | Path = "released",
-    options: Mapping[str, Any] | None = None,
     time_limit: float | None = None,
-    study: str = LOCAL,
-    notebook: str | None = None,
-    parameters: dict[str, Any] | None = None,
-    again: bool = False,
+    **context: Unpack[ContextOptions],
 ) -> Record:
-    """The side of the largest square that ``name`` can be evaluated on within a memory, kept as a record.
+    """The side of the largest square that ``config`` can be evaluated on within a memory, kept as a record.
 
     Each try evaluates random images of one size, with PSNR and SSIM, in whatever memory the cap leaves; the first one
     is of the size that is predicted to fit. The record holds the side, which is ``largest`` where that fits, and the
@@ -48,71 +43,62 @@ def measure_capacity(
 
     Args:
         largest: the upper end of the search in pixels, cut to a multiple of ``step``.
-        limit_gib: memory of the card to stand in for, in GiB; None: all of a GPU, which a CPU is not to try.
+        limit_gib: memory of the smaller GPU that is emulated, in GiB; None: all of a GPU, which a CPU is not to try.
         step: sizes are multiples of it; itself a multiple of the tokenizer's stride. None: the stride.
-        options: arguments of ``load_tokenizer`` beside those here, such as ``{"tiling": True}`` or ``{"chunk": 0}``.
         time_limit: seconds for one try. On a CPU it is ended then. Nowhere is one begun that would take longer if time
             grew with the pixels from the slowest one before. The record then has the outcome timeout, and the largest
             side that did fit.
-        study: the folder of ``results`` that the record goes to.
-        notebook, parameters: the notebook that asks, for the provenance.
-        again: measure even though there is a record of this tokenizer, these settings and this machine.
+        context: the fields of :class:`vitok_lib.measure.common.context.Context`, such as ``study``.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.
     """
     check_resolution(largest)
-    stride = describe(name).downsampling or 1
-    step = stride if step is None else step
-    if step < 1 or step % stride:
-        raise RequestError(f"step (={step}) must be a multiple of the {stride} pixels that '{name}' makes one of")
-    upper = largest // step * step
+    own, started, spec = Context(**context), datetime.now(UTC), ProbeSpec(config, limit_gib, time_limit)
+    stride = describe(config.name).downsampling or 1
+    steps_of = stride if step is None else step
+    if steps_of < 1 or steps_of % stride:
+        raise RequestError(f"step (={step}) must be a multiple of the {stride} pixels of '{config.name}' a token")
+    upper = largest // steps_of * steps_of
     if upper == 0:
-        raise RequestError(f"largest (={largest}) must be at least one step of {step} pixels")
-    work = Work(name, device, dtype, weights, options or {}, batch, limit_gib, time_limit)
-    if limit_gib is None and not work.on_a_card:
+        raise RequestError(f"largest (={largest}) must be at least one step of {steps_of} pixels")
+    if limit_gib is None and not spec.on_gpu:
         raise RequestError("on a CPU the search would take all memory of this machine; give a limit in GiB")
-    started = datetime.now(UTC)
-    bench = Bench(work)
-    images = noise_identity(batch, upper, upper)
-    path = place(study, BENCHMARK, upper, bench.identity, bench.settings, work.options)
-    kept = None if again else answer(path, bench.identity, bench.settings, images, device)
+    probe = MemoryProbe(spec)
+    images = noise_identity(config.batch, upper, upper)
+    path = probe.record_path(own.study, BENCHMARK, upper)
+    kept = answer(path, probe.asked(images), own)
     if kept is not None:
-        bench.close()
+        probe.close()
         return kept
-    predicted = _predicted(work)
-    search = Search(bench.attempt, step, time_limit)
-    guess = upper // 2 if predicted is None else predicted
-    side = search.largest(guess, upper)
-    bench.close()
-    arguments = {"largest": largest, "limit_gib": limit_gib, "step": step, "batch": batch, "time_limit": time_limit}
+    predicted = _predicted(spec)
+    search = Search(probe.attempt, steps_of, time_limit)
+    side = search.largest(upper // 2 if predicted is None else predicted, upper)
+    probe.close()
+    request = {"largest": largest, "limit_gib": limit_gib, "step": step, "time_limit": time_limit, "study": own.study}
+    repeated = command(Measurement("measure_capacity", (spec.config,), request))
     record = Record(
         benchmark=BENCHMARK,
         resolution=upper,
-        tokenizer=bench.identity,
+        tokenizer=probe.identity,
         images=images,
-        settings=bench.settings,
-        outcome=_outcome(search, work, side),
-        values=_values(side, predicted, work),
-        choices=bench.choices,
-        provenance=provenance(
-            command(measure_capacity, work, study, arguments),
-            notebook,
-            parameters or {},
-            started,
-            device,
-        ),
+        requested=spec.config,
+        settings=probe.settings,
+        outcome=_outcome(search, spec, side),
+        values=_values(side, predicted, spec),
+        choices=probe.choices,
+        provenance=own.provenance(repeated, started, spec.config.device),
     )
     write_record(record, path)
     return record
 
 
 class Search:
-    """Tries of single sizes, which ``trials`` holds by side."""
+    """Tries of single sizes, which ``results`` holds by side."""
 
-    def __init__(self, attempt: Callable[[int, bool], Trial], step: int, time_limit: float | None) -> None:
+    def __init__(self, attempt: Callable[[int, bool], ProbeResult], step: int, time_limit: float | None) -> None:
         self._attempt, self._step, self._time_limit = attempt, step, time_limit
-        self.trials: dict[int, Trial] = {}
+        self.results: dict[int, ProbeResult] = {}
 
     def largest(self, guess: int, upper: int) -> int:
         """The largest multiple of the step up to ``upper`` that goes through; 0 where none does."""
@@ -120,16 +106,16 @@ class Search:
 
     def _fits(self, steps: int) -> bool:
         side = steps * self._step
-        self.trials[side] = self._too_slow(side) or self._attempt(side, False)
-        return self.trials[side].status is OutcomeStatus.OK
+        self.results[side] = self._too_slow(side) or self._attempt(side, False)
+        return self.results[side].fits
 
-    def _too_slow(self, side: int) -> Trial | None:
-        """The trial of a size that is not tried, since the ones before say that it would take too long."""
-        ended = [trial.seconds * (side / tried) ** 2 for tried, trial in self.trials.items() if trial.seconds]
+    def _too_slow(self, side: int) -> ProbeResult | None:
+        """The result of a size that is not tried, since the ones before say that it would take too long."""
+        ended = [result.seconds * (side / tried) ** 2 for tried, result in self.results.items() if result.seconds]
         if self._time_limit is None or max(ended, default=0) <= self._time_limit:
             return None
         detail = f"{side} px would take longer than {self._time_limit:g} s"
-        return Trial(status=OutcomeStatus.TIMEOUT, detail=detail)
+        return ProbeResult(Failure(OutcomeStatus.TIMEOUT, detail))
 
 
 def largest_fitting(fits: Callable[[int], bool], guess: int, most: int) -> int:
@@ -151,15 +137,15 @@ def largest_fitting(fits: Callable[[int], bool], guess: int, most: int) -> int:
     return fitting
 
 
-def _predicted(work: Work) -> int | None:
-    plan = work.plan(1)
+def _predicted(spec: ProbeSpec) -> int | None:
+    plan = spec.plan(1)
     if plan is None:
         return None
-    return plan.largest_resolution if work.limit_bytes is None else plan.largest_within(work.limit_bytes)
+    return plan.largest_resolution if spec.limit_bytes is None else plan.largest_within(spec.limit_bytes)
 
 
-def _values(side: int, predicted: int | None, work: Work) -> tuple[Value, ...]:
-    signature = f"capacity|encode+decode+psnr+ssim|batch:{work.batch}|v1"
+def _values(side: int, predicted: int | None, spec: ProbeSpec) -> tuple[Value, ...]:
+    signature = f"capacity|encode+decode+psnr+ssim|batch:{spec.config.batch}|v1"
     values = []
     if side > 0:
         values.append(
@@ -170,11 +156,11 @@ def _values(side: int, predicted: int | None, work: Work) -> tuple[Value, ...]:
     return tuple(values)
 
 
-def _outcome(search: Search, work: Work, side: int) -> Outcome:
+def _outcome(search: Search, spec: ProbeSpec, side: int) -> Outcome:
     """What bounds the search: ok where that is memory or the upper end, else as the next size ended."""
-    above = sorted(tried for tried in search.trials if tried > side)
+    above = sorted(tried for tried in search.results if tried > side)
     if not above:
         return Outcome()
-    outcome = outcome_of(search.trials[above[0]], work, above[0], side or None)
+    outcome = outcome_of_probe(search.results[above[0]], spec, above[0], side or None)
     found = outcome.status is OutcomeStatus.OOM and side > 0
     return outcome.model_copy(update={"status": OutcomeStatus.OK}) if found else outcome

@@ -1,10 +1,10 @@
 """What one tokenizer takes at one size, found in a process that does nothing else.
 
-``python -m vitok_lib.measure.memory.worker`` reads one JSON object from its standard input: ``name`` and ``arguments``
-for ``load_tokenizer``, ``resolution``, ``batch``, ``limit_bytes`` or null, and ``model_alone`` as for :func:`probe`.
-The last line that it prints is a :class:`Trial` as JSON. What is measured of a process is its resident memory, beyond
-that of the loaded and warm tokenizer, so that Python and its libraries do not count. On a GPU torch's allocator counts;
-then no process is needed.
+``python -m vitok_lib.measure.memory.worker`` reads one JSON object from its standard input: ``config``,
+``resolution``, ``limit_bytes`` or null, and ``model_alone`` as for
+:func:`measure_peaks`. The last line that it prints is a :class:`ProbeResult` as JSON. What is measured of a process is
+its resident memory, beyond that of the loaded and warm tokenizer, so that Python and its libraries do not count. On a
+GPU torch's allocator counts; then no process is needed.
 """
 
 from __future__ import annotations
@@ -21,35 +21,44 @@ import numpy as np
 import torch
 
 from vitok_lib.errors import UnsupportedError
-from vitok_lib.measure.common.outcomes import error_text, is_out_of_memory, requested_bytes
+from vitok_lib.measure.common.outcomes import Failure, failure_of
 from vitok_lib.measure.common.random_images import noise
 from vitok_lib.measure.quality.metric_suite import MetricSuite
 from vitok_lib.metrics.pixel import to_uint8
 from vitok_lib.metrics.signature import find_metric
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.tokenizers.load import load
 
 METRICS = ("psnr", "ssim")
 WARM_UP = 64
 """Pixels a side of the image that loads libraries and starts threads."""
 _STATUS = Path("/proc/self/status")
 _FORGET_PEAK = Path("/proc/self/clear_refs")
-_UNDER_A_CAP = ("could not create a primitive", "bad_alloc")
-"""How oneDNN and C++ say that the system gave no memory."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """How one try ended, and its peaks in bytes as far as it went; ``seconds`` of the work alone."""
+class ProbeResult:
+    """How one try ended, ``failure`` None: well; its peaks in bytes as far as it went; ``seconds`` it took."""
 
-    status: OutcomeStatus = OutcomeStatus.OK
-    detail: str | None = None
-    requested_bytes: int | None = None
+    failure: Failure | None = None
     weights: int | None = None
     model_peak: int | None = None
     evaluation_peak: int | None = None
     seconds: float = 0.0
+
+    @property
+    def fits(self) -> bool:
+        return self.failure is None
+
+    @classmethod
+    def from_json(cls, text: str) -> ProbeResult:
+        """The result that another process printed."""
+        fields = json.loads(text)
+        if fields["failure"] is not None:
+            fields["failure"] = Failure(**fields["failure"] | {"status": OutcomeStatus(fields["failure"]["status"])})
+        return cls(**fields)
 
 
 class Meter(Protocol):
@@ -61,10 +70,10 @@ class Meter(Protocol):
 
 
 class ProcessMeter:
-    """The resident memory of this process, which Linux tells.
+    """The resident memory of this process, from Linux's ``/proc``.
 
     Raises:
-        UnsupportedError: the system does not tell it, or does not forget an earlier peak, such as that of loading.
+        UnsupportedError: the system does not give it, or does not forget an earlier peak, such as that of loading.
     """
 
     def __init__(self) -> None:
@@ -72,7 +81,7 @@ class ProcessMeter:
         try:
             self.start(held=0)
         except OSError as error:
-            raise UnsupportedError(f"this system does not tell the peak memory of a process ({error})") from error
+            raise UnsupportedError(f"this system does not give the peak memory of a process ({error})") from error
 
     def start(self, held: int) -> None:
         gc.collect()
@@ -83,7 +92,7 @@ class ProcessMeter:
         return in_use("VmHWM") - self._base
 
 
-class CardMeter:
+class GpuMeter:
     """What torch's allocator gave to tensors on a GPU, less the ``others`` bytes that were there before loading.
 
     Libraries get their workspaces from it too. The context of CUDA, some hundred MiB, is not among it.
@@ -113,7 +122,7 @@ def tensor_bytes(device: str) -> int:
     # By type and not isinstance, which asks objects for their class and wakes lazy ones.
     tensors = [held for held in gc.get_objects() if issubclass(type(held), torch.Tensor) and held.device.type == kind]
     storages = [tensor.untyped_storage() for tensor in tensors]
-    # A compiler's stand-in for a tensor names the device that it stands for, and holds nothing there.
+    # A compiler's fake tensor names the device of the real one, and holds nothing there.
     real = [storage for storage in storages if storage.device.type == kind and storage.data_ptr()]
     return sum({storage.data_ptr(): storage.nbytes() for storage in real}.values())
 
@@ -127,24 +136,30 @@ def warm(tokenizer: Tokenizer, resolution: int, batch: int) -> None:
 
 
 @torch.no_grad()
-def probe(
-    tokenizer: Tokenizer, resolution: int, batch: int, meter: Meter, weights: int, model_alone: bool = True
-) -> Trial:
+def measure_peaks(
+    tokenizer: Tokenizer,
+    resolution: int,
+    batch: int,
+    meter: Meter,
+    weights: int,
+    model_alone: bool = True,
+    capped: bool = False,
+) -> ProbeResult:
     """The peaks of a warm tokenizer, whose weights take so many bytes, on ``batch`` squares of random pixels.
 
     The model alone encodes images that are there in its own dtype, and are let go of before it decodes; then an
     evaluation does the same from 8-bit pixels and with metrics, and holds no less. It is all that is done unless
-    ``model_alone``.
+    ``model_alone``. ``capped`` says that the memory of this process is limited.
     """
-    trial, began = Trial(weights=weights), time.monotonic()
+    result, began = ProbeResult(weights=weights), time.monotonic()
     try:
         if model_alone:
-            trial = replace(trial, model_peak=_model_peak(tokenizer, resolution, batch, meter, weights))
+            result = replace(result, model_peak=_model_peak(tokenizer, resolution, batch, meter, weights))
         meter.start(weights)
         _evaluate(tokenizer, resolution, batch)
-        return replace(trial, evaluation_peak=meter.peak(), seconds=time.monotonic() - began)
+        return replace(result, evaluation_peak=meter.peak(), seconds=time.monotonic() - began)
     except Exception as error:  # a model raises what it likes
-        return failed(error, trial)
+        return replace(result, failure=failure_of(error, capped=capped))
 
 
 def _model_peak(tokenizer: Tokenizer, resolution: int, batch: int, meter: Meter, weights: int) -> int:
@@ -163,21 +178,10 @@ def _evaluate(tokenizer: Tokenizer, resolution: int, batch: int) -> None:
     MetricSuite(tokenizer, [find_metric(name) for name in METRICS]).measure(pixels)
 
 
-def failed(error: Exception, trial: Trial | None = None) -> Trial:
-    """``trial`` ended by ``error``."""
-    status = OutcomeStatus.ERROR
-    detail = f"{type(error).__name__}: {error_text(error)}"
-    if isinstance(error, UnsupportedError):
-        status, detail = OutcomeStatus.UNSUPPORTED, error_text(error)
-    elif is_out_of_memory(error) or any(sentence in str(error) for sentence in _UNDER_A_CAP):
-        status, detail = OutcomeStatus.OOM, error_text(error) or "no detail given"
-    return replace(trial or Trial(), status=status, detail=detail, requested_bytes=requested_bytes(error))
-
-
 def cap(limit_bytes: int, weights: int) -> None:
     """Let this process have no more than ``limit_bytes`` of memory, of which its weights have some already.
 
-    What it has beside them, Python and libraries, a card would not hold: it does not count.
+    What it has besides, Python and libraries, a GPU would not hold: it does not count.
     """
     import resource  # only where a cap is asked for: Windows has none
 
@@ -191,19 +195,21 @@ def main() -> None:
     print(json.dumps(asdict(_attempt(asked))))
 
 
-def _attempt(asked: dict[str, Any]) -> Trial:
-    resolution, batch = asked["resolution"], asked["batch"]
+def _attempt(asked: dict[str, Any]) -> ProbeResult:
+    config, resolution, limit = RunConfig(**asked["config"]), asked["resolution"], asked["limit_bytes"]
     try:
         meter = ProcessMeter()
         before = tensor_bytes("cpu")
-        tokenizer = load_tokenizer(asked["name"], **asked["arguments"])
+        tokenizer = load(config)
         weights = tensor_bytes("cpu") - before
-        warm(tokenizer, resolution, batch)
-        if asked["limit_bytes"] is not None:
-            cap(asked["limit_bytes"], weights)
+        warm(tokenizer, resolution, config.batch)
+        if limit is not None:
+            cap(limit, weights)
     except Exception as error:  # a model raises what it likes
-        return failed(error)
-    return probe(tokenizer, resolution, batch, meter, weights, asked["model_alone"])
+        return ProbeResult(failure_of(error, capped=limit is not None))
+    return measure_peaks(
+        tokenizer, resolution, config.batch, meter, weights, asked["model_alone"], capped=limit is not None
+    )
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ matrices by itself, so that all they may change is rounding.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -19,18 +19,22 @@ from torch import Tensor
 from vitok_lib.errors import RequestError
 from vitok_lib.images.manifest import Manifest
 from vitok_lib.images.sets import ImageSet, check_resolution, open_image_set
-from vitok_lib.measure.memory.peak import answer, command, outcome_of, place
-from vitok_lib.measure.memory.probe import Work
-from vitok_lib.measure.memory.worker import Trial, failed
+from vitok_lib.measure.common.context import Context, ContextOptions
+from vitok_lib.measure.common.outcomes import Batch, Failure, failure_of, outcome_of
+from vitok_lib.measure.common.reproduce import Measurement, command
+from vitok_lib.measure.common.reuse import Asked, answer
 from vitok_lib.measure.quality.aggregate import interval_of_mean, per_image_table
 from vitok_lib.measure.quality.metric_suite import as_tensor, check_size
 from vitok_lib.measure.quality.seams import BAND
-from vitok_lib.measure.quality.tiling_pairs import Pair, Result, pair_of
+from vitok_lib.measure.quality.tiling_pairs import Pair, Result, in_parts, load_pair
+from vitok_lib.measure.speed.state import unloaded_weights
 from vitok_lib.metrics.pixel import from_uint8
-from vitok_lib.records.provenance import provenance
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import ImagesIdentity, Kind, Outcome, OutcomeStatus, Record, Value
-from vitok_lib.records.store import LOCAL, atomic, write_record
+from vitok_lib.records.store import atomic, record_path, write_record
 from vitok_lib.tokenizers.interface import Tokenizer
+from vitok_lib.tokenizers.load import checked
+from vitok_lib.tokenizers.registry import describe
 
 BENCHMARK = "tiling"
 _PSNR = "psnr|rgb|u8|per-image-mean|v1"
@@ -47,21 +51,16 @@ _MAXIMA = {
 
 
 def measure_tiling(
-    name: str,
+    config: RunConfig,
     *,
     images: str | Path | ImageSet,
     resolution: int,
+    rule: str | None = None,
     samples: int | None = None,
-    device: str = "cpu",
-    dtype: str = "float32",
-    weights: str | Path = "released",
-    options: Mapping[str, Any] | None = None,
-    study: str = LOCAL,
-    notebook: str | None = None,
-    parameters: dict[str, Any] | None = None,
-    again: bool = False,
+    subset_seed: int | None = None,
+    **context: Unpack[ContextOptions],
 ) -> Record:
-    """Compare ``name`` in tiles, or in chunks, with the same tokenizer on whole images, and keep the record.
+    """Compare ``config`` in tiles, or in chunks, with the same tokenizer on whole images, and keep the record.
 
     Of a convolutional auto-encoder: PSNR of either against the original and of one against the other, the error at
     seams (:func:`vitok_lib.measure.quality.seams.seam_error`) and the largest difference in 8-bit levels. Of a ViTok:
@@ -69,60 +68,65 @@ def measure_tiling(
     Means carry an interval over images.
 
     Args:
-        images, resolution, samples: as in :func:`vitok_lib.measure.quality.evaluate`.
-        options: arguments of ``load_tokenizer`` beside those here; of a ViTok ``chunk`` is the tokens of a chunk.
-        study: the folder of ``results`` that the record goes to.
-        notebook, parameters: the notebook that asks, for the provenance.
-        again: measure even though there is a record of this tokenizer, these settings and this machine.
+        config: of a ViTok, ``chunk`` is the tokens of a chunk, by default 256.
+        images, rule, subset_seed: an image set, or what :func:`vitok_lib.images.sets.open_image_set` opens.
+        resolution, samples: as in :func:`vitok_lib.measure.quality.evaluate`.
+        context: the fields of :class:`vitok_lib.measure.common.context.Context`, such as ``study``.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.
     """
     check_resolution(resolution)
-    load = pair_of(name)
-    work = Work(name, device, dtype, weights, options or {})
-    image_set = open_image_set(images) if isinstance(images, str | Path) else images
+    own, started, config = Context(**context), datetime.now(UTC), in_parts(checked(config))
+    image_set = images
+    if isinstance(image_set, str | Path):
+        image_set = open_image_set(image_set, rule=rule, subset_seed=subset_seed)
     manifest = image_set.manifest(resolution, samples)
-    identity, settings = work.as_asked()
-    pair, outcome = None, Outcome()
-    started = datetime.now(UTC)
+    identity, settings = describe(config.name).identity(unloaded_weights(config)), config.settings
+    pair, failure = None, None
     try:
-        pair = load(work)
+        pair = load_pair(config)
         identity, settings = pair.parts.spec.identity(pair.parts.weights), pair.parts.settings
     except RequestError:
         raise
     except Exception as error:  # a model raises what it likes
-        outcome = outcome_of(failed(error), work, resolution)
+        failure = failure_of(error)
     settings = settings.model_copy(update={"batch": 1})
-    chunked = {"chunk": settings.chunk} if settings.chunk else {}
-    path = place(study, BENCHMARK, resolution, identity, settings, {**work.options, **chunked})
     shown = _images_identity(image_set, manifest)
-    kept = None if again else answer(path, identity, settings, shown, device)
+    some = samples is not None and samples < len(image_set.names())
+    subset = {"samples": samples, "subset": image_set.subset_seed} if some else {}
+    path = record_path(own.study, BENCHMARK, resolution, identity.name, config.suffix(identity.weights, **subset))
+    kept = answer(path, Asked(config, identity, settings, shown, device=config.device), own)
     if kept is not None:
         return kept
     results: dict[str, Result] = {}
+    outcome = Outcome()
     if pair is not None:
-        results, outcome = _go_through(pair, image_set, manifest, work, resolution)
+        results, failure, outcome = _go_through(pair, image_set, manifest, config, resolution)
+    if failure is not None:
+        ended = outcome_of(failure, config.device, Batch(1, resolution, resolution))
+        outcome = ended.model_copy(update={"total": outcome.total, "done": outcome.done})
     table = path.with_suffix(".parquet") if results else None
-    opened = getattr(image_set, "opened_as", None) or image_set.name
-    arguments = {"images": opened, "resolution": resolution, "samples": samples}
+    request = {
+        "images": getattr(image_set, "opened_as", None) or image_set.name,
+        "resolution": resolution,
+        "rule": getattr(image_set, "chosen_rule", None),
+        "samples": samples,
+        "subset_seed": image_set.subset_seed,
+        "study": own.study,
+    }
     record = Record(
         benchmark=BENCHMARK,
         resolution=resolution,
         tokenizer=identity,
         images=shown,
+        requested=config,
         settings=settings,
         outcome=outcome,
         values=_values(list(results.values())),
         choices=dict(getattr(pair.parts, "choices", {})) if pair else {},
         samples=table.name if table else None,
-        provenance=provenance(
-            command(measure_tiling, work, study, arguments),
-            notebook,
-            parameters or {},
-            started,
-            device,
-        ),
+        provenance=own.provenance(command(Measurement("measure_tiling", (config,), request)), started, config.device),
     )
     if table is not None:
         with atomic(table) as temporary:
@@ -133,14 +137,14 @@ def measure_tiling(
 
 
 def _go_through(
-    pair: Pair, image_set: ImageSet, manifest: Manifest, work: Work, resolution: int
-) -> tuple[dict[str, Result], Outcome]:
-    """The values of each image that has more than one part, and how it ended."""
+    pair: Pair, image_set: ImageSet, manifest: Manifest, config: RunConfig, resolution: int
+) -> tuple[dict[str, Result], Failure | None, Outcome]:
+    """The values of each image that has more than one part, what ended the run, and the outcome but for that."""
     results: dict[str, Result] = {}
-    single = 0
+    failure, single = None, 0
     for entry in manifest.entries:
         try:
-            original = as_tensor([image_set.load(entry.name, resolution)]).to(work.device)
+            original = as_tensor([image_set.load(entry.name, resolution)]).to(config.device)
             if not pair.cuts(*original.shape[2:]):
                 single += 1
                 continue
@@ -149,17 +153,14 @@ def _go_through(
         except RequestError:
             raise
         except Exception as error:  # a model raises what it likes
-            trial = failed(error)
+            failure = failure_of(error)
             break
-    else:
-        trial = Trial()
-        if not results:
-            detail = f"at {resolution} px no image has more than one part"
-            trial = Trial(status=OutcomeStatus.UNSUPPORTED, detail=detail)
-        elif single:
-            trial = Trial(detail=f"{single} of {len(manifest.entries)} images are one part and were left out")
-    counts = {"total": len(manifest.entries), "done": len(results)}
-    return results, outcome_of(trial, work, resolution).model_copy(update=counts)
+    total, detail = len(manifest.entries), None
+    if failure is None and not results:
+        failure = Failure(OutcomeStatus.UNSUPPORTED, f"at {resolution} px no image has more than one part")
+    elif single:
+        detail = f"{single} of {total} images are one part and were left out"
+    return results, failure, Outcome(detail=detail, total=total, done=len(results))
 
 
 @torch.no_grad()

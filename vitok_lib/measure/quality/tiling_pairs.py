@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
-from vitok_lib.measure.memory.probe import Work
 from vitok_lib.measure.quality.seams import borders, seam_error, tile_layout
 from vitok_lib.metrics.pixel import psnr, to_uint8
+from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.load import CONVOLUTIONAL, load_tokenizer
+from vitok_lib.tokenizers.load import CONVOLUTIONAL, load
 from vitok_lib.tokenizers.registry import find
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
@@ -38,20 +38,28 @@ class Pair:
     compare: Callable[[Tensor, Tensor, Tensor], Result]
 
 
-def pair_of(name: str) -> Callable[[Work], Pair]:
-    """What loads the pair of this tokenizer; RequestError if it works neither in tiles nor in chunks."""
-    family = find(name).family
+def in_parts(config: RunConfig) -> RunConfig:
+    """``config`` with the chunk that is compared; RequestError if it works neither in tiles nor in chunks."""
+    family = find(config.name).family
     if family == "vitok":
-        return _vitok
-    if family in CONVOLUTIONAL:
-        return _autoencoder
-    raise RequestError(f"tokenizer '{name}' works neither in tiles nor in chunks; take a ViTok or an auto-encoder")
+        return config.replace(chunk=config.chunk or CHUNK)
+    if family not in CONVOLUTIONAL:
+        raise RequestError(
+            f"tokenizer '{config.name}' works neither in tiles nor in chunks; take a ViTok or an auto-encoder"
+        )
+    if config.tiling:
+        raise RequestError("tiling compares with and without tiles; leave the option 'tiling' out")
+    return config
 
 
-def _vitok(work: Work) -> Pair:
-    chunk = work.options.get("chunk") or CHUNK
-    whole, parts = (load_tokenizer(work.name, **{**work.arguments, "chunk": size}) for size in (0, chunk))
-    variant = parse_variant(find(work.name).architecture)
+def load_pair(config: RunConfig) -> Pair:
+    """The pair of a configuration from :func:`in_parts`."""
+    return _autoencoder(config) if config.chunk is None else _vitok(config, config.chunk)
+
+
+def _vitok(config: RunConfig, chunk: int) -> Pair:
+    whole, parts = (load(config.replace(chunk=size)) for size in (0, chunk))
+    variant = parse_variant(find(config.name).architecture)
 
     def compare(original: Tensor, whole: Tensor, parts: Tensor) -> Result:
         return {"chunked_difference": float((parts.double() - whole.double()).abs().max()) / 2}
@@ -59,10 +67,8 @@ def _vitok(work: Work) -> Pair:
     return Pair(whole, parts, lambda height, width: variant.tokens(height, width) > chunk, compare)
 
 
-def _autoencoder(work: Work) -> Pair:
-    if work.options.get("tiling"):
-        raise RequestError("tiling compares with and without tiles; leave the option 'tiling' out")
-    whole: Any = load_tokenizer(work.name, **work.arguments)
+def _autoencoder(config: RunConfig) -> Pair:
+    whole: Any = load(config)
     parts = whole.tiled()
     layout = tile_layout(parts.model)
 

@@ -1,35 +1,34 @@
-"""How fast tokenizers are, side by side: one run times all of them in turn, round by round, on one machine.
+"""How fast tokenizers are: an interleaved benchmark that times all configurations round by round, on one machine.
 
-Two speeds compare where they come from one run. What a contender ends in, an error or no memory, is its own record.
+Two speeds compare where they come from one run. An error or too little memory is the record of its configuration.
 """
 
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import pandas as pd
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.prepare import check_resolution
 from vitok_lib.images.sets import ImageSet, open_image_set
+from vitok_lib.measure.common.context import Context, ContextOptions, Log
+from vitok_lib.measure.common.reproduce import Measurement, command
+from vitok_lib.measure.common.reuse import from_record
 from vitok_lib.measure.speed.compile_stats import side_by_side
-from vitok_lib.measure.speed.interleaved import Effort, Told, race
+from vitok_lib.measure.speed.interleaved import Effort, measure_interleaved
 from vitok_lib.measure.speed.peak_rates import measure_peak_rates
 from vitok_lib.measure.speed.pipeline import chain_signature
 from vitok_lib.measure.speed.results import precision_of, ratio_to, speed_values
-from vitok_lib.measure.speed.state import Conditions, Contender, Entrant, drop
+from vitok_lib.measure.speed.state import BenchmarkState, drop
 from vitok_lib.measure.speed.timer import Clock
-from vitok_lib.records.provenance import describe_host, provenance
-from vitok_lib.records.schema import Host, Outcome, OutcomeStatus, Provenance, Record
-from vitok_lib.records.store import LOCAL, atomic, check_writable, read_record, write_record
-
-__all__ = ["Contender", "measure_speed"]
+from vitok_lib.records.config import RunConfig
+from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
+from vitok_lib.records.store import atomic, check_writable, read_record, write_record
 
 BENCHMARK, SECONDS, ITERATIONS = "speed", 2.0, 10
 UNCOMPARED = "timed whole; the run ended before what was to follow, so that errors are missing"
@@ -37,245 +36,203 @@ UNCOMPARED = "timed whole; the run ended before what was to follow, so that erro
 
 
 def measure_speed(
-    contenders: Sequence[Contender],
+    configurations: Sequence[RunConfig],
     *,
     resolution: int,
     height: int | None = None,
     width: int | None = None,
-    batch: int = 1,
-    device: str = "cpu",
-    dtype: str = "float32",
-    weights: str = "released",
+    sizes: Sequence[tuple[int, int] | None] = (),
     seconds: float = SECONDS,
     iterations: int = ITERATIONS,
     benchmark: str = BENCHMARK,
-    study: str = LOCAL,
-    end_to_end: bool = False,
     image_set: str | Path | ImageSet | None = None,
-    notebook: str | None = None,
-    parameters: dict[str, Any] | None = None,
-    again: bool = False,
-    progress: Told | None = None,
+    **context: Unpack[ContextOptions],
 ) -> list[Record]:
-    """Time ``contenders`` against each other on random images and keep a record of each; the first is the reference.
+    """Time ``configurations`` on random images and keep a record of each; the first is the baseline.
 
     Weights and images are on the device. Each is compiled and warmed up until it is steady, then all encode and decode
-    in turn, round by round, the same fresh images in a round. What the machine reaches, how far each path is from the
-    exact one, and what the way from a file to a metric takes, is measured in the same run. What does not fit beside
-    the others is tried once more alone. Records are written when the rounds are done, and again when all is, so that
-    a run that is stopped keeps its timings. A run whose records are all there, from this machine and this torch, is
-    not done again.
+    in interleaved rounds, the same fresh images in a round. The machine's peak rates, each configuration's numerical
+    error, and the time from a file to a metric are measured in the same run. What does not fit next to the others is
+    tried once more alone. Records are written when the rounds are done, and again when all is, so that a run that is
+    stopped keeps its timings. A run answers from its records where all are there, of one run on this machine.
 
     Args:
         resolution: the longest side of the images in pixels.
-        height, width: of the images; None: ``resolution``. A contender with a size of its own has images of that size
-            and a record among those of that resolution.
-        batch: images that go through together; latencies are those of one image.
-        dtype, weights: of every contender that has none of its own in its options.
-        seconds, iterations: each contender is timed for at least so long and so many rounds.
+        height, width: of the images; None: ``resolution``.
+        sizes: height and width for each configuration that has a size of its own, None for the others; its record is
+            among those of that resolution, and its baseline the same configuration at the size of the run, if any.
+        seconds, iterations: minimum timing and minimum rounds per configuration.
         benchmark: the name that the records go by.
-        study: the folder of ``results`` that they go to.
-        end_to_end: take images of ``image_set`` from the file to the metric too.
-        notebook, parameters: the notebook that asks, for the provenance.
-        again: measure even though the records are there.
-        progress: called with a few words about what is done now.
+        image_set: take images of this set from the file to the metric too.
+        context: the fields of :class:`vitok_lib.measure.common.context.Context`, such as ``study``.
 
     Returns:
-        The records in the order of the contenders.
+        The records in the order of the configurations; latencies are those of one image.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.
     """
-    sizes = (resolution if height is None else height, resolution if width is None else width)
-    _check(contenders, resolution, sizes, batch, seconds, iterations)
-    if end_to_end and image_set is None:
-        raise RequestError("end to end starts from the files of an image set; name one")
-    images = None
-    if end_to_end and image_set is not None:
-        images = open_image_set(image_set) if isinstance(image_set, str | Path) else image_set
-    conditions = Conditions(benchmark, study, resolution, *sizes, batch, device, dtype, weights)
-    entrants = [Entrant(contender, conditions) for contender in contenders]
-    started = datetime.now(UTC)
-    for entrant in entrants:
-        entrant.load()
-    _check_places(entrants)
-    recorded = None if again else _recorded(entrants, images)
+    own, effort, started = Context(**context), Effort(seconds, iterations), datetime.now(UTC)
+    size = (resolution if height is None else height, resolution if width is None else width)
+    _check(configurations, resolution, size, sizes, effort)
+    images = open_image_set(image_set) if isinstance(image_set, str | Path) else image_set
+    states = [
+        BenchmarkState(config, *(at or size), benchmark, own.study)
+        for config, at in zip(configurations, sizes or [None] * len(configurations), strict=True)
+    ]
+    for state in states:
+        state.baseline = _baseline(state, states, size)
+        state.load()
+    _check_places(states)
+    recorded = None if own.again else _recorded(states, images)
     if recorded is not None:
-        drop(entrants)
+        drop(states)
+        for record in recorded:
+            own.log(from_record(record))
         return recorded
 
-    check_writable(entrants[0].record_path)  # a run may take long, and ends with nothing where it cannot be kept
-    told = progress or (lambda words: None)
-    effort = Effort(seconds, iterations)
-    told("measuring the machine's peak rates")
-    taken = {(precision_of(entrant.settings), entrant.settings.dtype) for entrant in entrants}
-    precisions = {precision for both in taken if both[0] for precision in both} - {None}
-    rates = measure_peak_rates(sorted(name for name in precisions if name), Clock(device), seconds / 2, iterations)
-    command = _command(contenders, conditions, effort, images)
+    check_writable(states[0].record_path)  # a run may take long, and ends with nothing where it cannot be kept
+    own.log("measuring the machine's peak rates")
+    precisions = {name for state in states for name in (precision_of(state.settings), state.settings.dtype) if name}
+    rates = measure_peak_rates(sorted(precisions), Clock(states[0].device), seconds / 2, iterations)
+    repeated = command(
+        Measurement(
+            "measure_speed",
+            tuple(state.config for state in states),
+            {
+                "resolution": resolution,
+                **({} if size[0] == size[1] else {"height": size[0], "width": size[1]}),
+                "sizes": list(sizes) if any(sizes) else None,
+                "seconds": seconds if seconds != SECONDS else None,
+                "iterations": iterations if iterations != ITERATIONS else None,
+                "benchmark": benchmark,
+                "image_set": None if images is None else getattr(images, "opened_as", None) or images.name,
+                "study": own.study,
+            },
+        )
+    )
 
-    def keep(entrant: Entrant) -> Record:
-        origin = provenance(command, notebook, parameters or {}, started, device)
-        return _write(entrant, rates, origin)
+    def keep(state: BenchmarkState) -> Record:
+        return _write(state, rates, own.provenance(repeated, started, state.device))
 
     with side_by_side():
-        return _measure(entrants, effort, images, told, keep)
+        return _measure(states, effort, images, own.log, keep)
 
 
 def _measure(
-    entrants: list[Entrant],
+    states: Sequence[BenchmarkState],
     effort: Effort,
     images: ImageSet | None,
-    told: Told,
-    keep: Callable[[Entrant], Record],
+    log: Log,
+    keep: Callable[[BenchmarkState], Record],
 ) -> list[Record]:
-    """All together, and then alone whichever did not fit beside the others; a record of each."""
-    for entrant in entrants:
-        entrant.opponent = _opponent(entrant, entrants)
-    race(entrants, effort, images, told, keep)
+    """All together, and then alone whichever did not fit next to the others; a record of each."""
+    measure_interleaved(states, effort, images, log, keep)
     records: list[Record | None] = []
-    for entrant in entrants:
-        crowded = len(entrants) > 1 and entrant.outcome.status is OutcomeStatus.OOM
-        records.append(None if crowded else keep(entrant))
+    for state in states:
+        crowded = len(states) > 1 and state.outcome.status is OutcomeStatus.OOM
+        records.append(None if crowded else keep(state))
 
-    def again(entrant: Entrant) -> Record:
-        alone = Entrant(entrant.contender, entrant.conditions)
+    def again(state: BenchmarkState) -> Record:
+        alone = BenchmarkState(state.config, state.height, state.width, state.benchmark, state.study)
         alone.load()
-        race([alone], effort, images, told, keep)
+        measure_interleaved([alone], effort, images, log, keep)
         return keep(alone)
 
-    return [record or again(entrant) for entrant, record in zip(entrants, records, strict=True)]
+    return [record or again(state) for state, record in zip(states, records, strict=True)]
 
 
 def _check(
-    contenders: Sequence[Contender],
+    configurations: Sequence[RunConfig],
     resolution: int,
-    sizes: tuple[int, int],
-    batch: int,
-    seconds: float,
-    iterations: int,
+    size: tuple[int, int],
+    sizes: Sequence[tuple[int, int] | None],
+    effort: Effort,
 ) -> None:
     check_resolution(resolution)
-    if not contenders:
-        raise RequestError("nothing to measure: name at least one contender")
-    if min(sizes) < 1 or max(sizes) != resolution:
-        raise RequestError(f"resolution (={resolution}) must be the longer side of {sizes[0]} × {sizes[1]} pixels")
-    if batch < 1:
-        raise RequestError(f"batch (={batch}) must be at least 1 image")
-    if iterations < 1:
-        raise RequestError(f"iterations (={iterations}) must be at least 1 round")
-    if not 0 <= seconds < math.inf:
-        raise RequestError(f"seconds (={seconds}) must be 0 or more, and finite")
+    if not configurations:
+        raise RequestError("nothing to measure: name at least one tokenizer")
+    if min(size) < 1 or max(size) != resolution:
+        raise RequestError(f"resolution (={resolution}) must be the longer side of {size[0]} × {size[1]} pixels")
+    if sizes and len(sizes) != len(configurations):
+        raise RequestError(f"sizes ({len(sizes)}) must be one for each of {len(configurations)} configurations")
+    for side in (side for at in sizes if at is not None for side in at):
+        check_resolution(side)
+    for field in ("device", "batch"):
+        values = list(dict.fromkeys(getattr(config, field) for config in configurations))
+        if len(values) > 1:
+            raise RequestError(
+                f"{field} must be one in a run, not {' and '.join(map(str, values))}; measure them apart"
+            )
+    if effort.iterations < 1:
+        raise RequestError(f"iterations (={effort.iterations}) must be at least 1 round")
+    if not 0 <= effort.seconds < math.inf:
+        raise RequestError(f"seconds (={effort.seconds}) must be 0 or more, and finite")
 
 
-def _check_places(entrants: Sequence[Entrant]) -> None:
-    places = [entrant.record_path for entrant in entrants]
-    for entrant, place in zip(entrants, places, strict=True):
+def _check_places(states: Sequence[BenchmarkState]) -> None:
+    places = [state.record_path for state in states]
+    for state, place in zip(states, places, strict=True):
         if places.count(place) > 1:
-            raise RequestError(f"two contenders have one record, '{place.name}'; tell {entrant} apart by an option")
+            raise RequestError(f"{state} is there twice and would have one record, '{place.name}'; leave one out")
 
 
-def _opponent(entrant: Entrant, entrants: Sequence[Entrant]) -> Entrant:
-    """Of one with a size of its own that which differs in the size alone, where there is one; else the first."""
-    if entrant.contender.size is not None:
-        at_the_size_of_all = replace(entrant.contender, size=None, label=None)
-        for other in entrants:
-            if replace(other.contender, label=None) == at_the_size_of_all:
+def _baseline(state: BenchmarkState, states: Sequence[BenchmarkState], size: tuple[int, int]) -> BenchmarkState:
+    """Of one with a size of its own the same configuration at the run's size, where there is one; else the first."""
+    if (state.height, state.width) != size:
+        for other in states:
+            if other.config == state.config and (other.height, other.width) == size:
                 return other
-    return entrants[0]
+    return states[0]
 
 
-def _recorded(entrants: Sequence[Entrant], images: ImageSet | None) -> list[Record] | None:
-    """The records of the whole run, if all are there and whole, of this tokenizer, these settings and this machine."""
-    host = describe_host(entrants[0].conditions.device)
+def _recorded(states: Sequence[BenchmarkState], images: ImageSet | None) -> list[Record] | None:
+    """The records of all ``states`` where each is there and whole and all are of one run: no others compare."""
     records = []
-    for entrant in entrants:
-        if not entrant.record_path.exists():
-            return None
-        record = read_record(entrant.record_path)
-        asked = (entrant.spec.identity(entrant.weights), entrant.settings, entrant.conditions.images)
-        if (record.tokenizer, record.settings, record.images) != asked or record.provenance is None:
-            return None
-        if not _same_machine(record.provenance.host, host):
-            return None
-        quantity, signature = ratio_to(_opponent(entrant, entrants), entrant)
-        ratio, chain = record.value(quantity), record.value("end_to_end_latency")
-        if record.outcome.detail == UNCOMPARED or (ratio is not None and ratio.signature != signature):
-            return None
-        chained = chain.signature if chain is not None else None
-        wanted = chain_signature(images, entrant.conditions.batch) if images is not None else chained
-        if chained != wanted and record.outcome.status is OutcomeStatus.OK:
+    for state in states:
+        record = read_record(state.record_path) if state.record_path.exists() else None
+        if record is None or not state.asked.is_answered_by(record) or not _is_whole(record, state, images):
             return None
         records.append(record)
-    return records
+    runs = {record.provenance.started for record in records if record.provenance is not None}
+    return records if len(runs) == 1 else None
 
 
-def _same_machine(one: Host, other: Host) -> bool:
-    return (one.cpu, one.gpu, one.packages.get("torch")) == (other.cpu, other.gpu, other.packages.get("torch"))
+def _is_whole(record: Record, state: BenchmarkState, images: ImageSet | None) -> bool:
+    """Whether it holds all that would be measured now, against the same baseline."""
+    assert state.baseline is not None
+    quantity, signature = ratio_to(state.baseline, state)
+    ratio, chain = record.value(quantity), record.value("end_to_end_latency")
+    if record.outcome.detail == UNCOMPARED or (ratio is not None and ratio.signature != signature):
+        return False
+    chained = chain.signature if chain is not None else None
+    wanted = chain_signature(images, state.config.batch) if images is not None else chained
+    return chained == wanted or record.outcome.status is not OutcomeStatus.OK
 
 
-def _write(entrant: Entrant, rates: Mapping[str, float], origin: Provenance) -> Record:
-    conditions, path, outcome = entrant.conditions, entrant.record_path, entrant.outcome
-    if entrant.running and outcome.status is OutcomeStatus.OK:
+def _write(state: BenchmarkState, rates: Mapping[str, float], origin: Provenance) -> Record:
+    path, outcome = state.record_path, state.outcome
+    if state.running and outcome.status is OutcomeStatus.OK:
         outcome = Outcome(detail=UNCOMPARED)
-    samples = path.with_suffix(".parquet") if entrant.samples else None
+    samples = path.with_suffix(".parquet") if state.samples else None
     record = Record(
-        benchmark=conditions.benchmark,
-        resolution=conditions.resolution,
-        tokenizer=entrant.spec.identity(entrant.weights),
-        images=conditions.images,
-        settings=entrant.settings,
+        benchmark=state.benchmark,
+        resolution=state.resolution,
+        tokenizer=state.spec.identity(state.weights),
+        images=state.images,
+        requested=state.config,
+        settings=state.settings,
         outcome=outcome,
-        values=(*speed_values(entrant, rates), *entrant.values),
-        choices=entrant.choices,
+        values=(*speed_values(state, rates), *state.values),
+        choices=state.choices,
         samples=samples.name if samples else None,
         provenance=origin,
     )
     if samples is not None:
         columns = ["round", "stage", "milliseconds", "clock_mhz"]
-        rows = [(sample.number, sample.stage, sample.milliseconds, sample.clock_mhz) for sample in entrant.samples]
+        rows = [(sample.number, sample.stage, sample.milliseconds, sample.clock_mhz) for sample in state.samples]
         table = pd.DataFrame(rows, columns=columns).astype({"clock_mhz": "float64"})
         with atomic(samples) as temporary:
             table.to_parquet(temporary, index=False)
     write_record(record, path)
     return record
-
-
-def _command(contenders: Sequence[Contender], conditions: Conditions, effort: Effort, images: ImageSet | None) -> str:
-    """The command that measures the same again: one of the command line, or of Python where that cannot say it."""
-    tokenizers = list(dict.fromkeys(contender.tokenizer for contender in contenders))
-    paths = list(dict.fromkeys(contender.path for contender in contenders))
-    shared = dict(contenders[0].options)
-    as_product = [Contender(name, path, shared) for name in tokenizers for path in paths]
-    source = None if images is None else getattr(images, "opened_as", None) or images.name
-    size = {"height": conditions.height, "width": conditions.width}
-    asked = {
-        "resolution": conditions.resolution,
-        "batch": conditions.batch if conditions.batch != 1 else None,
-        "dtype": conditions.dtype if conditions.dtype != "float32" else None,
-        "device": conditions.device if conditions.device != "cpu" else None,
-        "weights": conditions.weights if conditions.weights != "released" else None,
-        "seconds": effort.seconds if effort.seconds != SECONDS else None,
-        "iterations": effort.iterations if effort.iterations != ITERATIONS else None,
-        "study": conditions.study if conditions.study != LOCAL else None,
-    }
-    given = {name: value for name, value in asked.items() if value is not None}
-    square = conditions.height == conditions.width
-    unlabelled = [replace(contender, label=None) for contender in contenders]
-    if conditions.benchmark == BENCHMARK and set(shared) <= {"window"} and unlabelled == as_product:
-        given |= {"path": ",".join(paths), **shared}
-        given |= {} if square else {"size": f"{conditions.height}x{conditions.width}"}
-        given |= {} if source is None else {"images": source}
-        options = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-        return shlex.join(["vitok", "speed", *tokenizers, *options])
-    given |= {} if square else size
-    given |= {} if source is None else {"end_to_end": True, "image_set": source}
-    given |= {} if conditions.benchmark == BENCHMARK else {"benchmark": conditions.benchmark}
-    listed = ", ".join(_in_python(contender) for contender in contenders)
-    named = ", ".join(f"{name}={value!r}" for name, value in given.items())
-    call = f"measure_speed([{listed}], {named})"
-    return shlex.join(["python", "-c", f"from vitok_lib.measure.speed.benchmark import *; {call}"])
-
-
-def _in_python(contender: Contender) -> str:
-    size = "" if contender.size is None else f", size={contender.size!r}"
-    return f"Contender({contender.tokenizer!r}, {contender.path!r}, {dict(contender.options)!r}{size})"

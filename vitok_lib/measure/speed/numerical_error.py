@@ -1,23 +1,23 @@
-"""How far a fast path is from the exact one: relative root mean square error of reconstructions.
+"""Numerical error of a configuration: relative root mean square error of reconstructions against exact ones.
 
-The exact one is the same tokenizer with the same weights, on the reference path, in float64 on a CPU and in float32
-without TF32 on a GPU, where float64 would take hours. The image is small, not square, with a count of tokens that is
-no multiple of anything and a last row and column that are cut: what is wrong at an edge shows in the last row.
+The exact ones come from the same tokenizer with the same weights, in the reference preset, in float64 on a CPU and in
+float32 without TF32 on a GPU, where float64 would take hours. The image is small, not square, with a count of tokens
+that is no multiple of anything and a last row and column that are cut: what is wrong at an edge shows in the last row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vitok_lib.measure.common.random_images import noise
+from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.load import CONVOLUTIONAL, load_tokenizer
-from vitok_lib.tokenizers.presets import PRESETS, REFERENCE
+from vitok_lib.tokenizers.load import CONVOLUTIONAL, load
+from vitok_lib.tokenizers.presets import REFERENCE
 
 EXACT_FAMILIES = ("vitok", *CONVOLUTIONAL)
 """Whose arithmetic has a dtype, so that an exact one can be had."""
@@ -39,24 +39,21 @@ def small_image(stride: int, device: str) -> Tensor:
     return next(noise(1, *small_size(stride, device), device))
 
 
-def maths(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the arguments of ``load_tokenizer`` that exact results depend on."""
-    return {name: value for name, value in arguments.items() if name in _MATHS}
+def exact_config(config: RunConfig, device: str) -> RunConfig:
+    """The configuration of exact arithmetic for ``config``: its weights and its maths, on ``device``."""
+    # Random weights are drawn in a dtype, so that only float32 ones are the weights that were measured.
+    maths = {name: getattr(config, name) for name in _MATHS}
+    return RunConfig(name=config.name, device=device, preset=REFERENCE, **maths)
 
 
 @torch.no_grad()
-def exact_reconstruction(name: str, family: str, arguments: Mapping[str, Any], image: Tensor) -> Tensor:
-    """The reconstruction of ``image`` by tokenizer ``name`` with the weights and the maths of ``arguments``."""
-    device = arguments["device"]
-    path = PRESETS[REFERENCE].arguments(
-        family, device=device, dtype="float32", window=arguments.get("window"), tokens=image[0, 0].numel()
-    )
-    # Random weights are drawn in a dtype, so that only float32 ones are the weights that were measured.
-    tokenizer = load_tokenizer(name, **{**maths(arguments), **path, "device": device, "dtype": "float32"})
-    if not device.startswith("cuda"):
+def exact_reconstruction(exact: RunConfig, image: Tensor) -> Tensor:
+    """The reconstruction of ``image`` with the configuration ``exact``, from :func:`exact_config`."""
+    tokenizer, on_gpu = load(exact), exact.device.startswith("cuda")
+    if not on_gpu:
         _widen(tokenizer)
     with _without_tf32():
-        return tokenizer.reconstruct(image.double() if not device.startswith("cuda") else image)
+        return tokenizer.reconstruct(image if on_gpu else image.double())
 
 
 def _widen(tokenizer: Tokenizer) -> None:

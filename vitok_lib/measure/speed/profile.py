@@ -1,4 +1,4 @@
-"""Where the time of a tokenizer goes, by type of operation, as torch's profiler sees it, beside the operations counted.
+"""Where the time of a tokenizer goes, by type of operation, as torch's profiler sees it, next to the FLOPs counted.
 
 On a CPU the time of an operator is what it takes itself, without the operators that it calls; on CUDA it is what its
 kernels take, and the time that the GPU waits is nobody's.
@@ -6,12 +6,11 @@ kernels take, and the time that the GPU waits is nobody's.
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -20,14 +19,16 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from vitok_lib.cost.flops import vitok_work
 from vitok_lib.errors import RequestError
 from vitok_lib.images.prepare import check_resolution
+from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.random_images import noise
+from vitok_lib.measure.common.reproduce import Measurement, command
+from vitok_lib.measure.common.reuse import answer
 from vitok_lib.measure.speed.compile_stats import side_by_side
 from vitok_lib.measure.speed.op_types import TYPES, OperationType, type_of_kernel, type_of_operator
-from vitok_lib.measure.speed.state import Conditions, Contender, Entrant
-from vitok_lib.records.provenance import describe_host, provenance
+from vitok_lib.measure.speed.state import BenchmarkState
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, Record, Settings, Value
-from vitok_lib.records.store import LOCAL, read_record, write_record
-from vitok_lib.tokenizers.presets import REFERENCE
+from vitok_lib.records.store import write_record
 
 BENCHMARK = "profile"
 WARM_UPS, ITERATIONS = 2, 3
@@ -35,67 +36,61 @@ COUNTED: tuple[OperationType, ...] = ("linear", "attention", "convolution")
 
 
 def measure_profile(
-    name: str,
+    config: RunConfig,
     *,
-    path: str = REFERENCE,
     resolution: int,
     height: int | None = None,
     width: int | None = None,
-    batch: int = 1,
-    device: str = "cpu",
-    dtype: str = "float32",
-    weights: str = "released",
-    options: Mapping[str, Any] | None = None,
-    study: str = LOCAL,
-    notebook: str | None = None,
-    parameters: dict[str, Any] | None = None,
-    again: bool = False,
+    **context: Unpack[ContextOptions],
 ) -> Record:
-    """Profile encoding and decoding of ``batch`` random images and keep the record; one from here is not redone.
+    """Profile encoding and decoding of random images with ``config`` and keep the record, or answer from one.
 
     Times are of one image: ``time_linear`` and so on for each type, which together are all that the profiler saw.
-    ``work_…`` are a ViTok's operations by formula, ``counted_…`` those that torch's counter finds in a real run of the
-    same model; it follows only eager runs, and of a kernel with a window of its own it does not know the window, so
-    that these have no count. Running out of memory or failing is an outcome, recorded and returned.
+    ``work_…`` are a ViTok's FLOPs by formula, ``counted_…`` those that torch's counter finds in a real run of the same
+    model; it follows only eager runs, and of a kernel with a window of its own it does not know the window, so that
+    these have no count. Running out of memory or failing is an outcome, recorded and returned.
 
     Args:
         resolution: the longest side of the images in pixels.
         height, width: of the images; None: ``resolution``.
-        path: a name of :data:`vitok_lib.tokenizers.presets.PRESETS`.
-        options: arguments of ``load_tokenizer`` beside those of the path, such as ``window``.
-        notebook, parameters: the notebook that asks, for the provenance.
-        again: measure even though the record is there.
+        context: the fields of :class:`vitok_lib.measure.common.context.Context`, such as ``study``.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.
     """
-    sizes = (resolution if height is None else height, resolution if width is None else width)
-    _check(resolution, sizes, batch)
-    conditions = Conditions(BENCHMARK, study, resolution, *sizes, batch, device, dtype, weights)
-    entrant = Entrant(Contender(name, path, dict(options or {})), conditions)
-    recorded = None if again else _recorded(entrant)
-    if recorded is not None:
-        return recorded
-    started = datetime.now(UTC)
+    own, started = Context(**context), datetime.now(UTC)
+    size = (resolution if height is None else height, resolution if width is None else width)
+    check_resolution(resolution)
+    if min(size) < 1 or max(size) != resolution:
+        raise RequestError(f"resolution (={resolution}) must be the longer side of {size[0]} × {size[1]} pixels")
+    state = BenchmarkState(config, *size, BENCHMARK, own.study)
     values: list[Value] = []
-    with _compiled_alone(entrant.settings):
-        entrant.load()
-        if entrant.running:
-            with entrant.trying():
-                values = _values(entrant)
-        entrant.drop()
+    with _compiled_alone(state.settings):
+        state.load()
+        recorded = answer(state.record_path, state.asked, own)
+        if recorded is not None:
+            state.drop()
+            return recorded
+        if state.running:
+            with state.trying():
+                values = _values(state)
+        state.drop()
+    request = {"resolution": resolution, "height": height, "width": width, "study": own.study}
     record = Record(
         benchmark=BENCHMARK,
         resolution=resolution,
-        tokenizer=entrant.spec.identity(entrant.weights),
-        images=conditions.images,
-        settings=entrant.settings,
-        outcome=entrant.outcome,
+        tokenizer=state.spec.identity(state.weights),
+        images=state.images,
+        requested=state.config,
+        settings=state.settings,
+        outcome=state.outcome,
         values=tuple(values),
-        choices=entrant.choices,
-        provenance=provenance(_command(entrant), notebook, parameters or {}, started, device),
+        choices=state.choices,
+        provenance=own.provenance(
+            command(Measurement("measure_profile", (state.config,), request)), started, state.device
+        ),
     )
-    write_record(record, entrant.record_path)
+    write_record(record, state.record_path)
     return record
 
 
@@ -135,40 +130,39 @@ def _attention_operations(query: torch.Size, key: torch.Size, value: torch.Size,
     return int(sdpa_flop_count(query, key, value))
 
 
-def _values(entrant: Entrant) -> list[Value]:
-    conditions, tokenizer = entrant.conditions, entrant.tokenizer
+def _values(state: BenchmarkState) -> list[Value]:
+    tokenizer, batch = state.tokenizer, state.config.batch
     assert tokenizer is not None
-    size = (conditions.height, conditions.width)
-    images = entrant.cast(next(noise(conditions.batch, *size, conditions.device)))
+    images = state.cast(next(noise(*state.batch, state.device)))
 
     def call() -> None:
         tokenizer.decode(tokenizer.encode(images))
 
     for _ in range(WARM_UPS):
         call()
-    measured = f"profiler|self-time|{conditions.device.partition(':')[0]}|v1"
+    measured = f"profiler|self-time|{state.device.partition(':')[0]}|v1"
     values = [
         Value(
             quantity=f"time_{kind}",
-            value=milliseconds / conditions.batch,
+            value=milliseconds / batch,
             unit="ms",
             kind=Kind.MEASURED,
             n=ITERATIONS,
             signature=measured,
         )
-        for kind, milliseconds in time_by_type(call, conditions.device).items()
+        for kind, milliseconds in time_by_type(call, state.device).items()
     ]
-    if entrant.variant is not None:
-        work = vitok_work(entrant.variant, *size, entrant.settings.window)
+    if state.variant is not None:
+        work = vitok_work(state.variant, state.height, state.width, state.settings.window)
         for kind in ("linear", "attention"):
             operations = getattr(work.encoder, kind) + getattr(work.decoder, kind)
             values.append(Value(quantity=f"work_{kind}", value=operations / 1e12, unit="TFLOP", kind=Kind.DERIVED))
-    if _is_countable(entrant.settings):
+    if _is_countable(state.settings):
         counted = count_operations(call)
         values += [
             Value(
                 quantity=f"counted_{kind}",
-                value=counted[kind] / conditions.batch / 1e12,
+                value=counted[kind] / batch / 1e12,
                 unit="TFLOP",
                 kind=Kind.MEASURED,
                 signature="flop-counter|torch|v1",
@@ -195,33 +189,3 @@ def _compiled_alone(settings: Settings) -> Iterator[None]:
 
     with side_by_side(), config.patch({"cpp.enable_kernel_profile": True}):
         yield
-
-
-def _recorded(entrant: Entrant) -> Record | None:
-    """The record that is there, if it is of this machine and this torch."""
-    if not entrant.record_path.exists():
-        return None
-    record = read_record(entrant.record_path)
-    assert record.provenance is not None, "a profile is measured"
-    there, here = record.provenance.host, describe_host(entrant.conditions.device)
-    same = (there.cpu, there.gpu, there.packages.get("torch")) == (here.cpu, here.gpu, here.packages.get("torch"))
-    return record if same else None
-
-
-def _check(resolution: int, sizes: tuple[int, int], batch: int) -> None:
-    check_resolution(resolution)
-    if min(sizes) < 1 or max(sizes) != resolution:
-        raise RequestError(f"resolution (={resolution}) must be the longer side of {sizes[0]} × {sizes[1]} pixels")
-    if batch < 1:
-        raise RequestError(f"batch (={batch}) must be at least 1 image")
-
-
-def _command(entrant: Entrant) -> str:
-    """A command that measures the same again."""
-    contender, conditions = entrant.contender, entrant.conditions
-    asked: dict[str, Any] = {"path": contender.path}
-    asked |= {name: getattr(conditions, name) for name in ("resolution", "height", "width", "batch")}
-    asked |= {name: getattr(conditions, name) for name in ("device", "dtype", "weights", "study")}
-    arguments = ", ".join(f"{name}={value!r}" for name, value in {**asked, "options": contender.options}.items())
-    call = f"measure_profile({contender.tokenizer!r}, {arguments}, again=True)".replace("'", '"')
-    return shlex.join(["python", "-c", f"from vitok_lib.measure.speed.profile import measure_profile; {call}"])

@@ -1,4 +1,4 @@
-"""From the timings of a contender to the values of its record."""
+"""From the timings of a configuration to the values of its record."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from vitok_lib.cost.flops import vitok_work
 from vitok_lib.cost.peak_rates import COPY, GIGA, TERA, PeakRates
 from vitok_lib.measure.speed.peak_rates import FP8
-from vitok_lib.measure.speed.state import Entrant
+from vitok_lib.measure.speed.state import BenchmarkState
 from vitok_lib.measure.speed.timer import median, median_interval, percentile_95
 from vitok_lib.records.schema import Interval, Kind, Settings, Value
 
@@ -20,10 +20,10 @@ def precision_of(settings: Settings) -> str | None:
     return FP8 if settings.precision == FP8 else settings.dtype
 
 
-def per_round(entrant: Entrant, stages: Sequence[str] = STAGES) -> list[float]:
+def per_round(state: BenchmarkState, stages: Sequence[str] = STAGES) -> list[float]:
     """Of each round the median of its calls, in milliseconds for the whole batch, over all of ``stages`` together."""
     rounds: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for sample in entrant.samples:
+    for sample in state.samples:
         rounds[sample.number][sample.stage].append(sample.milliseconds)
     return [median(_totals(calls, stages)) for _, calls in sorted(rounds.items())]
 
@@ -32,26 +32,26 @@ def _totals(calls: Mapping[str, Sequence[float]], stages: Sequence[str]) -> list
     return [sum(parts) for parts in zip(*(calls[stage] for stage in stages), strict=True)]
 
 
-def all_calls(entrant: Entrant) -> list[float]:
+def all_calls(state: BenchmarkState) -> list[float]:
     """Milliseconds of every call, encoding and decoding a batch."""
     calls: dict[str, list[float]] = defaultdict(list)
-    for sample in entrant.samples:
+    for sample in state.samples:
         calls[sample.stage].append(sample.milliseconds)
     return _totals(calls, STAGES)
 
 
-def speed_values(entrant: Entrant, measured: Mapping[str, float]) -> list[Value]:
+def speed_values(state: BenchmarkState, measured: Mapping[str, float]) -> list[Value]:
     """All but errors and the chain from files, which are measured apart; nothing for one that was never timed.
 
     ``measured`` are the peak rates of the run, from :func:`vitok_lib.measure.speed.peak_rates.measure_peak_rates`.
     """
     values: list[Value] = []
-    precision, dtype = precision_of(entrant.settings), str(entrant.settings.dtype)
+    precision, dtype = precision_of(state.settings), str(state.settings.dtype)
     rates = None
     if precision is not None and precision in measured:  # attention multiplies in the dtype whatever the precision
         rates = PeakRates(measured[precision], measured[COPY], measured[dtype])
-    if entrant.samples:
-        values = _timings(entrant) + _ratio(entrant) + _work(entrant, rates)
+    if state.samples:
+        values = _timings(state) + _ratio(state) + _work(state, rates)
     if rates is not None:
         signature = f"matmul|{precision}|random|v1"
         values.append(_value("ceiling_matmul", rates.matmul / TERA, "TFLOP/s", signature=signature))
@@ -59,65 +59,65 @@ def speed_values(entrant: Entrant, measured: Mapping[str, float]) -> list[Value]
             signature = f"matmul|{dtype}|random|v1"
             values.append(_value("ceiling_attention", rates.of_attention / TERA, "TFLOP/s", signature=signature))
     values.append(_value("ceiling_copy", measured[COPY] / GIGA, "GB/s", signature="copy|read+write|v1"))
-    if entrant.settings.compile is not None and entrant.samples:
-        values.append(_value("compile_time", entrant.compile_seconds, "s"))
-        values.append(_value("graphs", entrant.graphs, "count"))
-        values.append(_value("recompilations", entrant.recompilations, "count"))
-    if entrant.peak_bytes is not None:
-        values.append(_value("peak_memory", entrant.peak_bytes / 2**30, "GiB", signature="torch-allocated|model|v1"))
-    clocks = [sample.clock_mhz for sample in entrant.samples if sample.clock_mhz is not None]
+    if state.settings.compile is not None and state.samples:
+        values.append(_value("compile_time", state.compile_seconds, "s"))
+        values.append(_value("graphs", state.graphs, "count"))
+        values.append(_value("recompilations", state.recompilations, "count"))
+    if state.peak_bytes is not None:
+        values.append(_value("peak_memory", state.peak_bytes / 2**30, "GiB", signature="torch-allocated|model|v1"))
+    clocks = [sample.clock_mhz for sample in state.samples if sample.clock_mhz is not None]
     if clocks:
         values.append(_value("clock", median(clocks), "MHz"))
     return values
 
 
-def _timings(entrant: Entrant) -> list[Value]:
-    batch, values = entrant.conditions.batch, []
+def _timings(state: BenchmarkState) -> list[Value]:
+    batch, values = state.config.batch, []
     for quantity, stages in (("encode_latency", STAGES[:1]), ("decode_latency", STAGES[1:]), ("latency", STAGES)):
-        rounds = [milliseconds / batch for milliseconds in per_round(entrant, stages)]
+        rounds = [milliseconds / batch for milliseconds in per_round(state, stages)]
         signature = f"latency|{'+'.join(stages)}|median|batch:{batch}|v1"
         values.append(
             _value(quantity, median(rounds), "ms", len(rounds), interval=median_interval(rounds), signature=signature)
         )
-    calls = [milliseconds / batch for milliseconds in all_calls(entrant)]
+    calls = [milliseconds / batch for milliseconds in all_calls(state)]
     signature = f"latency|encode+decode|p95|batch:{batch}|v1"
     values.append(_value("latency_p95", percentile_95(calls), "ms", len(calls), signature=signature))
     values.append(_derived("throughput", 1e3 / values[2].value, "img/s", values[2].n))
     return values
 
 
-def ratio_to(opponent: Entrant, entrant: Entrant) -> tuple[str, str]:
-    """The quantity that sets a contender against another one, and its signature.
+def ratio_to(baseline: BenchmarkState, state: BenchmarkState) -> tuple[str, str]:
+    """The quantity that compares a configuration with its baseline, and its signature.
 
-    At one size it tells how many times as fast the contender is, at another how many times as long it takes.
+    ``speedup`` at one size is how many times as fast it is, ``relative_time`` at another how many times as long it
+    takes.
     """
-    stem = opponent.record_path.stem
-    if entrant.conditions == opponent.conditions:
+    stem = baseline.record_path.stem
+    if state.batch == baseline.batch:
         return "speedup", f"speedup|per-round ratio|median|to:{stem}|v1"
-    size = f"{opponent.conditions.height}x{opponent.conditions.width} px"
+    size = f"{baseline.height}x{baseline.width} px"
     return "relative_time", f"relative-time|per-round ratio|median|to:{stem} at {size}|v1"
 
 
-def _ratio(entrant: Entrant) -> list[Value]:
-    """Against its opponent; nothing where the two were not timed round by round."""
-    opponent = entrant.opponent
-    if opponent is None or not opponent.finished:
+def _ratio(state: BenchmarkState) -> list[Value]:
+    """Median ratio of the rounds with its own paired interval; nothing where the two were not timed round by round."""
+    baseline = state.baseline
+    if baseline is None or not baseline.finished:
         return []
-    quantity, signature = ratio_to(opponent, entrant)
-    pairs = zip(per_round(entrant), per_round(opponent), strict=True)
-    ratios = [theirs / ours if quantity == "speedup" else ours / theirs for ours, theirs in pairs]
+    quantity, signature = ratio_to(baseline, state)
+    pairs = zip(per_round(state), per_round(baseline), strict=True)
+    ratios = [of_baseline / ours if quantity == "speedup" else ours / of_baseline for ours, of_baseline in pairs]
     interval = median_interval(ratios)
     return [_derived(quantity, median(ratios), "×", len(ratios), interval=interval, signature=signature)]
 
 
-def _work(entrant: Entrant, rates: PeakRates | None) -> list[Value]:
+def _work(state: BenchmarkState, rates: PeakRates | None) -> list[Value]:
     """FLOPs of one image by formula, their rate, and the least time at the peak rates over the time taken."""
-    if entrant.variant is None:
+    if state.variant is None:
         return []
-    conditions = entrant.conditions
-    work = vitok_work(entrant.variant, conditions.height, conditions.width, entrant.settings.window)
+    work = vitok_work(state.variant, state.height, state.width, state.settings.window)
     linear, attention = (work.encoder.linear + work.decoder.linear), (work.encoder.attention + work.decoder.attention)
-    seconds = median(per_round(entrant)) / conditions.batch * 1e-3
+    seconds = median(per_round(state)) / state.config.batch * 1e-3
     values = [
         _derived("work", work.total / TERA, "TFLOP"),
         _derived("work_linear", linear / TERA, "TFLOP"),
