@@ -38,7 +38,9 @@ MACHINE = {
     "sliding_window": {
         **TINY, "tokenizer": "w32_d1_h2/8x6", "resolution": 32, "windows": "4,1", "growth": "24,32", "growth_window": 2
     },
-    "work_and_roofline": {**TINY, "tokenizers": "w32_d1_h2/8x6,w32_d1_h2/16x6", "resolutions": "32", "preset": "folded"},
+    "work_and_roofline": {
+        **TINY, "tokenizers": "w32_d1_h2/8x6,w32_d1_h2/16x6", "resolutions": "32", "preset": "folded"
+    },
     "compile_modes": {**TINY, "tokenizer": "w32_d1_h2/8x6", "resolution": 32},
     "precision": {**TINY, "tokenizers": "w32_d1_h2/8x16", "resolution": 32, "presets": "reference,folded"},
     "memory": {

@@ -9,7 +9,6 @@ import pytest
 
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.outcomes import Failure
-from vitok_lib.measure.common.outcomes import Failure
 from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.memory import max_resolution
 from vitok_lib.measure.memory.max_resolution import Search, largest_fitting, measure_capacity
