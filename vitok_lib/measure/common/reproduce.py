@@ -51,13 +51,13 @@ class Measurement:
 
 def command(measurement: Measurement) -> str:
     """The command line that measures the same again; what is None or the default is left out."""
+    if measurement.what == RUN:
+        notebook, *parameters = measurement.request.items()
+        words = [word for name, value in parameters for word in ("-p", f"{name}={value}")]
+        return shlex.join(["vitok", RUN, str(notebook[1]), *words])
     request = {
         key: value for key, value in measurement.request.items() if value is not None and _USUAL.get(key) != value
     }
-    if measurement.what == RUN:
-        notebook, *parameters = request.items()
-        words = [word for name, value in parameters for word in ("-p", f"{name}={value}")]
-        return shlex.join(["vitok", RUN, str(notebook[1]), *words])
     if measurement.what == EVAL:
         (config,) = measurement.configs
         return shlex.join(["vitok", EVAL, config.name, *_options(request), *_options(config.options)])

@@ -5,26 +5,26 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from PIL import Image
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.manifest import ManifestEntry
 from vitok_lib.images.sets import ImageError, ImageSet, open_image_set
+from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.outcomes import error_text, is_out_of_memory
+from vitok_lib.measure.common.reproduce import RUN, Measurement, command
 from vitok_lib.measure.quality.crops import choose_views, seen
 from vitok_lib.measure.quality.evaluate import reconstruct_pixels
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
 from vitok_lib.metrics.pixel import image_metric
-from vitok_lib.records.provenance import provenance
 from vitok_lib.records.schema import Settings, TokenizerIdentity
-from vitok_lib.records.store import LOCAL, atomic, slug
+from vitok_lib.records.store import atomic, slug
 from vitok_lib.records.visuals import MANIFEST, Picture, Reconstruction, View, Visual, visual_folder
 from vitok_lib.tokenizers.interface import Tokenizer
 
@@ -49,9 +49,7 @@ def make_visuals(
     images: str | Path | ImageSet,
     resolution: int,
     count: int,
-    study: str = LOCAL,
-    notebook: str = "viewer",
-    parameters: Mapping[str, Any] | None = None,
+    **context: Unpack[ContextOptions],
 ) -> list[Visual]:
     """Keep the first ``count`` images and what every tokenizer makes of them; earlier pictures of them are replaced.
 
@@ -63,12 +61,14 @@ def make_visuals(
         images: an image set, or whatever :func:`open_image_set` opens.
         resolution: cap of the longest side in pixels, or the size that a drawn set is drawn at.
         count: so many images, from the first.
-        study: the folder of ``results`` that the pictures go to.
-        notebook, parameters: what makes the same again, for the provenance.
+        context: the fields of :class:`vitok_lib.measure.common.context.Context`; the notebook, by default ``viewer``,
+            with its parameters is what makes the same again.
 
     Raises:
         RequestError: the request is wrong, nothing could be made, or the results folder cannot be written.
     """
+    context.setdefault("notebook", "viewer")
+    asked = Context(**context)
     started = datetime.now(UTC)
     image_set = open_image_set(images) if isinstance(images, str | Path) else images
     held = _read(image_set, resolution, count)
@@ -89,12 +89,10 @@ def make_visuals(
     if not whole:
         reasons = sorted({reason for image in held for reason in image.left_out.values()})
         raise RequestError(f"no pictures of '{image_set.name}': {'; '.join(reasons) or 'no tokenizer is at hand'}")
-    command = ["vitok", "run", notebook]
-    for key, value in (parameters or {}).items():
-        command += ["-p", f"{key}={value}"]
+    repeated = command(Measurement(RUN, (), {"notebook": asked.notebook, **asked.parameters}))
     visuals = []
     for image in whole:
-        folder = visual_folder(study, image_set.name, resolution, image.entry.name, image.entry.sha256)
+        folder = visual_folder(asked.study, image_set.name, resolution, image.entry.name, image.entry.sha256)
         views = choose_views(image.original, [pixels for _, _, pixels in image.made.values()])
         visual = Visual(
             benchmark=image_set.name,
@@ -107,7 +105,7 @@ def make_visuals(
             originals=tuple(_save(seen(image.original, view), folder, "original", view) for view in views),
             reconstructions=tuple(_kept(image, name, views, folder) for name in image.made),
             left_out=image.left_out,
-            provenance=provenance(shlex.join(command), notebook, dict(parameters or {}), started, device),
+            provenance=asked.provenance(repeated, started, device),
         )
         _write(visual, folder)
         visuals.append(visual)
