@@ -27,7 +27,7 @@ import mutated_archives
 import numpy as np
 from PIL import Image
 
-from vitok_lib.images.content import Digest
+from vitok_lib.images.files.content import Digest
 from vitok_lib.images.prepare import ImageError, read
 
 TIME_LIMIT = 10.0  # seconds

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vitok_lib.images.content import FileContent
+from vitok_lib.images.files.content import FileContent
 from vitok_lib.images.prepare import ImageError, read
 
 _RGB, _RLE8, _RLE4, _BITFIELDS = range(4)

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.images import encoded, write_folder
 from vitok_lib.errors import RequestError
 from vitok_lib.images import plugins
-from vitok_lib.images.folder import open_folder
+from vitok_lib.images.files.folder import open_folder
 from vitok_lib.images.manifest import Manifest
 from vitok_lib.images.sets import ImageSet, open_image_set
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from vitok_lib.images.content import FileContent
+from vitok_lib.images.files.content import FileContent
 from vitok_lib.images.prepare import ImageError, read
 
 _GREY, _COLOUR, _GREY_ALPHA, _COLOUR_ALPHA = 0, 2, 4, 6

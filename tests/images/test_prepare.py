@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from vitok_lib.images.content import FileContent
+from vitok_lib.images.files.content import FileContent
 from vitok_lib.images.pillow import MAX_PIXELS, reading
 from vitok_lib.images.prepare import CENTRE_CROP, ImageError, prepare, read
 

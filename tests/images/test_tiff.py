@@ -12,7 +12,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from vitok_lib.images.content import FileContent
+from vitok_lib.images.files.content import FileContent
 from vitok_lib.images.prepare import ImageError, read
 
 _ROWS, _COLUMNS = np.mgrid[:20, :24]

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images import table
-from vitok_lib.images.archive import SUFFIXES as ARCHIVES
-from vitok_lib.images.collection import collect
-from vitok_lib.images.content import SUFFIXES as IMAGES
-from vitok_lib.images.content import readable
 from vitok_lib.images.file_set import FileSet, count_of, named_by_content
-from vitok_lib.images.left_out import in_brackets
+from vitok_lib.images.files import table
+from vitok_lib.images.files.archive import SUFFIXES as ARCHIVES
+from vitok_lib.images.files.collection import collect
+from vitok_lib.images.files.content import SUFFIXES as IMAGES
+from vitok_lib.images.files.content import readable
+from vitok_lib.images.files.left_out import in_brackets
 
 PREFIX = "hub:"
 _NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?P<folder>(/[^/@]+)*)/?(@(?P<revision>[\w./-]+))?")

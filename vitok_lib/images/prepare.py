@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.content import Content
 from vitok_lib.images.decode import decode, to_rgb, upright
 from vitok_lib.images.errors import ImageError as ImageError
+from vitok_lib.images.files.content import Content
 from vitok_lib.images.pillow import MAX_RESOLUTION, reading
 
 VERSION = 2

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.collection import collect
-from vitok_lib.images.content import readable
 from vitok_lib.images.facts import IMAGE_SET_FACTS
 from vitok_lib.images.file_set import FileSet
+from vitok_lib.images.files.collection import collect
+from vitok_lib.images.files.content import readable
+from vitok_lib.images.files.left_out import in_brackets
 from vitok_lib.images.hub import download
-from vitok_lib.images.left_out import in_brackets
 from vitok_lib.images.prepare import CAP, CENTRE_CROP, Rule
 
 

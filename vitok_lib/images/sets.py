@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images import challenge, hub, leaves, photographs, plugins
-from vitok_lib.images.archive import is_archive_name, open_archive
-from vitok_lib.images.content import FileContent, readable
 from vitok_lib.images.drawn import DrawnSet
 from vitok_lib.images.facts import IMAGE_SET_FACTS, LEAVES_COUNT, ImageSetFacts
 from vitok_lib.images.file_set import FileSet
-from vitok_lib.images.folder import open_folder
-from vitok_lib.images.left_out import sentence
+from vitok_lib.images.files.archive import is_archive_name, open_archive
+from vitok_lib.images.files.content import FileContent, readable
+from vitok_lib.images.files.folder import open_folder
+from vitok_lib.images.files.left_out import sentence
 from vitok_lib.images.manifest import Manifest, ManifestEntry
 from vitok_lib.images.prepare import RULES, ImageError, check_resolution
 from vitok_lib.images.remote import REMOTES, open_remote

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from vitok_lib.images.content import Content, Digest, readable, sha256_of
-from vitok_lib.images.members import choose
-from vitok_lib.images.stamp import Stamp, remember
-from vitok_lib.images.tar import StrictTar, members
+from vitok_lib.images.files.content import Content, Digest, readable, sha256_of
+from vitok_lib.images.files.members import choose
+from vitok_lib.images.files.stamp import Stamp, remember
+from vitok_lib.images.files.tar import StrictTar, members
 
 _KEPT = 256 << 20  # bytes of members that were passed on the way, so that threads may ask a little out of order
 

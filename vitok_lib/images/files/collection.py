@@ -8,11 +8,11 @@ from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
 
-from vitok_lib.images import table
-from vitok_lib.images.archive import is_archive_name, members
-from vitok_lib.images.content import Content, FileContent, is_image_name, readable
-from vitok_lib.images.folder import files_below
-from vitok_lib.images.left_out import reason_of
+from vitok_lib.images.files import table
+from vitok_lib.images.files.archive import is_archive_name, members
+from vitok_lib.images.files.content import Content, FileContent, is_image_name, readable
+from vitok_lib.images.files.folder import files_below
+from vitok_lib.images.files.left_out import reason_of
 
 
 def collect(root: Path, patterns: Collection[str] = ("*",)) -> tuple[dict[str, Content], Counter[str]]:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.folder import open_folder
+from vitok_lib.images.files.folder import open_folder
 from vitok_lib.images.sets import ImageError, open_image_set
 
 

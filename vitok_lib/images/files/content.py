@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, Protocol
 
-from vitok_lib.images.stamp import Stamp, remember
+from vitok_lib.images.files.stamp import Stamp, remember
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".avif"})
 """Of the files that are taken as images: the formats that Pillow reads by itself. JPEG XL is not among them: only the

@@ -23,15 +23,15 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.content import Content, Digest, readable, sha256_of
 from vitok_lib.images.file_set import FileSet, count_of, named_by_content
-from vitok_lib.images.folder import looked_for
-from vitok_lib.images.left_out import in_brackets
-from vitok_lib.images.members import Member, choose
-from vitok_lib.images.stamp import Stamp, remember
-from vitok_lib.images.tar import StrictTar
-from vitok_lib.images.tar import members as tar_members
-from vitok_lib.images.tar_stream import open_compressed
+from vitok_lib.images.files.content import Content, Digest, readable, sha256_of
+from vitok_lib.images.files.folder import looked_for
+from vitok_lib.images.files.left_out import in_brackets
+from vitok_lib.images.files.members import Member, choose
+from vitok_lib.images.files.stamp import Stamp, remember
+from vitok_lib.images.files.tar import StrictTar
+from vitok_lib.images.files.tar import members as tar_members
+from vitok_lib.images.files.tar_stream import open_compressed
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 _ENCRYPTED = 0x1

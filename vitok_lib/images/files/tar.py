@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from typing import Self, TypeVar
 
-from vitok_lib.images.members import Member
+from vitok_lib.images.files.members import Member
 
 T = TypeVar("T")
 

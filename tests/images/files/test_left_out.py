@@ -18,9 +18,9 @@ import pytest
 from tests.fakes.images import encoded, write_folder, write_table
 from vitok_lib.errors import RequestError
 from vitok_lib.images import sets
-from vitok_lib.images.collection import collect
 from vitok_lib.images.file_set import FileSet
-from vitok_lib.images.left_out import sentence
+from vitok_lib.images.files.collection import collect
+from vitok_lib.images.files.left_out import sentence
 from vitok_lib.images.sets import open_image_set
 from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.records.schema import Record

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.content import is_image_name, member_name
-from vitok_lib.images.left_out import LINK_WITHOUT_TARGET, REPLACED, SPECIAL, reason_of
+from vitok_lib.images.files.content import is_image_name, member_name
+from vitok_lib.images.files.left_out import LINK_WITHOUT_TARGET, REPLACED, SPECIAL, reason_of
 
 T = TypeVar("T")
 _LONGEST_CHAIN = 40  # of links, as the kernel's

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.content import Content, Digest, member_name, readable
-from vitok_lib.images.stamp import Stamp, remember
+from vitok_lib.images.files.content import Content, Digest, member_name, readable
+from vitok_lib.images.files.stamp import Stamp, remember
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq  # type: ignore[import-untyped]

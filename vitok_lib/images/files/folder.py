@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.content import SUFFIXES, Content, FileContent, is_image_name, readable
 from vitok_lib.images.file_set import FileSet, count_of, named_by_content
-from vitok_lib.images.left_out import (
+from vitok_lib.images.files.content import SUFFIXES, Content, FileContent, is_image_name, readable
+from vitok_lib.images.files.left_out import (
     HIDDEN_FOLDER,
     LINK_WITHOUT_TARGET,
     LINKED_FOLDER,

@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes.images import encoded, write_archive, write_folder
 from vitok_lib.errors import RequestError
-from vitok_lib.images import content, stamp, tar_stream
+from vitok_lib.images.files import content, stamp, tar_stream
 from vitok_lib.images.sets import ImageError, open_image_set
 
 FILES = {"b.PNG": encoded(1), "deep/er/z.jpg": encoded(2, format="jpeg"), "a.webp": encoded(3, (40, 20), "webp")}
@@ -130,7 +130,7 @@ def test_an_unchanged_archive_is_hashed_once_by_all_processes(
         raise AssertionError("hashed again")
 
     for module in ("archive", "tar_stream", "content"):
-        monkeypatch.setattr(f"vitok_lib.images.{module}.sha256_of", fail)
+        monkeypatch.setattr(f"vitok_lib.images.files.{module}.sha256_of", fail)
     assert open_image_set(path).manifest(16) == manifest
     with path.open("ab") as file:
         file.write(b"\0")
