@@ -34,8 +34,8 @@ class Preset:
     precision: str | None = None
     graphs: bool = False
 
-    def arguments(self, family: str, *, device: str, dtype: str, window: int | None, tokens: int = 0) -> dict[str, Any]:
-        """Arguments for ``load_tokenizer`` beside device, dtype and window, of a batch of ``tokens`` tokens.
+    def arguments(self, family: str, *, device: str, dtype: str, window: int | None) -> dict[str, Any]:
+        """Arguments for ``load_tokenizer`` next to device, dtype and window.
 
         Raises:
             UnsupportedError: a tokenizer of ``family`` has no such preset, or there is nothing to it without a window.
@@ -46,8 +46,7 @@ class Preset:
             return {}
         if self.attention == "mask" and window is None:
             raise UnsupportedError(f"preset '{self.name}' masks what is outside a window, and no window was asked for")
-        from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND  # here, since both need torch
-        from vitok_lib.tokenizers.vitok.kernel_choice import plain_kernel
+        from vitok_lib.tokenizers.vitok.kernel_choice import plain_kernel  # here, since it needs torch
 
         arguments: dict[str, Any] = {}
         if self.published:
@@ -58,7 +57,7 @@ class Preset:
             arguments["compile"] = self.compile
         if self.precision is not None:
             arguments["precision"] = self.precision
-        if self.graphs and device.startswith("cuda") and tokens <= LAUNCH_BOUND:
+        if self.graphs and device.startswith("cuda"):
             arguments["graphs"] = True
         return arguments
 

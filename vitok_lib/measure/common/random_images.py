@@ -1,18 +1,16 @@
-"""What a machine measurement is fed, and where its record goes: random images, their identity, the settings' text."""
+"""What a machine measurement is fed: random images, and their identity."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from itertools import repeat
 
 import torch
 from torch import Tensor
 
-from vitok_lib.records.schema import ImagesIdentity, Settings, Weights
+from vitok_lib.records.schema import ImagesIdentity
 
 SEED = 0
-NAMED_BY_PATH = ("compile", "precision", "attention", "folded", "chunk", "graphs")
 
 
 def noise(batch: int, height: int, width: int, device: str, seed: int = SEED) -> Iterator[Tensor]:
@@ -40,36 +38,3 @@ def noise_identity(count: int, height: int, width: int) -> ImagesIdentity:
         count=count,
         rule=f"{height}x{width} px as drawn",
     )
-
-
-def settings_text(
-    settings: Settings, weights: Weights, height: int, width: int, beside_path: Collection[str] = ()
-) -> str:
-    """What of ``settings`` differs from the default, for the name of a record's file.
-
-    ``beside_path`` names those among compile, precision, attention, folded, chunk and graphs that were asked for
-    themselves; whatever the path sets is said by its name.
-    """
-    size = None if height == width else f"{height}x{width}"
-    limit = None if settings.memory_limit_gib is None else f"{settings.memory_limit_gib:g}GiB"
-    named = {
-        "preset": settings.preset,
-        "window": settings.window,
-        "dtype": settings.dtype if settings.dtype != "float32" else None,
-        "device": settings.device if settings.device != "cpu" else None,
-        "batch": settings.batch if settings.batch != 1 else None,
-        **{name: getattr(settings, name) for name in NAMED_BY_PATH if name in beside_path},
-        "posterior": settings.posterior,
-    }
-    parts = [f"{name}={value}" for name, value in named.items() if value is not None]
-    parts += [name for name in ("tiling", "slicing") if getattr(settings, name)]
-    others = {"size": size, "limit": limit, "weights": _weights_text(weights)}
-    return ",".join(parts + [f"{name}={value}" for name, value in others.items() if value is not None])
-
-
-def _weights_text(weights: Weights) -> str | None:
-    if weights.source.startswith("random"):
-        return weights.source.replace(":", "")
-    if weights.source == "file":
-        return hashlib.sha256("".join(sorted(weights.files.values())).encode()).hexdigest()[:8]
-    return None
