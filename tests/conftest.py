@@ -21,7 +21,7 @@ SLOW = {
     "measure/predict/test_meta_memory.py": "traces whole models",
     "measure/predict/test_plan.py": "traces whole models",
     "measure/quality/test_processes.py": "kills processes and starts them again",
-    "measure/speed/test_benchmark.py": "compiles",
+    "measure/speed/test_speed_failures.py": "compiles",
     "measure/speed/test_compile_stats.py": "compiles",
     "measure/speed/test_profile.py": "profiles",
     "metrics/test_inception.py": "runs Inception twice",
