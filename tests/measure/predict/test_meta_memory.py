@@ -106,9 +106,25 @@ def test_beyond_the_traced_sizes_memory_of_many_bands_is_a_straight_line() -> No
     assert guessed is not None
     assert exact is not None
     assert guessed.straight_from is not None
-    assert guessed.straight_from < 512
+    assert guessed.straight_from < 960
     exact.straight_from = None
-    assert _bytes(guessed, 512) == pytest.approx(_bytes(exact, 512), rel=0.01)
+    assert _bytes(guessed, 960) == pytest.approx(_bytes(exact, 960), rel=0.01)
+
+
+@pytest.mark.parametrize(("window", "resolution", "batch"), [(None, 2400, 48), (64, 4000, 16)])
+def test_beyond_the_traced_sizes_memory_of_a_large_batch_is_a_straight_line(
+    window: int | None, resolution: int, batch: int
+) -> None:
+    guessed, exact = (build_meta_model(find("nano-f16x64"), "float32", window, False) for _ in range(2))
+    assert guessed is not None
+    assert exact is not None
+    exact.straight_from = None
+    peaks = [
+        (each.encode.peak_bytes, each.decode.peak_bytes)
+        for each in (guessed.footprint(resolution, batch), exact.footprint(resolution, batch))
+    ]
+    assert peaks[0] == pytest.approx(peaks[1], rel=0.03)
+    assert len(guessed._known) == 3, "two are traced, and one is on their line"
 
 
 @pytest.mark.parametrize(("resolution", "gib"), [(1024, 1.5), (4096, 24)])

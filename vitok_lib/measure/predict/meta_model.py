@@ -5,6 +5,7 @@ Nothing is allocated, fetched or loaded, so that a tokenizer of any size can be 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,12 +19,16 @@ from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import Tokenizer, TokenizerSpec
 from vitok_lib.tokenizers.load import CONVOLUTIONAL
 from vitok_lib.tokenizers.registry import Entry, describe
+from vitok_lib.tokenizers.vitok.chunks import TOKENS
 from vitok_lib.tokenizers.vitok.kernel_choice import SIXTEEN_BITS, choose_kernel
 from vitok_lib.tokenizers.vitok.running import Running, set_up
-from vitok_lib.tokenizers.vitok.variant import Side, parse_variant
+from vitok_lib.tokenizers.vitok.variant import DEFAULT_CHUNK, Side, parse_variant
 
 _UNKNOWN_WEIGHTS = Weights(source="none")
-_TRACED_TOKENS_A_SIDE = 448  # of a ViTok; beyond, memory grows by the same bytes with every token
+_TRACED_TOKENS_A_SIDE = 896
+"""Of one image of a ViTok, 49 chunks of ``chunks.TOKENS``; beyond, memory grows by the same bytes with every token."""
+_SIDES_TRACED = (6, 7)  # in sevenths of that side, both where the line is straight
+_WINDOWS_TRACED = 8  # tokens of an image over the radius of its window, from which on the window is small in it
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Footprint:
 @dataclass
 class MetaModel:
     """``parameters`` counts the real model's, which take ``weight_bytes``; of these ``encoder_bytes`` are read at least
-    once to encode, and ``decoder_bytes`` to decode. Beyond ``straight_from`` pixels a side memory is a straight line.
+    once to encode, and ``decoder_bytes`` to decode. Beyond ``straight_from`` pixels a side of one image, or as many
+    pixels in a batch, memory is a straight line, on which each image has at least ``straight_tokens`` tokens.
     """
 
     tokenizer: Tokenizer
@@ -47,6 +53,7 @@ class MetaModel:
     decoder_bytes: int
     repeated: tuple[nn.Module, ...] = ()
     straight_from: int | None = None
+    straight_tokens: int = 0
     fused_attention: bool = True
     _known: dict[tuple[int, int], Footprint] = field(default_factory=dict)
 
@@ -54,9 +61,19 @@ class MetaModel:
         """Of ``batch`` square images of ``resolution`` pixels a side."""
         key = (resolution, batch)
         if key not in self._known:
-            beyond = self.straight_from is not None and resolution > self.straight_from
+            sides = self._traced_sides(batch)
+            beyond = sides is not None and resolution > sides[1]
             self._known[key] = self._extrapolated(*key) if beyond else self._traced(*key)
         return self._known[key]
+
+    def _traced_sides(self, batch: int) -> tuple[int, int] | None:
+        """Two sides in pixels at which a batch is large enough for the straight line, and no larger than it takes."""
+        if self.straight_from is None:
+            return None
+        patch = self.tokenizer.spec.downsampling or 1
+        tokens = max(self.straight_from / patch / math.sqrt(batch), math.sqrt(self.straight_tokens))
+        unit = max(2, math.ceil(tokens / _SIDES_TRACED[1])) * patch
+        return _SIDES_TRACED[0] * unit, _SIDES_TRACED[1] * unit
 
     def _traced(self, resolution: int, batch: int) -> Footprint:
         images = torch.empty(batch, 3, resolution, resolution, device="meta")
@@ -65,8 +82,8 @@ class MetaModel:
         return Footprint(encode, decode)
 
     def _extrapolated(self, resolution: int, batch: int) -> Footprint:
-        assert self.straight_from is not None
-        sides = (self.straight_from * 6 // 7, self.straight_from)  # both where the line is straight
+        sides = self._traced_sides(batch)
+        assert sides is not None
         low, high = (self.footprint(side, batch) for side in sides)
         steps = (resolution**2 - sides[0] ** 2) / (sides[1] ** 2 - sides[0] ** 2)
 
@@ -154,8 +171,16 @@ def _vitok(entry: Entry, spec: TokenizerSpec, running: Running) -> MetaModel:
         encoder_bytes + decoder_bytes,
         encoder_bytes,
         decoder_bytes,
-        straight_from=variant.patch * _TRACED_TOKENS_A_SIDE if running.attention == "bands" else None,
+        straight_from=None if running.attention == "mask" else variant.patch * _tokens_a_side(running),
+        straight_tokens=_WINDOWS_TRACED * (running.window or 0),
     )
+
+
+def _tokens_a_side(running: Running) -> int:
+    """From how many tokens a side on an image is cut into so many chunks that one more makes no difference."""
+    automatic = DEFAULT_CHUNK["cuda" if torch.device(running.device).type == "cuda" else "cpu"]
+    chunk = automatic if running.chunk is None else running.chunk
+    return math.ceil(_TRACED_TOKENS_A_SIDE * math.sqrt(max(1.0, chunk / TOKENS)))
 
 
 def _pca(spec: TokenizerSpec, dtype: torch.dtype) -> MetaModel:

@@ -6,6 +6,7 @@ It has the weights come from memory for each batch; a cache that holds all of a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,7 +30,8 @@ class Plan:
 
     ``encode_bytes`` and ``decode_bytes`` are the peaks of activations, the model's output among them;
     ``evaluation_bytes`` what the evaluation holds beside; ``total_bytes`` the peak of all that lives at one time
-    on ``device``, of which ``available_bytes`` are free. ``encode_work`` has convolutions among its linear operations;
+    on ``device``, of which ``available_bytes`` are free; a library's workspaces come to at most the ``margin`` of it, a
+    share, and ``fixed_margin_bytes`` more. ``encode_work`` has convolutions among its linear operations;
     ``encode_moved`` counts the bytes that cannot but go through memory: the weights and the images.
     """
 
@@ -50,13 +52,24 @@ class Plan:
     encode_moved: int = 0
     decode_moved: int = 0
     stride: int = 1
+    margin: float = 0.0
+    fixed_margin_bytes: int = 0
     total_at: Callable[[int], int] | None = field(default=None, repr=False, compare=False)
 
     @property
     def fits(self) -> bool | None:
         if self.total_bytes is None or self.available_bytes is None:
             return None
-        return self.total_bytes <= self.available_bytes
+        return self.bytes_with_margin is not None and self.bytes_with_margin <= self.available_bytes
+
+    @property
+    def bytes_with_margin(self) -> int | None:
+        """The peak with what workspaces took beyond it at most where both were measured."""
+        return (
+            None
+            if self.total_bytes is None
+            else math.ceil(self.total_bytes * (1 + self.margin)) + self.fixed_margin_bytes
+        )
 
     @property
     def encode_flops(self) -> int | None:
@@ -95,8 +108,10 @@ class Plan:
 
     @cached_property
     def largest_resolution(self) -> int | None:
-        """The largest that fits into the memory that is free; see :meth:`largest_within`."""
-        return None if self.available_bytes is None else self.largest_within(self.available_bytes)
+        """The largest that fits with its margin into the memory that is free; see :meth:`largest_within`."""
+        if self.available_bytes is None:
+            return None
+        return self.largest_within(int((self.available_bytes - self.fixed_margin_bytes) / (1 + self.margin)))
 
     def largest_within(self, limit: int) -> int | None:
         """The largest multiple of the stride, up to 16384, whose square fits into ``limit`` bytes.
