@@ -16,7 +16,9 @@
 
 # %% tags=["parameters"]
 resolution: int = 384  # side of each image in pixels
-tokenizers: str = "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64,nano-kl-f8x16,nano-kl-f8x4"  # by commas
+tokenizers: list[str] = (
+    "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64,nano-kl-f8x16,nano-kl-f8x4"  # by commas
+)
 pictures: int = 4  # how many of the tokenizers, from the first, are shown
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
@@ -36,7 +38,7 @@ images = vl.open_image_set("challenge")
 originals = {image: images.load(image, run.resolution) for image in images.names()}
 records = []
 reconstructions = {image: {} for image in originals}
-for index, name in enumerate(name.strip() for name in run.tokenizers.split(",")):
+for index, name in enumerate(run.tokenizers):
     tokenizer = vl.load_tokenizer(name, device=run.device, dtype=run.dtype)
     record = vl.evaluate(
         tokenizer,

@@ -16,7 +16,7 @@
 # %% tags=["parameters"]
 tokenizer: str = "nano-f16x64"  # a ViTok
 resolution: int = 512  # longest side in pixels
-modes: str = "default"  # of torch.compile, by commas: default, reduce-overhead, max-autotune
+modes: list[str] = "default"  # of torch.compile, by commas: default, reduce-overhead, max-autotune
 window: int = -1  # sliding-window radius in tokens; -1: full attention
 weights: str = "released"  # released or random; random weights do not change these costs
 device: str = "cpu"  # such as cpu or cuda
@@ -41,7 +41,7 @@ asked = {"seconds": run.seconds, "iterations": run.iterations, "again": run.agai
 asked |= {"notebook": "compile_modes", "parameters": vars(run)}
 
 options |= {} if run.window < 0 else {"window": run.window}
-modes = [mode.strip() for mode in run.modes.split(",")]
+modes = run.modes
 configurations = [
     RunConfig(name=run.tokenizer, preset=preset, compile=mode, **options)
     for mode in (None, *modes)

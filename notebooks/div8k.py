@@ -18,8 +18,10 @@
 image_set: str = "leaves"  # a name (vitok list images), a folder, an archive, or hub:OWNER/NAME
 resolution: int = 256  # cap of the longest side in pixels
 rule: str = ""  # how images get their size: cap or centre-crop; empty: the set's own
-tokenizers: str = "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64,nano-kl-f8x16,nano-kl-f8x4"  # by commas
-metrics: str = "psnr,ssim"  # by commas; vitok list metrics
+tokenizers: list[str] = (
+    "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64,nano-kl-f8x16,nano-kl-f8x4"  # by commas
+)
+metrics: list[str] = "psnr,ssim"  # by commas; vitok list metrics
 samples: int = 8  # only the first so many images; 0: all of them
 subset_seed: int = -1  # take them in a seeded order; -1: the set's own
 weights: str = "released"  # released or random
@@ -27,7 +29,7 @@ device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
 batch: int = 1  # images of one size that go through together
-on_oom: str = ""  # what may change after running out of memory: batch, tiling, or both by commas
+on_oom: list[str] = ""  # what may change after running out of memory: batch, tiling, or both by commas
 time_limit: float = 0.0  # seconds for each tokenizer; 0: none
 retry: bool = False  # go on with what was recorded with another outcome than ok
 study: str = "local"  # folder of results that the records go to
@@ -45,7 +47,7 @@ import vitok_lib as vl
 images = vl.open_image_set(
     run.image_set, rule=run.rule or None, subset_seed=run.subset_seed if run.subset_seed >= 0 else None
 )
-specs = {name: vl.describe(name) for name in (part.strip() for part in run.tokenizers.split(","))}
+specs = {name: vl.describe(name) for name in run.tokenizers}
 samples = run.samples or None
 count = len(images.manifest(run.resolution, samples).entries)
 display(Markdown(f"This run used **{images.name}**, {count} images at {run.resolution} px. {images.description}"))
@@ -67,9 +69,9 @@ for name, spec in specs.items():
         images=images,
         resolution=run.resolution,
         samples=samples,
-        metrics=[metric.strip() for metric in run.metrics.split(",")],
+        metrics=run.metrics,
         batch=run.batch,
-        on_oom=[choice.strip() for choice in run.on_oom.split(",") if choice.strip()],
+        on_oom=run.on_oom,
         time_limit=run.time_limit or None,
         retry=run.retry,
         study=run.study,

@@ -13,16 +13,16 @@
 # that fits on a GPU of a given size, by trying; and what working in tiles changes.
 
 # %% tags=["parameters"]
-tokenizers: str = "nano-f16x64,nano-f32x64,nano-kl-f8x16"  # by commas
-resolutions: str = "256,512"  # longest sides in pixels, by commas
+tokenizers: list[str] = "nano-f16x64,nano-f32x64,nano-kl-f8x16"  # by commas
+resolutions: list[int] = "256,512"  # longest sides in pixels, by commas
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
 fp8: bool = False  # ViToks with 8-bit matrices too, folded
-kernels: str = "math"  # of auto-encoders' attention, measured next to torch's choice, by commas; empty: none
-limits: str = ""  # emulated GPUs in GiB on which the largest size is found, by commas; empty: none
-limit_tokenizers: str = "nano-f32x64"  # for which it is found, by commas
+kernels: list[str] = "math"  # of auto-encoders' attention, measured next to torch's choice, by commas; empty: none
+limits: list[float] = ""  # emulated GPUs in GiB on which the largest size is found, by commas; empty: none
+limit_tokenizers: list[str] = "nano-f32x64"  # for which it is found, by commas
 largest: int = 8192  # upper end of that search in pixels
 try_seconds: float = 300.0  # of that search, no size is tried that would take longer
-tiled: str = "nano-kl-f8x16,nano-f16x64"  # compared in tiles or chunks against whole, by commas; empty: none
+tiled: list[str] = "nano-kl-f8x16,nano-f16x64"  # compared in tiles or chunks against whole, by commas; empty: none
 image_set: str = "photos"  # on whose images
 tiled_resolution: int = 512  # at this longest side in pixels
 samples: int = 2  # and so many of them
@@ -49,10 +49,6 @@ asked = {"study": run.study, "again": run.again, "notebook": "memory", "paramete
 shared = {"device": run.device, "dtype": run.dtype, "weights": run.weights}
 
 
-def parts(text):
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 def eager_and_fp8(name, **options):
     """The configurations whose largest size is looked for: a ViTok in its window, and in 8 bits if asked for."""
     if vl.describe(name).family != "vitok":
@@ -67,25 +63,25 @@ def configurations(name):
     if vl.describe(name).family == "vitok":
         return [*first, first[0].replace(chunk=0)]
     if vl.describe(name).family == "kl":
-        kernels = [first[0].replace(attention=kernel) for kernel in parts(run.kernels)]
+        kernels = [first[0].replace(attention=kernel) for kernel in run.kernels]
         return [*first, first[0].replace(tiling=True), *kernels]
     return first
 
 
 # %%
 records = [
-    measure_memory(configuration, resolution=int(resolution), **asked)
-    for name in parts(run.tokenizers)
+    measure_memory(configuration, resolution=resolution, **asked)
+    for name in run.tokenizers
     for configuration in configurations(name)
-    for resolution in parts(run.resolutions)
+    for resolution in run.resolutions
 ]
 
 # %%
 capacities = [
-    measure_capacity(configuration, largest=run.largest, limit_gib=float(limit), time_limit=run.try_seconds, **asked)
-    for name in parts(run.limit_tokenizers)
+    measure_capacity(configuration, largest=run.largest, limit_gib=limit, time_limit=run.try_seconds, **asked)
+    for name in run.limit_tokenizers
     for configuration in eager_and_fp8(name)
-    for limit in parts(run.limits)
+    for limit in run.limits
 ]
 
 # %%
@@ -98,7 +94,7 @@ tiles = [  # with released weights in float32: what is compared here is quality
         samples=run.samples,
         **asked,
     )
-    for name in parts(run.tiled)
+    for name in run.tiled
 ]
 
 # %% [markdown]

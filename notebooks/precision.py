@@ -14,10 +14,10 @@
 # would show.
 
 # %% tags=["parameters"]
-tokenizers: str = "nano-f16x64"  # ViToks, by commas
+tokenizers: list[str] = "nano-f16x64"  # ViToks, by commas
 resolution: int = 256  # longest side in pixels
-dtypes: str = "float32,bfloat16"  # of parameters and activations, by commas
-presets: str = "reference,folded,fp8"  # by commas; vitok list presets
+dtypes: list[str] = "float32,bfloat16"  # of parameters and activations, by commas
+presets: list[str] = "reference,folded,fp8"  # by commas; vitok list presets
 window: int = -1  # sliding-window radius in tokens; -1: full attention
 weights: str = "released"  # released or random; random ones have outliers and a layer scale that lets errors show
 device: str = "cpu"  # such as cpu or cuda
@@ -42,11 +42,9 @@ asked |= {"notebook": "precision", "parameters": vars(run)}
 
 options |= {} if run.window < 0 else {"window": run.window}
 records = []
-for name in (name.strip() for name in run.tokenizers.split(",")):
+for name in run.tokenizers:
     configurations = [
-        RunConfig(name=name, preset=preset.strip(), dtype=dtype.strip(), **options)
-        for dtype in run.dtypes.split(",")
-        for preset in run.presets.split(",")
+        RunConfig(name=name, preset=preset, dtype=dtype, **options) for dtype in run.dtypes for preset in run.presets
     ]
     records += measure_speed(configurations, resolution=run.resolution, benchmark="precision", **asked)
 

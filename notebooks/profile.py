@@ -13,8 +13,8 @@
 # formula.
 
 # %% tags=["parameters"]
-tokenizers: str = "nano-f16x64,nano-kl-f8x16"  # by commas
-presets: str = "reference,fast"  # of the ViToks, by commas; vitok list presets
+tokenizers: list[str] = "nano-f16x64,nano-kl-f8x16"  # by commas
+presets: list[str] = "reference,fast"  # of the ViToks, by commas; vitok list presets
 resolution: int = 512  # longest side in pixels
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
 weights: str = "released"  # released or random; random weights do not change these costs
@@ -37,10 +37,10 @@ from vitok_lib.records.config import RunConfig
 options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "batch": run.batch}
 
 records = []
-for name in (name.strip() for name in run.tokenizers.split(",")):
+for name in run.tokenizers:
     vitok = vl.describe(name).family == "vitok"
     window = run.window if vitok and run.window >= 0 else None
-    for preset in (preset.strip() for preset in run.presets.split(",")) if vitok else ("reference",):
+    for preset in run.presets if vitok else ("reference",):
         records.append(
             measure_profile(
                 RunConfig(name=name, preset=preset, window=window, **options),

@@ -15,9 +15,9 @@
 # %% tags=["parameters"]
 tokenizer: str = "nano-f16x64"  # a ViTok
 resolution: int = 1024  # longest side in pixels of the comparison of radii
-windows: str = "1024,512,256,64"  # radii in tokens, by commas; the first is the baseline
+windows: list[int] = "1024,512,256,64"  # radii in tokens, by commas; the first is the baseline
 preset: str = "folded"  # how the radii are run; vitok list presets
-growth: str = "512,1024"  # sizes at which the reference and the dense mask are compared, by commas; empty: none
+growth: list[int] = "512,1024"  # sizes at which the reference and the dense mask are compared, by commas; empty: none
 growth_window: int = 1024  # the radius there
 weights: str = "released"  # released or random; random weights do not change these costs
 device: str = "cpu"  # such as cpu or cuda
@@ -41,7 +41,7 @@ options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "ba
 asked = {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
 asked |= {"notebook": "sliding_window", "parameters": vars(run)}
 
-radii = [int(radius) for radius in run.windows.split(",")]
+radii = run.windows
 by_radius = measure_speed(
     [RunConfig(name=run.tokenizer, preset=run.preset, window=radius, **options) for radius in radii],
     resolution=run.resolution,
@@ -52,7 +52,7 @@ by_radius = measure_speed(
 # %%
 options |= {"window": run.growth_window}
 by_size = []
-for size in (int(size) for size in run.growth.split(",") if size.strip()):
+for size in run.growth:
     records = measure_speed(
         [RunConfig(name=run.tokenizer, preset=preset, **options) for preset in ("dense", "reference")],
         resolution=size,

@@ -15,11 +15,13 @@
 # from a file to a metric are measured in the same run.
 
 # %% tags=["parameters"]
-tokenizers: str = "nano-f16x64"  # by commas; the first one with the first preset is the baseline
-presets: str = "reference,folded,fast"  # by commas; vitok list presets
+tokenizers: list[str] = "nano-f16x64"  # by commas; the first one with the first preset is the baseline
+presets: list[str] = "reference,folded,fast"  # by commas; vitok list presets
 resolution: int = 512  # longest side in pixels
 aspect: float = 1.0  # height over width; 1: a square
-also: str = ""  # further sizes HEIGHTxWIDTH by commas, of the last preset, each against its time at the run's size
+also: list[str] = (
+    ""  # further sizes HEIGHTxWIDTH by commas, of the last preset, each against its time at the run's size
+)
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
 image_set: str = ""  # measure the time from file to metric on this set too; empty: no
 weights: str = "released"  # released or random; random weights do not change these costs
@@ -45,10 +47,10 @@ options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "ba
 asked = {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
 asked |= {"notebook": "speed", "parameters": vars(run)}
 
-names = [name.strip() for name in run.tokenizers.split(",")]
-presets = [preset.strip() for preset in run.presets.split(",")]
+names = run.tokenizers
+presets = run.presets
 options |= {} if run.window < 0 else {"window": run.window}
-further = [parse_size(size) for size in run.also.split(",") if size.strip()]
+further = [parse_size(size) for size in run.also]
 configurations = [RunConfig(name=name, preset=preset, **options) for name in names for preset in presets]
 sizes = [None for _ in configurations]
 for name in names:

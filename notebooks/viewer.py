@@ -16,9 +16,11 @@
 # notebooks' work: the viewer shows the values of their records beside the pictures.
 
 # %% tags=["parameters"]
-cases: str = "challenge-384"  # by commas: a set (vitok list images) or a folder, a dash, the cap of its longest side
+cases: list[str] = (
+    "challenge-384"  # by commas: a set (vitok list images) or a folder, a dash, the cap of its longest side
+)
 count: int = 3  # so many images of each, from the first
-tokenizers: str = "nano-f16x64,pca-f16x64,nano-f32x64"  # by commas; nine at most
+tokenizers: list[str] = "nano-f16x64,pca-f16x64,nano-f32x64"  # by commas; nine at most
 weights: str = "released"  # released or random
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
@@ -37,7 +39,7 @@ from IPython.display import Markdown, display
 import vitok_lib as vl
 from vitok_lib.measure.quality.visuals import make_visuals
 
-specs = {name: vl.describe(name) for name in (part.strip() for part in run.tokenizers.split(","))}
+specs = {name: vl.describe(name) for name in run.tokenizers}
 refused = {}
 
 
@@ -57,7 +59,7 @@ def loaded():
 
 
 visuals = []
-for case in (part.strip() for part in run.cases.split(",")):
+for case in run.cases:
     images, _, resolution = case.rpartition("-")
     if not images or not resolution.isdecimal():
         raise vl.RequestError(f"case '{case}' must be an image set, a dash and a resolution, such as photos-512")

@@ -13,8 +13,8 @@
 # the same run, at several sizes.
 
 # %% tags=["parameters"]
-tokenizers: str = "nano-f16x64,nano-f32x64"  # by commas
-resolutions: str = "256,512,1024"  # longest sides in pixels, by commas
+tokenizers: list[str] = "nano-f16x64,nano-f32x64"  # by commas
+resolutions: list[int] = "256,512,1024"  # longest sides in pixels, by commas
 preset: str = "fast"  # how they are run; vitok list presets
 window: int = -1  # sliding-window radius in tokens; -1: full attention
 weights: str = "released"  # released or random; random weights do not change these costs
@@ -39,10 +39,10 @@ options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "ba
 asked = {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
 asked |= {"notebook": "work_and_roofline", "parameters": vars(run)}
 
-names = [name.strip() for name in run.tokenizers.split(",")]
+names = run.tokenizers
 options |= {} if run.window < 0 else {"window": run.window}
 records = []
-for resolution in (int(resolution) for resolution in run.resolutions.split(",")):
+for resolution in run.resolutions:
     configurations = [RunConfig(name=name, preset=run.preset, **options) for name in names]
     records += measure_speed(configurations, resolution=resolution, benchmark="roofline", **asked)
 

@@ -16,7 +16,7 @@ import yaml
 from nbformat import NotebookNode
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.parameters import convert, find_source, notebook_sources, read_parameters
+from vitok_lib.parameters import as_text, convert, find_source, notebook_sources, read_parameters
 from vitok_lib.project import ROOT, in_clone
 from vitok_lib.records.store import atomic
 
@@ -85,7 +85,7 @@ def run_notebook(name: str, parameters: Mapping[str, Any], output: Path | None =
 
 def _finish(notebook: NotebookNode, parameters: dict[str, Any]) -> None:
     """Give the page its own title and drop what differs from run to run."""
-    title = notebook.metadata.get("title", "").format(**parameters)
+    title = notebook.metadata.get("title", "").format(**{name: as_text(value) for name, value in parameters.items()})
     if title and notebook.cells[0].cell_type == "markdown":
         _, newline, rest = notebook.cells[0].source.partition("\n")
         notebook.cells[0].source = f"# {title}{newline}{rest}"

@@ -62,6 +62,11 @@ class Parameter:
             raise RequestError(f"parameter '{self.name}' must be {_PLAIN[type_name]}, not {value!r}") from None
 
 
+def as_text(value: Any) -> str:
+    """``value`` as the command line takes it: a list by commas."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
 def notebook_sources() -> list[Path]:
     """The notebooks' percent-format sources, by name."""
     return sorted(in_clone("notebooks").glob("*.py"))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vitok_lib.errors import RequestError
+from vitok_lib.parameters import as_text
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.store import LOCAL
 
@@ -53,7 +54,7 @@ def command(measurement: Measurement) -> str:
     """The command line that measures the same again; what is None or the default is left out."""
     if measurement.what == RUN:
         notebook, *parameters = measurement.request.items()
-        words = [word for name, value in parameters for word in ("-p", f"{name}={value}")]
+        words = [word for name, value in parameters for word in ("-p", f"{name}={as_text(value)}")]
         return shlex.join(["vitok", RUN, str(notebook[1]), *words])
     request = {
         key: value for key, value in measurement.request.items() if value is not None and _USUAL.get(key) != value
