@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.records.schema import OutcomeStatus, Record, Value
+from vitok_lib.records.schema import OutcomeStatus, Value
 from vitok_lib.records.store import slug
 from vitok_lib.report.data.record_view import Entry, natural
-from vitok_lib.tokenizers.presets import PRESETS
+from vitok_lib.report.data.requested import IMPLIED, requested
 from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
 
 SPEED, WINDOWS, COMPILE, PRECISION, ROOFLINE = "speed", "sliding-window", "compile-modes", "precision", "roofline"
@@ -49,8 +49,6 @@ PHRASES = {
 OF_A_FAMILY = ("window", "attention", "chunk", "tiling")
 """Settings that not every family has; a ranking takes the best of them for each tokenizer."""
 SPACE = "\N{NO-BREAK SPACE}"
-IMPLIED = ("precision", "compile", "attention", "chunk")
-"""What a preset or an automatic choice can set."""
 _SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
 
 
@@ -136,24 +134,13 @@ def setting(entry: Entry, name: str) -> str:
     What a preset or an automatic choice set was not requested.
     """
     held = getattr(entry.record.settings, name)
-    if held is None or (name in IMPLIED and not _requested(entry.record, name)):
+    if held is None or (name in IMPLIED and getattr(requested(entry.record), name) is None):
         return ""
     if name == "chunk":
         return f"{held:,}" if held else "all"
     if isinstance(held, bool):
         return "yes" if held else ""
     return f"{held:,g}" if isinstance(held, float) else f"{held:,}" if isinstance(held, int) else str(held)
-
-
-def _requested(record: Record, name: str) -> bool:
-    """Whether a setting was requested by itself; of a record from before requests were kept, whether nothing set it."""
-    if record.requested is not None:
-        return getattr(record.requested, name) is not None
-    preset = PRESETS.get(record.settings.preset or "")
-    of_the_preset = preset is not None and (
-        getattr(preset, name, None) is not None or (preset.published and name in ("attention", "chunk"))
-    )
-    return not of_the_preset and name not in record.choices
 
 
 def varying(entries: Sequence[Entry], left_out: Sequence[str] = ()) -> list[str]:

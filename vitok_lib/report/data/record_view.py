@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from vitok_lib.errors import RequestError, nearest
 from vitok_lib.records.schema import Record, Value
-from vitok_lib.records.store import iterate
+from vitok_lib.records.store import iterate, slug
+from vitok_lib.report.data.requested import requested
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_DRAWN_SIZE = re.compile(r"(\d+)x(\d+) px as drawn")
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ class Entry:
 
     @property
     def variant(self) -> str:
-        """The settings in the file's name, such as ``window=64``; the source and the sample count are no settings."""
-        return ", ".join(part for part in self._settings() if not part.startswith("samples="))
+        """What was asked for beyond the default, such as ``window=64``; the number of images is no setting."""
+        return ", ".join(self._settings())
 
     @property
     def title(self) -> str:
@@ -67,25 +70,34 @@ class Entry:
 
     @property
     def names(self) -> set[str]:
-        """What a page may call this record by: with its study or without, with its sample count or without.
+        """What a page may call this record by: its file's name, or without its number of images; with its study or not.
 
         A name such as ``jpeg:q=75`` is no file name: the record is found by it as by ``jpeg_q_75``.
         """
-        settings = [part for part in self.stem.partition("@")[2].split(",") if not part.startswith("samples=")]
-        short = "@".join(filter(None, (self.stem.partition("@")[0], ",".join(settings))))
-        asked = "@".join(filter(None, (self.record.tokenizer.name, ",".join(settings))))
-        stems = (self.stem, short, asked)
+        settings = ",".join([*([] if self.measured else [self.origin]), *self._settings()])
+        tokenizer = self.record.tokenizer.name
+        stems = {self.stem, *("@".join(filter(None, (name, settings))) for name in (slug(tokenizer), tokenizer))}
         return {f"{prefix}{self.case}/{stem}" for prefix in (f"{self.study}/", "") for stem in stems}
 
     @property
     def row(self) -> tuple[str, str]:
         """What sets a row of a table apart; sources may differ in sample count within one row, measurements not."""
-        settings = self._settings()
-        return self.record.tokenizer.name, ", ".join(settings) if self.measured else self.variant
+        # Only its file's name says whether a measurement took fewer images than the set has.
+        subset = [part for part in self.stem.partition("@")[2].split(",") if part.startswith("samples=")]
+        return self.record.tokenizer.name, ", ".join([*self._settings(), *(subset if self.measured else [])])
 
     def _settings(self) -> list[str]:
-        parts = [part for part in self.stem.partition("@")[2].split(",") if part and part != self.origin]
-        return [part.replace("path=", "preset=") if part.startswith("path=") else part for part in parts]
+        """The parts of a file name that say what was asked for."""
+        record = self.record
+        limit = record.settings.memory_limit_gib
+        drawn = _DRAWN_SIZE.match(record.images.rule)
+        height, width = (int(drawn[1]), int(drawn[2])) if drawn else (record.resolution, record.resolution)
+        suffix = requested(record).suffix(
+            record.tokenizer.weights,
+            size=None if height == width else f"{height}x{width}",
+            limit=None if limit is None else f"{limit:g}GiB",
+        )
+        return suffix.split(",") if suffix else []
 
     @property
     def samples_path(self) -> Path | None:
