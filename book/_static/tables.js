@@ -63,8 +63,8 @@
       with_values.append(select);
       bar.append(with_values);
     }
-    const told = make("output", {});
-    bar.append(told);
+    const count = make("output", {});
+    bar.append(count);
     const apply = () => {
       const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
       const kind = select.selectedIndex > 0 ? `.vk-${select.value}` : null;
@@ -73,7 +73,7 @@
         row.hidden = !wanted.every((word) => text.includes(word)) || Boolean(kind && !row.querySelector(kind));
       });
       const shown = rows.filter((row) => !row.hidden).length;
-      told.textContent = shown === rows.length ? "" : `${shown} of ${rows.length} rows`;
+      count.textContent = shown === rows.length ? "" : `${shown} of ${rows.length} rows`;
     };
     bar.addEventListener("input", apply);
     bar.addEventListener("submit", (event) => event.preventDefault());

@@ -1,4 +1,4 @@
-"""Which kernel is taken: by device and dtype, by a race, and never one that gives something else."""
+"""Which kernel is taken: by device and dtype, by timing, and never one that gives something else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from vitok_lib.errors import RequestError
 from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.vitok.attention import FULL_KERNELS
-from vitok_lib.tokenizers.vitok.kernel_choice import FastestKernel, FixedKernel, choose_kernel, race
+from vitok_lib.tokenizers.vitok.kernel_choice import FastestKernel, FixedKernel, choose_kernel, fastest_of
 
 TINY = "w32_d2_h2/8x6"
 
@@ -44,7 +44,7 @@ def test_the_automatic_kernel_suits_device_and_dtype_and_says_why(
     assert choices["attention"].startswith(f"{name}: ")
 
 
-def test_kernels_race_only_where_there_are_several() -> None:
+def test_kernels_are_timed_only_where_there_are_several() -> None:
     assert isinstance(_choose("cuda", "bfloat16", 64, fastest=True)[0], FastestKernel)
     assert isinstance(_choose("cpu", "float32", 64, fastest=True)[0], FixedKernel)
     assert isinstance(_choose("cuda", "float32", 64, fastest=True)[0], FixedKernel)
@@ -74,7 +74,7 @@ def _output(seed: int = 0) -> Tensor:
 def test_the_fastest_kernel_wins() -> None:
     course = _Course()
     kernels = {"first": course.kernel(3, _output()), "second": course.kernel(2, _output() * 1.001)}
-    winner, told = race(kernels, course.clock)
+    winner, told = fastest_of(kernels, course.clock)
     assert winner == "second"
     assert told == "second: first 3e+03 ms, second 2e+03 ms"
 
@@ -89,7 +89,7 @@ def test_a_kernel_that_is_wrong_in_the_last_tokens_alone_is_refused() -> None:
     damaged[:, :, -1] *= 1.5  # far below the tolerance over all tokens
     assert (damaged - slightly).norm() / slightly.norm() < 0.02
     kernels = {"first": course.kernel(3, slightly), "second": course.kernel(1, damaged)}
-    winner, told = race(kernels, course.clock)
+    winner, told = fastest_of(kernels, course.clock)
     assert winner == "first"
     assert "second differs from first by" in told
 
@@ -98,7 +98,7 @@ def test_a_kernel_that_is_wrong_in_the_last_tokens_alone_is_refused() -> None:
 def test_a_kernel_that_gives_no_numbers_is_refused(value: float) -> None:
     course = _Course()
     kernels = {"first": course.kernel(3, _output()), "second": course.kernel(1, torch.full_like(_output(), value))}
-    assert race(kernels, course.clock)[0] == "first"
+    assert fastest_of(kernels, course.clock)[0] == "first"
 
 
 def test_a_kernel_that_does_not_run_is_refused() -> None:
@@ -106,12 +106,12 @@ def test_a_kernel_that_does_not_run_is_refused() -> None:
         raise RuntimeError("no such kernel")
 
     course = _Course()
-    winner, told = race({"first": course.kernel(3, _output()), "second": broken}, course.clock)
+    winner, told = fastest_of({"first": course.kernel(3, _output()), "second": broken}, course.clock)
     assert winner == "first"
     assert "second does not run here (RuntimeError)" in told
 
 
-def test_an_error_that_loses_the_card_ends_the_race() -> None:
+def test_an_error_that_loses_the_gpu_ends_the_timing() -> None:
     course, lost = _Course(), []
 
     def illegal() -> Tensor:
@@ -124,7 +124,7 @@ def test_an_error_that_loses_the_card_ends_the_race() -> None:
         return course.clock()
 
     with pytest.raises(torch.AcceleratorError, match="illegal memory access"):
-        race({"first": course.kernel(3, _output()), "second": illegal}, clock)
+        fastest_of({"first": course.kernel(3, _output()), "second": illegal}, clock)
 
 
 def test_a_window_that_leaves_nothing_out_keeps_to_flash_attention(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,19 +134,19 @@ def test_a_window_that_leaves_nothing_out_keeps_to_flash_attention(monkeypatch: 
     assert isinstance(FixedKernel("bands")(query, query, query, 63), Tensor)
 
 
-def test_named_kernels_for_full_attention_race_and_the_choice_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    raced: list[list[str]] = []
-    race_on_cpu = race
+def test_named_kernels_for_full_attention_are_timed_and_the_choice_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[list[str]] = []
+    timed_on_cpu = fastest_of
 
     def on_cpu(kernels: dict[str, Callable[[], Tensor]]) -> tuple[str, str]:
-        raced.append(list(kernels))
-        return race_on_cpu({"flash": kernels["flash"]}, _Course().clock)
+        timed.append(list(kernels))
+        return timed_on_cpu({"flash": kernels["flash"]}, _Course().clock)
 
-    monkeypatch.setattr("vitok_lib.tokenizers.vitok.kernel_choice.race", on_cpu)
+    monkeypatch.setattr("vitok_lib.tokenizers.vitok.kernel_choice.fastest_of", on_cpu)
     choices: dict[str, str] = {}
     query = torch.randn(1, 2, 64, 8)
     FastestKernel(choices)(query, query, query, None)
-    assert raced == [["flash", "cudnn"]]
+    assert timed == [["flash", "cudnn"]]
     assert choices["attention of 64 tokens, full attention"].startswith("flash: ")
 
 
@@ -158,17 +158,19 @@ def test_a_kernel_that_is_asked_for_is_compiled_without_a_break() -> None:
     torch.testing.assert_close(compiled(query), kernel(query, query, query, None))
 
 
-def test_a_race_is_run_once_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    races: Iterator[int] = count()
+def test_kernels_are_timed_once_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: Iterator[int] = count()
     module = "vitok_lib.tokenizers.vitok.kernel_choice"
-    monkeypatch.setattr(f"{module}.race", lambda kernels: (("sdpa", "mask")["flex" in kernels], f"race {next(races)}"))
+    monkeypatch.setattr(
+        f"{module}.fastest_of", lambda kernels: (("sdpa", "mask")["flex" in kernels], f"run {next(runs)}")
+    )
     choices: dict[str, str] = {}
     kernel = FastestKernel(choices)
     for tokens in (64, 96, 64):
         query = torch.randn(1, 2, tokens, 8)
         for window in (None, 5, 5, 200):
             kernel(query, query, query, window)
-    assert next(races) == 4, "two sizes, with a window and without; a window beyond the image is none"
+    assert next(runs) == 4, "two sizes, with a window and without; a window beyond the image is none"
     assert set(choices) == {
         f"attention of {tokens} tokens, {radius}" for tokens in (64, 96) for radius in ("full attention", "window 5")
     }

@@ -57,7 +57,7 @@ def eval_command(
     for name in tokenizers:
         find(name)
     image_set = open_image_set(images, rule=rule, subset_seed=subset_seed)
-    # torch takes a second to import: a request that is wrong is told before.
+    # torch takes a second to import: a request that is wrong is refused before.
     from vitok_lib.measure.common.context import Context
     from vitok_lib.measure.predict.plan import check_fits, predict
     from vitok_lib.measure.quality.aggregate import gaps

@@ -31,7 +31,7 @@ def speed_command(
     from vitok_lib.images.prepare import parse_size
 
     height, width = (resolution, resolution) if size is None else parse_size(size)
-    # torch takes a second to import: a request that is wrong is told before.
+    # torch takes a second to import: a request that is wrong is refused before.
     from vitok_lib.measure.speed.benchmark import measure_speed
     from vitok_lib.tokenizers.presets import REFERENCE
 

@@ -190,7 +190,7 @@ RULES: dict[str, Callable[[Tokenizer], Verdict]] = {
 
 
 def _images(tokenizer: Tokenizer, count: int = 1, height: int | None = None, width: int | None = None) -> Tensor:
-    """Smooth colours with some noise, ``[count, 3, height, width]``, 2 × 3 strides unless told; always the same."""
+    """Smooth colours with some noise, ``[count, 3, height, width]``, 2 × 3 strides unless given; always the same."""
     stride = tokenizer.spec.downsampling or _STRIDE
     size = (height or 2 * stride, width or 3 * stride)
     generator = torch.Generator().manual_seed(0)

@@ -1,4 +1,4 @@
-"""Principal components of patches as a tokenizer: the floor that any learned one of the same rate should beat."""
+"""Principal components of patches as a tokenizer: the baseline that a learned one of the same rate should beat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Start a ViTok at the principal components, so that training begins near the linear floor.
+"""Start a ViTok at the principal components, so that training begins near the PCA baseline.
 
 The latent is normalised over its channels, which would lose each patch's contrast. Two channels are
 therefore given a large constant, ±ANCHOR: the rest keep their proportion to it, and the decoder reads mean

@@ -1,4 +1,4 @@
-"""Who asks for a measurement, where its record goes, and who is told how far it is: the same for every measurement."""
+"""Who asks for a measurement, where its record goes, and who hears of its progress: the same for every measurement."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def as_row(plan: Plan) -> dict[str, str | int]:
 
 
 def available_bytes(device: str) -> int | None:
-    """Memory that is free on ``device`` now; None where it cannot be told (a device that is not on this machine)."""
+    """Memory that is free on ``device`` now; None where it is not known (a device that is not on this machine)."""
     kind = device_of(device)
     if kind.type == "cuda" and (kind.index or 0) < torch.cuda.device_count():
         return int(torch.cuda.mem_get_info(kind)[0])

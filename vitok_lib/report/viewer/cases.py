@@ -85,7 +85,7 @@ def _alike(settings: Settings) -> Settings:
 
 def captions(shown: Shown) -> list[dict[str, str]]:
     """Of each view: HTML by name, which says what is seen; names in it are escaped."""
-    told = []
+    held = []
     for index, view in enumerate(shown.visual.views):
         size = f"{view.width} × {view.height} px"
         where = {Rule.WHOLE: size, Rule.OVERVIEW: f"{size}, fitted"}.get(
@@ -98,8 +98,8 @@ def captions(shown: Shown) -> list[dict[str, str]]:
             parts = [f"<b>{escape(name)}</b> {_whole(*shown.measured[name])}"]
             parts += [f"crop: {_words(crop)}"] if crop else []
             by_name[name] = "; ".join(parts)
-        told.append(by_name)
-    return told
+        held.append(by_name)
+    return held
 
 
 def _whole(values: Mapping[str, float], entry: Entry | None) -> str:

@@ -54,7 +54,7 @@ def render(shown: Shown, views: Sequence[Layers], start: Start, neighbours: Neig
 
 def _data(shown: Shown, views: Sequence[Layers], start: Start) -> str:
     """What ``viewer.js`` reads, as JSON that no name in it can break out of."""
-    told = captions(shown)
+    held = captions(shown)
     data = {
         "tokenizers": shown.tokenizers,
         "start": vars(start),
@@ -67,7 +67,7 @@ def _data(shown: Shown, views: Sequence[Layers], start: Start) -> str:
                     for name, file in view.files.items()
                 },
             }
-            for view, caption in zip(views, told, strict=True)
+            for view, caption in zip(views, held, strict=True)
         ],
     }
     return json.dumps(data).replace("<", "\\u003c")

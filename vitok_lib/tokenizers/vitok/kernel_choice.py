@@ -15,7 +15,7 @@ from vitok_lib.tokenizers.vitok.model import Attend
 SIXTEEN_BITS = ("bfloat16", "float16")
 AGREEMENT = 0.02
 """Root mean square of the difference between two kernels over that of the output: several roundings to bfloat16."""
-_RACES = 3  # timed calls of each kernel
+_REPETITIONS = 3  # timed calls of each kernel
 _REASONS = {
     "flash": "FlashAttention-2 takes full attention in {dtype} on {device}",
     "sdpa": "full attention, torch chooses among its fused kernels",
@@ -42,7 +42,7 @@ class FastestKernel:
     """Of several kernels the fastest that agrees with the first; found when a size is met for the first time.
 
     Agreement is asked over all tokens and over the last ones apart, where a count that overflows 32 bits shows.
-    ``choices`` is told what won and by how much.
+    ``choices`` says what won and by how much.
     """
 
     def __init__(self, choices: dict[str, str]) -> None:
@@ -56,9 +56,9 @@ class FastestKernel:
         if size not in self._won:
             kernels, names = (FULL_KERNELS, ("flash", "cudnn")) if whole else (WINDOW_KERNELS, ("varlen", "flex"))
             arguments = (query, key, value) if whole else (query, key, value, window)
-            self._won[size], told = race({name: _bound(kernels[name], arguments) for name in names})
+            self._won[size], timings = fastest_of({name: _bound(kernels[name], arguments) for name in names})
             radius = "full attention" if whole else f"window {window}"
-            self._choices[f"attention of {tokens:,} tokens, {radius}"] = told
+            self._choices[f"attention of {tokens:,} tokens, {radius}"] = timings
         return attention(query, key, value, window, **{"full" if whole else "windowed": self._won[size]})
 
 
@@ -66,7 +66,7 @@ def _bound(kernel: Callable[..., Tensor], arguments: Sequence[Tensor | int | Non
     return lambda: kernel(*arguments)
 
 
-def race(kernels: dict[str, Callable[[], Tensor]], clock: Callable[[], float] | None = None) -> tuple[str, str]:
+def fastest_of(kernels: dict[str, Callable[[], Tensor]], clock: Callable[[], float] | None = None) -> tuple[str, str]:
     """The fastest of ``kernels`` that agrees with the first of them, and one sentence about the others.
 
     ``kernels`` give ``[B, heads, N, head_dim]``; ``clock`` gives seconds once all that was begun is done, and raises
@@ -88,8 +88,8 @@ def race(kernels: dict[str, Callable[[], Tensor]], clock: Callable[[], float] | 
             clock()
             refused[name] = f"does not run here ({type(error).__name__})"
     winner = min(seconds, key=lambda name: seconds[name])
-    told = [f"{name} {1000 * taken:.3g} ms" for name, taken in seconds.items()]
-    return winner, f"{winner}: " + ", ".join(told + [f"{name} {reason}" for name, reason in refused.items()])
+    timings = [f"{name} {1000 * taken:.3g} ms" for name, taken in seconds.items()]
+    return winner, f"{winner}: " + ", ".join(timings + [f"{name} {reason}" for name, reason in refused.items()])
 
 
 def _difference(found: Tensor, expected: Tensor) -> float:
@@ -101,7 +101,7 @@ def _difference(found: Tensor, expected: Tensor) -> float:
 
 def _fastest(kernel: Callable[[], Tensor], clock: Callable[[], float]) -> float:
     taken = []
-    for _ in range(_RACES):
+    for _ in range(_REPETITIONS):
         began = clock()
         kernel()
         taken.append(clock() - began)
@@ -116,7 +116,7 @@ def _synchronised() -> float:
 def plain_kernel(device: str, dtype: str, window: int | None) -> str:
     """The stock kernel by device, dtype and window: FlashAttention-2 where it runs.
 
-    Not what torch would choose there, which changes with the version of cuDNN and is told by no record.
+    Not what torch would choose there, which changes with the version of cuDNN and is in no record.
     """
     if _is_cuda(device) and dtype in SIXTEEN_BITS:
         return "flash" if window is None else "varlen"
@@ -130,7 +130,7 @@ def _is_cuda(device: str) -> bool:
 def choose_kernel(
     asked: str | None, *, device: str, dtype: str, window: int | None, fastest: bool, choices: dict[str, str]
 ) -> Attend:
-    """The kernel for a model on ``device``; what was chosen automatically is told in ``choices``.
+    """The kernel for a model on ``device``; what was chosen automatically is in ``choices``.
 
     Args:
         asked: a kernel's name; None: automatic.
