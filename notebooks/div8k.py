@@ -82,7 +82,7 @@ for name, spec in specs.items():
     if record.outcome.status == "ok":
         reconstructions[name] = vl.reconstruct_pixels(tokenizer, first_image)
 if not records:
-    raise vl.RequestError("no tokenizer could be loaded: " + "; ".join(refused.values()))
+    raise vl.RequestError("; ".join(refused.values()) or "tokenizers is empty; name at least one")
 for sentence in refused.values():
     display(Markdown(f"Not measured: {sentence}"))
 

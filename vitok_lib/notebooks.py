@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.parameters import as_text, convert, find_source, notebook_sources, read_parameters
 from vitok_lib.project import ROOT, in_clone
-from vitok_lib.records.store import atomic
+from vitok_lib.records.store import atomic, check_study
 
 _QUIET = ["--log-level=50"]  # at lower levels the kernel reports its own start and its own shutdown
 RUNS = ROOT / "book" / "runs"
@@ -104,6 +104,7 @@ def run_profile(profile: str, study: str, report: Callable[[str], None]) -> list
     Raises:
         RequestError: the profile is not known.
     """
+    check_study(study)
     files = {file.stem: file for file in in_clone("profiles").glob("*.yml")}
     if profile not in files:
         raise unknown("profile", profile, files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from vitok_lib.errors import RequestError
@@ -15,3 +16,21 @@ def in_clone(folder: str) -> Path:
     if not path.is_dir():
         raise RequestError(f"'{folder}' is part of the repository, not of the installed library: run this in a clone")
     return path
+
+
+def expanded(path: str, named: str) -> Path:
+    """``path`` with ``~`` as the home folder; ``named`` says in an error where it was given.
+
+    Raises:
+        RequestError: it begins with the name of a user who is not known here.
+    """
+    whole = os.path.expanduser(path)
+    if whole.startswith("~"):
+        raise RequestError(f"{named} (={path!r}) begins with the name of a user who is not known; write the whole path")
+    return Path(whole)
+
+
+def path_in_environment(variable: str) -> Path | None:
+    """The path that an environment variable names, ``~`` as the home folder; None where it is not set or empty."""
+    value = os.environ.get(variable)
+    return expanded(value, variable) if value else None

@@ -28,6 +28,7 @@ from vitok_lib.records.schema import (
 )
 from vitok_lib.records.store import (
     atomic,
+    check_study,
     iterate,
     read_record,
     read_records,
@@ -367,3 +368,20 @@ def test_a_name_too_long_for_a_file_system_is_cut_and_stays_its_own(results: Pat
         assert path.suffix == ".json"
         with atomic(path.with_name(f"{path.stem}.{'0' * 12}.partial.jsonl")) as temporary:
             temporary.touch()
+
+
+@pytest.mark.parametrize("study", ["published", "", ".", "..", "a/b", "a b", "caf\udce9", "n" * 300, "-é"])
+def test_a_study_that_is_no_folder_name_or_somebody_elses_is_refused(study: str) -> None:
+    with pytest.raises(RequestError, match="study"):
+        check_study(study)
+
+
+@pytest.mark.parametrize("study", ["local", "h100", "cpu-2026.11", "my_gpu"])
+def test_a_study_may_have_any_plain_name(study: str) -> None:
+    check_study(study)
+
+
+def test_a_home_folder_of_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITOK_RESULTS", "~nobody-of-this-name/x")
+    with pytest.raises(RequestError, match=r"VITOK_RESULTS .*~nobody-of-this-name"):
+        results_root()

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError
+from vitok_lib.project import path_in_environment
 
 _GIB = 1 << 30
 _DEFAULT_LIMIT = 50 * _GIB
@@ -42,7 +43,7 @@ Pixels = NDArray[np.uint8]
 
 def root() -> Path:
     """The folder of the cache; it need not exist yet."""
-    return Path(os.path.expanduser(os.environ.get("VITOK_CACHE") or "~/.cache/vitok-lib"))
+    return path_in_environment("VITOK_CACHE") or Path.home() / ".cache" / "vitok-lib"
 
 
 def pixels(key: str, make: Callable[[], Pixels]) -> Pixels:

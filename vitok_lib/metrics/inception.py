@@ -7,7 +7,6 @@ its sha256 is checked before it is read, and it is read as tensors alone.
 from __future__ import annotations
 
 import importlib
-import os
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.metrics.network import Network
 from vitok_lib.metrics.pins import PINS, check_pinned
 from vitok_lib.metrics.safe_loading import weights_only
+from vitok_lib.project import path_in_environment
 from vitok_lib.records.schema import Weights
 
 (SHA256,) = PINS["inception"].values()
@@ -67,10 +67,10 @@ def _pooled(network: nn.Module, levels: Tensor) -> Tensor:
 
 
 def _weight_file() -> Path:
-    named = os.environ.get(VARIABLE)
-    if named:
-        if Path(named).is_file():
-            return Path(named)
+    named = path_in_environment(VARIABLE)
+    if named is not None:
+        if named.is_file():
+            return named
         raise RequestError(f"{VARIABLE} names '{named}', which is no file; fetch {URL} there")
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     for name in FILE_NAMES:

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from vitok_lib.errors import RequestError
+from vitok_lib.project import path_in_environment
 from vitok_lib.records.schema import Record
 from vitok_lib.records.studies import LOCAL as LOCAL
-from vitok_lib.records.studies import studies_in_order
+from vitok_lib.records.studies import PUBLISHED, studies_in_order
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -25,10 +26,21 @@ _LONGEST_NAME = 200  # bytes; file systems take 255, of which journals and tempo
 
 def results_root() -> Path:
     """The ``results`` folder: ``$VITOK_RESULTS``, else that of the clone this library runs from, else ``./results``."""
-    if override := os.environ.get("VITOK_RESULTS"):
-        return Path(override).expanduser()
+    if override := path_in_environment("VITOK_RESULTS"):
+        return override
     project = Path(__file__).resolve().parents[2]
     return project / "results" if (project / "pyproject.toml").exists() else Path("results")
+
+
+def check_study(study: str) -> None:
+    """Raise a RequestError unless ``study`` can be the folder of somebody's own measurements."""
+    if study == PUBLISHED:
+        raise RequestError(f"study '{study}' holds what others published; name another, such as '{LOCAL}'")
+    if slug(study) != study or len(study) > _LONGEST_NAME:
+        raise RequestError(
+            f"study {study!r} must be a folder name of at most {_LONGEST_NAME} letters, digits, dots, dashes and "
+            f"underscores, such as '{LOCAL}'"
+        )
 
 
 def slug(text: str) -> str:

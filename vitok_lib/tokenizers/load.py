@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from vitok_lib.errors import RequestError, unknown
+from vitok_lib.project import expanded
 from vitok_lib.records.config import RANDOM, RELEASED, RunConfig
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.presets import resolve
@@ -143,7 +144,7 @@ def checked(config: RunConfig) -> RunConfig:
     _check_applies(entry, config)
     if entry.family == "codec":  # it runs in Pillow, whatever device the tokenizers next to it run on
         config = config.replace(device="cpu", dtype="float32", seed=0)
-    path = Path(config.weights).expanduser()
+    path = expanded(config.weights, "weights")
     if config.weights not in (RELEASED, RANDOM) and path.exists():
         config = config.replace(weights=str(path.absolute()))
     return config

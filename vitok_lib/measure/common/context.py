@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from vitok_lib.records import provenance
 from vitok_lib.records.schema import Provenance
-from vitok_lib.records.store import LOCAL
+from vitok_lib.records.store import LOCAL, check_study
 
 Log = Callable[[str], None]
 """Called with a sentence about what is done now."""
@@ -38,6 +38,9 @@ class Context:
 
     ``notebook`` and its ``parameters`` are those that ask, for the provenance. ``again``: measure even what is
     recorded.
+
+    Raises:
+        RequestError: the study is no folder name, or that of published figures.
     """
 
     study: str = LOCAL
@@ -46,6 +49,9 @@ class Context:
     again: bool = False
     log: Log = _silent
     progress: Progress = _silent
+
+    def __post_init__(self) -> None:
+        check_study(self.study)
 
     def provenance(self, command: str, started: datetime, device: str) -> Provenance:
         """The provenance of work that ``command`` repeats, that began at ``started`` and ends now."""
