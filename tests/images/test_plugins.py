@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
@@ -34,15 +35,24 @@ def broken() -> ImageSet:
     raise OSError("no disk")
 
 
+def talking() -> Own:
+    print("words of a plug-in")
+    return Own()
+
+
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "lab", {"a.png": encoded(0), "b.png": encoded(1)})
     found = EntryPoints(
         EntryPoint(name, f"{package}.images:{name}", plugins.GROUP)
-        for package, names in (("lab", ("lab", "own", "broken", "odd", "photos", "twice")), ("home", ("twice",)))
+        for package, names in (
+            ("lab", ("lab", "own", "broken", "odd", "photos", "twice", "talking", "leaving")),
+            ("home", ("twice",)),
+        )
         for name in names
     )
     made = {"lab": lambda: open_folder(folder), "own": Own, "broken": broken, "odd": lambda: 3, "photos": broken}
+    made |= {"talking": talking, "leaving": lambda: sys.exit(0)}
     monkeypatch.setattr(plugins, "entry_points", lambda **equal: found.select(**equal))
     monkeypatch.setattr(EntryPoint, "load", lambda entry: made[entry.name])
 
@@ -50,6 +60,17 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_third_partys_set_opens_by_its_name() -> None:
     assert open_image_set("lab").names() == ("a.png", "b.png")
     assert open_image_set("own").rule == "as it is"
+
+
+def test_what_a_plugin_prints_goes_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    open_image_set("talking")
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "words of a plug-in\n")
+
+
+def test_a_plugin_that_ends_the_program_is_an_error() -> None:
+    with pytest.raises(RequestError, match=r"image set 'leaving' .*sys\.exit\(0\)"):
+        open_image_set("leaving")
 
 
 def test_a_set_made_of_files_takes_rule_and_seed_and_another_does_not() -> None:

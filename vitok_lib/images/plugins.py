@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from vitok_lib.errors import RequestError
+from vitok_lib.third_party import guarded
 
 GROUP = "vitok_lib.image_sets"
 _PARTS = ("name", "description", "rule", "subset_seed", "names", "manifest", "load")
@@ -32,7 +33,8 @@ def open_plugin(name: str) -> Any:
         values = ", ".join(point.value for point in (found, *others))
         raise RequestError(f"image set '{name}' is the name of several plug-ins ({values}); uninstall all but one")
     try:
-        image_set = found.load()()
+        with guarded():
+            image_set = found.load()()
     except RequestError:
         raise
     except Exception as error:  # a third party's code raises what it likes
