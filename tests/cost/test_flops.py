@@ -9,7 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from vitok_lib.cost.flops import SCHEMES, attention_pairs, block_matrices, vitok_traffic, vitok_work
+from vitok_lib.cost.flops import SCHEMES, attention_pairs, block_matrices, vitok_flops, vitok_traffic
 from vitok_lib.errors import RequestError
 from vitok_lib.tokenizers.registry import find
 from vitok_lib.tokenizers.vitok.checkpoint import empty_modules
@@ -43,7 +43,7 @@ def _variant(name: str) -> Variant:
 def test_work_is_the_arithmetic_of_the_architecture(name: str, resolution: int) -> None:
     encoder, decoder, *attention = TABLE[name, resolution]
     for window, expected in zip(WINDOWS, attention, strict=True):
-        work = vitok_work(_variant(name), resolution, resolution, window)
+        work = vitok_flops(_variant(name), resolution, resolution, window)
         assert work.encoder.linear / TERA == pytest.approx(encoder, rel=ROUNDING)
         assert work.decoder.linear / TERA == pytest.approx(decoder, rel=ROUNDING)
         assert (work.encoder.attention + work.decoder.attention) / TERA == pytest.approx(expected, rel=ROUNDING)
@@ -56,7 +56,7 @@ def test_work_is_the_arithmetic_of_the_architecture(name: str, resolution: int) 
 def test_work_is_what_torch_counts(text: str, height: int, width: int, batch: int) -> None:
     variant = parse_variant(text)
     modules = empty_modules(variant)
-    work = vitok_work(variant, height, width, batch=batch)
+    work = vitok_flops(variant, height, width, batch=batch)
     images = torch.empty(batch, 3, height, width, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as encoding:
         latent = modules["encoder"](images)

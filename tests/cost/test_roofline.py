@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vitok_lib.cost.flops import SideTraffic, SideWork, vitok_traffic, vitok_work
+from vitok_lib.cost.flops import SideFlops, SideTraffic, vitok_flops, vitok_traffic
 from vitok_lib.cost.peak_rates import PeakRates
 from vitok_lib.cost.roofline import bound, least_seconds, roofline, tokens_of_equal_work, window_speedup
 from vitok_lib.tokenizers.registry import find
@@ -34,7 +34,7 @@ def _variant(name: str) -> Variant:
 @pytest.mark.parametrize(("name", "resolution"), OPERATIONS_OVER_RATES)
 def test_where_arithmetic_bounds_the_least_time_is_operations_over_the_rate(name: str, resolution: int) -> None:
     for (window, rates), expected in zip(PLACES, OPERATIONS_OVER_RATES[name, resolution], strict=True):
-        work = vitok_work(_variant(name), resolution, resolution, window)
+        work = vitok_flops(_variant(name), resolution, resolution, window)
         seconds = sum(least_seconds(side, 0, rates) for side in (work.encoder, work.decoder))
         assert 1e3 * seconds == pytest.approx(expected, rel=0.006)
 
@@ -43,7 +43,7 @@ def test_where_arithmetic_bounds_the_least_time_is_operations_over_the_rate(name
 # attention within 1024 tokens, 297 ms of passes at 4.3 TB/s.
 def test_the_parts_of_the_largest_model_are_those_worked_out_apart() -> None:
     variant = _variant("5B-f16x64")
-    work, traffic = vitok_work(variant, 8192, 8192, 1024), vitok_traffic(variant, 8192, 8192, "compiled")
+    work, traffic = vitok_flops(variant, 8192, 8192, 1024), vitok_traffic(variant, 8192, 8192, "compiled")
     sides = [roofline(getattr(work, side), getattr(traffic, side), ONE_RATE) for side in ("encoder", "decoder")]
     parts = {part: 1e3 * sum(side.parts[part].seconds for side in sides) for part in sides[0].parts}
     assert parts == {
@@ -58,7 +58,7 @@ def test_the_parts_of_the_largest_model_are_those_worked_out_apart() -> None:
 def test_a_narrow_window_is_bound_by_memory() -> None:
     """At 4.3 TB/s a block of 5B-f16x64 reads and writes 6.4 GB at 8192² in 1.5 ms, and computes for less than half."""
     variant = _variant("5B-f16x64")
-    work, traffic = vitok_work(variant, 8192, 8192, 64), vitok_traffic(variant, 8192, 8192, "fp8")
+    work, traffic = vitok_flops(variant, 8192, 8192, 64), vitok_traffic(variant, 8192, 8192, "fp8")
     narrow = roofline(work.decoder, traffic.decoder, TWO_RATES).attention
     assert narrow.by == "copy"
     assert 1e3 * narrow.seconds / 40 == pytest.approx(1.5, abs=0.01)
@@ -80,7 +80,7 @@ def test_a_bound_is_the_longer_of_two_times_and_the_ridge_divides_them(operation
 
 
 def test_parts_take_no_less_time_apart_than_together() -> None:
-    work, traffic = SideWork(10**12, 10**11), SideTraffic(10**10, 10**9, 10**9)
+    work, traffic = SideFlops(10**12, 10**11), SideTraffic(10**10, 10**9, 10**9)
     apart = roofline(work, traffic, ONE_RATE)
     assert apart.seconds >= least_seconds(work, 0, ONE_RATE)
     assert apart.seconds == pytest.approx(traffic.total / ONE_RATE.copy)  # memory bounds all three
@@ -98,7 +98,7 @@ def test_at_as_many_tokens_as_that_a_block_has_as_much_work_in_either(text: str)
     variant = parse_variant(text)
     tokens = tokens_of_equal_work(variant, variant.decoder)
     side = variant.patch * int(tokens)
-    one_row = vitok_work(variant, variant.patch, side).decoder
+    one_row = vitok_flops(variant, variant.patch, side).decoder
     ends = 2 * int(tokens) * variant.decoder.width * (variant.patch_values + variant.channels)
     assert one_row.attention == pytest.approx(one_row.linear - ends, rel=1 / int(tokens))
 

@@ -1,6 +1,6 @@
-"""The work of a ViTok, by formula from its variant: floating-point operations, a multiply-add counted as 2, and bytes.
+"""FLOPs and memory traffic of a ViTok, by formula from its variant; a multiply-add counts as 2 FLOPs.
 
-Of operations only matrix products count: norms, rotations and activations are below a percent of them. Nothing here
+Only matrix products count: norms, rotations and activations are below a percent of them. Nothing here
 needs torch.
 """
 
@@ -13,8 +13,8 @@ from vitok_lib.tokenizers.vitok.variant import Side, Variant
 
 
 @dataclass(frozen=True)
-class SideWork:
-    """Operations of the encoder or of the decoder: in matrices of weights, and in attention's two products."""
+class SideFlops:
+    """FLOPs of the encoder or of the decoder: in matrices of weights, and in attention's two products."""
 
     linear: int
     attention: int
@@ -25,9 +25,9 @@ class SideWork:
 
 
 @dataclass(frozen=True)
-class Work:
-    encoder: SideWork
-    decoder: SideWork
+class Flops:
+    encoder: SideFlops
+    decoder: SideFlops
 
     @property
     def total(self) -> int:
@@ -82,23 +82,23 @@ and of the gated hidden values (8), with the gate computed where its matrix prod
 """
 
 
-def vitok_work(variant: Variant, height: int, width: int, window: int | None = None, batch: int = 1) -> Work:
-    """Operations that encode and decode ``batch`` images of ``height`` × ``width`` pixels.
+def vitok_flops(variant: Variant, height: int, width: int, window: int | None = None, batch: int = 1) -> Flops:
+    """FLOPs that encode and decode ``batch`` images of ``height`` × ``width`` pixels.
 
     Attention is counted over the pairs that the window lets see each other, whatever more a kernel computes.
     """
     tokens = variant.tokens(height, width)
     pairs = attention_pairs(tokens, window)
 
-    def side_work(side: Side, ends: int) -> SideWork:
-        return SideWork(
+    def side_flops(side: Side, ends: int) -> SideFlops:
+        return SideFlops(
             linear=2 * batch * tokens * (side.depth * block_matrices(variant, side) + ends),
             attention=4 * batch * side.depth * side.width * pairs,
         )
 
-    return Work(
-        encoder=side_work(variant.encoder, _end_matrices(variant, variant.encoder)),
-        decoder=side_work(variant.decoder, _end_matrices(variant, variant.decoder)),
+    return Flops(
+        encoder=side_flops(variant.encoder, _end_matrices(variant, variant.encoder)),
+        decoder=side_flops(variant.decoder, _end_matrices(variant, variant.decoder)),
     )
 
 

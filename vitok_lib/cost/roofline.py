@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vitok_lib.cost.flops import SideTraffic, SideWork, block_matrices, vitok_work
+from vitok_lib.cost.flops import SideFlops, SideTraffic, block_matrices, vitok_flops
 from vitok_lib.cost.peak_rates import ATTENTION, COPY, MATMUL, PeakRates
 from vitok_lib.tokenizers.vitok.variant import Side, Variant
 
@@ -23,7 +23,7 @@ class Bound:
 
     @property
     def intensity(self) -> float | None:
-        """Operations a byte; None where no byte moves."""
+        """FLOP/byte; None where no byte moves."""
         return self.operations / self.bytes if self.bytes else None
 
 
@@ -46,13 +46,13 @@ class Roofline:
 
 
 def bound(operations: int, moved_bytes: int, rates: PeakRates, arithmetic: str = MATMUL) -> Bound:
-    """The least time of ``operations`` that move ``moved_bytes``, at the ``"matmul"`` or ``"attention"`` rate."""
+    """The least time of ``operations`` FLOPs that move ``moved_bytes``, at the ``"matmul"`` or ``"attention"`` rate."""
     throughput = rates.of_attention if arithmetic == ATTENTION else rates.matmul
     computing, moving = operations / throughput, moved_bytes / rates.copy
     return Bound(operations, moved_bytes, max(computing, moving), arithmetic if computing >= moving else COPY)
 
 
-def roofline(work: SideWork, traffic: SideTraffic, rates: PeakRates) -> Roofline:
+def roofline(work: SideFlops, traffic: SideTraffic, rates: PeakRates) -> Roofline:
     """The least time of an encoder or decoder, part by part."""
     return Roofline(
         linear=bound(work.linear, traffic.linear, rates),
@@ -61,7 +61,7 @@ def roofline(work: SideWork, traffic: SideTraffic, rates: PeakRates) -> Roofline
     )
 
 
-def least_seconds(work: SideWork, moved_bytes: int, rates: PeakRates) -> float:
+def least_seconds(work: SideFlops, moved_bytes: int, rates: PeakRates) -> float:
     """The least time of a whole encoder or decoder, where nothing but ``moved_bytes`` goes through memory."""
     computing = work.linear / rates.matmul + work.attention / rates.of_attention
     return max(computing, moved_bytes / rates.copy)
@@ -77,11 +77,11 @@ def window_speedup(
 ) -> float:
     """How many times faster encoding and decoding would be with the radius ``narrow`` than with ``wide``.
 
-    Ideally: time as operations alone give it, attention at the rate of matrix products over ``attention_slowdown``.
+    Ideally: time as FLOPs alone give it, attention at the rate of matrix products over ``attention_slowdown``.
     """
 
     def cost(window: int | None) -> float:
-        work = vitok_work(variant, height, width, window)
+        work = vitok_flops(variant, height, width, window)
         sides = (work.encoder, work.decoder)
         return sum(side.linear + side.attention * attention_slowdown for side in sides)
 
@@ -91,6 +91,6 @@ def window_speedup(
 def tokens_of_equal_work(variant: Variant, side: Side) -> float:
     """Tokens from which on full attention is more work than the matrices of a block: P/(2·width).
 
-    Of N tokens a block's matrices, of P entries, take 2·P·N operations, and its attention 4·width·N².
+    Of N tokens a block's matrices, of P entries, take 2·P·N FLOPs, and its attention 4·width·N².
     """
     return block_matrices(variant, side) / (2 * side.width)

@@ -1,4 +1,4 @@
-"""Which errors say that memory ran out, and which that a card is lost."""
+"""Which errors say that memory ran out, and which that a GPU is lost."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_card_is_lost_once_it_answers_with_errors(monkeypatch: pytest.MonkeyPa
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
     monkeypatch.setattr(torch.cuda, "synchronize", illegal)
-    assert not is_gpu_lost(), "nothing ran on a card so far"
+    assert not is_gpu_lost(), "nothing ran on a GPU so far"
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     assert is_gpu_lost()
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)

@@ -20,7 +20,7 @@ from tests.measure.speed.fake_machine import (
     values_of,
 )
 from vitok_lib.check.sums import of_one
-from vitok_lib.cost.flops import vitok_work
+from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.measure.speed import interleaved as interleaved_module
 from vitok_lib.measure.speed.benchmark import measure_speed
 from vitok_lib.measure.speed.state import BenchmarkState
@@ -45,7 +45,7 @@ def test_configurations_take_turns(machine: FakeMachine) -> None:
     turn = [("reference", "encode"), ("reference", "decode"), ("folded", "encode"), ("folded", "decode")]
     assert machine.log[marks[0] : marks[6]] == 6 * turn
     assert "round 6 of at least 6" in lines
-    assert "warming up w32_d2_h2/8x6 (folded, 32 × 32 px)" in lines
+    assert "warming up w32_d2_h2/8x6 (folded, window 3, 32 × 32 px)" in lines
 
 
 def test_a_round_has_fresh_images_and_all_see_the_same(machine: FakeMachine) -> None:
@@ -107,7 +107,7 @@ def test_latencies_are_those_of_one_image(machine: FakeMachine) -> None:
 
 def test_work_is_that_of_the_formula(machine: FakeMachine) -> None:
     records = measure_speed(configs("folded", batch=2), **QUICK | {"resolution": 48}, height=48, width=32)
-    work = vitok_work(parse_variant(NAME), 48, 32, window=3)
+    work = vitok_flops(parse_variant(NAME), 48, 32, window=3)
     values = values_of(records[0])
     assert values["work"] == work.total / 1e12
     assert values["work_linear"] + values["work_attention"] == pytest.approx(values["work"])
@@ -118,7 +118,7 @@ def test_work_is_that_of_the_formula(machine: FakeMachine) -> None:
 
 def test_attention_is_held_against_products_in_its_own_dtype(machine: FakeMachine) -> None:
     (record,) = measure_speed(configs("folded", precision="fp8"), **QUICK)
-    work = vitok_work(parse_variant(NAME), 32, 32, window=3)
+    work = vitok_flops(parse_variant(NAME), 32, 32, window=3)
     linear = work.encoder.linear + work.decoder.linear
     least = (linear / 8e12 + (work.total - linear) / 2e12) * 1e3  # ms
     values = values_of(record)
@@ -217,4 +217,4 @@ def test_real_tokenizers_against_each_other(folder: Path) -> None:
     assert folded.outcome.detail is not None
     assert folded.outcome.detail.startswith("from files to a metric ")
     assert values["device_latency"] == pytest.approx(values["stage_encode"] + values["stage_decode"])
-    assert "warming up w32_d2_h2/8x6 (folded, 64 × 44 px)" in lines
+    assert "warming up w32_d2_h2/8x6 (folded, window 5, 64 × 44 px)" in lines

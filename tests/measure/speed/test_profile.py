@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch.profiler import ProfilerActivity, profile
 
-from vitok_lib.cost.flops import vitok_work
+from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.speed import profile as trace
@@ -131,7 +131,7 @@ def test_on_cuda_kernels_count_and_neither_operators_nor_annotations(monkeypatch
 @pytest.mark.parametrize(("height", "width", "batch"), [(64, 64, 1), (41, 64, 2)])
 def test_torch_counts_what_the_formulas_say_of_full_attention(height: int, width: int, batch: int) -> None:
     record = _profile(height=height, width=width, batch=batch)
-    work = vitok_work(parse_variant(NAME), height, width)
+    work = vitok_flops(parse_variant(NAME), height, width)
     for kind in ("linear", "attention"):
         expected = (getattr(work.encoder, kind) + getattr(work.decoder, kind)) / 1e12
         assert _number(record, f"work_{kind}") == pytest.approx(expected)
@@ -144,7 +144,7 @@ def test_bands_compute_at_least_what_a_window_asks_for_and_less_than_all(window:
     tokenizer = load_tokenizer("w32_d1_h2/1x4", weights="random", window=window, attention="bands")
     counted = count_operations(lambda: tokenizer.reconstruct(torch.zeros(1, 3, 40, 40)))  # four blocks of queries
     variant = parse_variant("w32_d1_h2/1x4")
-    asked, full = (vitok_work(variant, 40, 40, radius) for radius in (window, None))
+    asked, full = (vitok_flops(variant, 40, 40, radius) for radius in (window, None))
     assert counted["linear"] == asked.encoder.linear + asked.decoder.linear
     attention = counted["attention"]
     assert asked.encoder.attention + asked.decoder.attention <= attention

@@ -13,7 +13,7 @@ from tests.measure.speed.fake_machine import (
     configs,
     values_of,
 )
-from vitok_lib.cost.flops import vitok_work
+from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.speed.benchmark import measure_speed
@@ -48,7 +48,7 @@ def test_two_sizes_compare_in_one_run(machine: FakeMachine) -> None:
     assert ratio is not None
     assert ratio.signature == f"relative-time|per-round ratio|median|to:{stem} at 32x32 px|v1"
     assert read_record(results_root() / "local" / "speed-64" / f"{stem}.json") == large
-    assert values_of(large)["work"] == vitok_work(parse_variant(NAME), 64, 64, window=3).total / 1e12
+    assert values_of(large)["work"] == vitok_flops(parse_variant(NAME), 64, 64, window=3).total / 1e12
 
     assert large.provenance is not None
     repeated = parse(large.provenance.command)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from vitok_lib.cost.flops import SideWork, vitok_work
+from vitok_lib.cost.flops import SideFlops, vitok_flops
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images.prepare import check_resolution
 from vitok_lib.measure.predict.meta_memory import MemoryTrace
@@ -92,9 +92,9 @@ def predict(
         return model.weight_bytes + max(encoding, decoding)
 
     footprint = model.footprint(resolution, batch)
-    encode_work, decode_work = _side_work(footprint.encode), _side_work(footprint.decode)
+    encode_work, decode_work = _side_flops(footprint.encode), _side_flops(footprint.decode)
     if entry.family == "vitok":
-        work = vitok_work(parse_variant(entry.architecture), resolution, resolution, window, batch)
+        work = vitok_flops(parse_variant(entry.architecture), resolution, resolution, window, batch)
         encode_work, decode_work = work.encoder, work.decoder
     image_bytes = batch * 3 * resolution**2 * int(getattr(torch, dtype).itemsize)
     return replace(
@@ -122,9 +122,9 @@ def _margin(entry: Entry, device: str) -> float:
     return MARGIN_OF_CONVOLUTIONS_ON_GPU if entry.family in CONVOLUTIONAL else 0.0
 
 
-def _side_work(trace: MemoryTrace) -> SideWork:
+def _side_flops(trace: MemoryTrace) -> SideFlops:
     attention = trace.flops_by_type["attention"]
-    return SideWork(linear=trace.flops - attention, attention=attention)
+    return SideFlops(linear=trace.flops - attention, attention=attention)
 
 
 def check_fits(plan: Plan, otherwise: str = "") -> None:

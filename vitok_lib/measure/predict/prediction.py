@@ -13,7 +13,7 @@ from functools import cached_property
 
 import torch
 
-from vitok_lib.cost.flops import SideWork
+from vitok_lib.cost.flops import SideFlops
 from vitok_lib.cost.peak_rates import PeakRates, recorded_peak_rates
 from vitok_lib.cost.roofline import least_seconds
 from vitok_lib.errors import RequestError
@@ -47,8 +47,8 @@ class Plan:
     encode_bytes: int | None = None
     decode_bytes: int | None = None
     total_bytes: int | None = None
-    encode_work: SideWork | None = None
-    decode_work: SideWork | None = None
+    encode_work: SideFlops | None = None
+    decode_work: SideFlops | None = None
     encode_moved: int = 0
     decode_moved: int = 0
     stride: int = 1

@@ -16,7 +16,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from vitok_lib.cost.flops import vitok_work
+from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.errors import RequestError
 from vitok_lib.images.prepare import check_resolution
 from vitok_lib.measure.common.context import Context, ContextOptions
@@ -153,7 +153,7 @@ def _values(state: BenchmarkState) -> list[Value]:
         for kind, milliseconds in time_by_type(call, state.device).items()
     ]
     if state.variant is not None:
-        work = vitok_work(state.variant, state.height, state.width, state.settings.window)
+        work = vitok_flops(state.variant, state.height, state.width, state.settings.window)
         for kind in ("linear", "attention"):
             operations = getattr(work.encoder, kind) + getattr(work.decoder, kind)
             values.append(Value(quantity=f"work_{kind}", value=operations / 1e12, unit="TFLOP", kind=Kind.DERIVED))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from vitok_lib.cost.flops import vitok_work
+from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.cost.peak_rates import COPY, GIGA, TERA, PeakRates
 from vitok_lib.measure.speed.peak_rates import FP8
 from vitok_lib.measure.speed.state import BenchmarkState
@@ -115,7 +115,7 @@ def _work(state: BenchmarkState, rates: PeakRates | None) -> list[Value]:
     """FLOPs of one image by formula, their rate, and the least time at the peak rates over the time taken."""
     if state.variant is None:
         return []
-    work = vitok_work(state.variant, state.height, state.width, state.settings.window)
+    work = vitok_flops(state.variant, state.height, state.width, state.settings.window)
     linear, attention = (work.encoder.linear + work.decoder.linear), (work.encoder.attention + work.decoder.attention)
     seconds = median(per_round(state)) / state.config.batch * 1e-3
     values = [

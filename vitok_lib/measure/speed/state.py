@@ -30,6 +30,9 @@ from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND
 from vitok_lib.tokenizers.vitok.running import CAPTURING_MODES
 from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
 
+_UNSAID = ("device", "batch", "weights", "seed")
+"""Settings that are the same in a run, or nearly always."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -89,8 +92,9 @@ class BenchmarkState:
             self._fail(error)
 
     def __str__(self) -> str:
-        preset = "" if self.config.preset is None else f"{self.config.preset}, "
-        return f"{self.config.name} ({preset}{self.height} × {self.width} px)"
+        named = {name: value for name, value in self.config.options.items() if name not in _UNSAID}
+        settings = "".join(f"{value if name == 'preset' else f'{name} {value}'}, " for name, value in named.items())
+        return f"{self.config.name} ({settings}{self.height} × {self.width} px)"
 
     @property
     def running(self) -> bool:

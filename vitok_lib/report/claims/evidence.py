@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vitok_lib.cost.flops import Work, vitok_work
+from vitok_lib.cost.flops import Flops, vitok_flops
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.statistics import mean_interval
 from vitok_lib.records.schema import Interval, Kind, OutcomeStatus, Value
@@ -207,6 +207,6 @@ def variant_of(tokenizer: str) -> Variant:
     return parse_variant(find(tokenizer).architecture)
 
 
-def flops(tokenizer: str, resolution: int, window: int | None = None) -> Work:
+def flops(tokenizer: str, resolution: int, window: int | None = None) -> Flops:
     """The FLOPs of both sides for a square image; without a window each token attends to all."""
-    return vitok_work(variant_of(tokenizer), resolution, resolution, window)
+    return vitok_flops(variant_of(tokenizer), resolution, resolution, window)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vitok_lib.cost.flops import SideWork, vitok_traffic, vitok_work
+from vitok_lib.cost.flops import SideFlops, vitok_flops, vitok_traffic
 from vitok_lib.cost.peak_rates import COPY, GIGA, TERA, rates_of
 from vitok_lib.cost.roofline import Bound, roofline
 from vitok_lib.report.data import groups
@@ -105,11 +105,11 @@ def _limits(entry: Entry) -> Limits | None:
         return None
     scheme = "fp8" if settings.precision else "compiled" if settings.compile else "eager"
     batch, wider = settings.batch or 1, WIDER.get(settings.dtype or "", 1)
-    work = vitok_work(variant, *groups.size(entry), settings.window, batch)
+    work = vitok_flops(variant, *groups.size(entry), settings.window, batch)
     traffic = vitok_traffic(variant, *groups.size(entry), scheme, batch)
     # Values that are twice as wide move twice the bytes, which is as if the memory were half as fast.
     narrow = replace(rates, copy=rates.copy / wider)
     sides = [(work.encoder, traffic.encoder), (work.decoder, traffic.decoder)]
-    lines = [roofline(SideWork(part.linear, part.attention), moved, narrow) for part, moved in sides]
+    lines = [roofline(SideFlops(part.linear, part.attention), moved, narrow) for part, moved in sides]
     parts = {part: [line.parts[part] for line in lines] for part in PARTS}
     return Limits(entry, parts, batch, wider, rates.matmul / TERA, rates.copy / GIGA)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vitok_lib.cost.flops import Work, vitok_work
+from vitok_lib.cost.flops import Flops, vitok_flops
 from vitok_lib.metrics.statistics import MEDIAN_METHOD, leaves_out, median_interval
 from vitok_lib.records.schema import Interval, Kind
 from vitok_lib.report.data import groups
@@ -127,10 +127,10 @@ def radius(entry: Entry) -> float:
     return math.inf if window is None else window
 
 
-def work_of(entry: Entry) -> Work | None:
+def work_of(entry: Entry) -> Flops | None:
     """The FLOPs of one image, of a ViTok, at the entry's size and window."""
     variant = groups.variant_of(entry)
-    return vitok_work(variant, *groups.size(entry), entry.record.settings.window) if variant else None
+    return vitok_flops(variant, *groups.size(entry), entry.record.settings.window) if variant else None
 
 
 def predicted_speedup(entry: Entry, base: Entry) -> Number | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from vitok_lib.cost.flops import vitok_work
+from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.speedups import times
 from vitok_lib.report.page.content import Sentence
@@ -29,7 +29,7 @@ def where_attention_equals_linear(names: Sequence[str]) -> list[Sentence]:
     found: list[Sentence] = []
     for name in names:
         variant = variant_named(name)
-        one = vitok_work(variant, variant.patch, variant.patch)
+        one = vitok_flops(variant, variant.patch, variant.patch)
         linear, attention = one.encoder.linear + one.decoder.linear, one.encoder.attention + one.decoder.attention
         count = linear / attention
         side = by_formula(f"{variant.patch * math.sqrt(count):,.0f} px")
@@ -45,7 +45,7 @@ def patches_compared(coarse: str, fine: str, resolutions: Sequence[int]) -> list
     """
     found: list[Sentence] = []
     for resolution in resolutions:
-        flops = [vitok_work(variant_named(name), resolution, resolution).total for name in (fine, coarse)]
+        flops = [vitok_flops(variant_named(name), resolution, resolution).total for name in (fine, coarse)]
         ratio = times(flops[0] / flops[1], "FLOPs of the one over those of the other, by formula")
         found.append(say("patches", resolution=resolution, fine=fine, coarse=coarse, ratio=ratio))
     return found
@@ -59,7 +59,7 @@ def published_flops(entries: Sequence[Entry]) -> list[Sentence]:
         variant, resolution = entry.record.tokenizer.variant, entry.record.resolution
         if entry.measured or variant is None or encoder is None or decoder is None:
             continue
-        work = vitok_work(parse_variant(variant), resolution, resolution)
+        work = vitok_flops(parse_variant(variant), resolution, resolution)
         matrices = [side.linear / PETA for side in (work.encoder, work.decoder)]
         shown = [by_formula(f"{digits('work', flops)} PFLOP") for flops in matrices]
         found.append(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from vitok_lib.cost.flops import vitok_work
+from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.report.data import groups
 from vitok_lib.report.data.groups import SPEED, WINDOWS, lead
 from vitok_lib.report.data.record_view import Entry
@@ -168,7 +168,7 @@ def _flops(entry: Entry) -> float:
     """The FLOPs of one image; a dense mask computes all pairs."""
     variant, settings = groups.variant_of(entry), entry.record.settings
     assert variant is not None  # it has tokens
-    return vitok_work(variant, *groups.size(entry), None if settings.preset == DENSE else settings.window).total
+    return vitok_flops(variant, *groups.size(entry), None if settings.preset == DENSE else settings.window).total
 
 
 FINDINGS: dict[str, Callable[[Sequence[Entry]], list[Sentence]]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vitok_lib.cost.flops import Work, vitok_work
+from vitok_lib.cost.flops import Flops, vitok_flops
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data.speedups import derived
 from vitok_lib.report.page.content import Head, Note, Number, Part, Sentence, Table
@@ -32,14 +32,14 @@ def flops_table(names: Sequence[str], resolutions: Sequence[int], windows: Seque
             for window in windows:
                 if window is None or window < count - 1:
                     shown: Part = Note("full") if window is None else f"{window:,}"
-                    work = vitok_work(variant, resolution, resolution, window)
+                    work = vitok_flops(variant, resolution, resolution, window)
                     rows.append([(name,), (f"{resolution} px",), (shown,), *_cells(count, work)])
     flops_heads = ("Linear, encoder", "Linear, decoder", "Attention, encoder", "Attention, decoder", "All")
     heads = ["Tokenizer", "Size", "Radius", "Tokens", *(f"{head}, TFLOP" for head in flops_heads), "Attention, %"]
     return Table([[Head(head) for head in heads]], rows)
 
 
-def _cells(count: int, work: Work) -> list[Sentence]:
+def _cells(count: int, work: Flops) -> list[Sentence]:
     by_type = (work.encoder.linear, work.decoder.linear, work.encoder.attention, work.decoder.attention, work.total)
     attention = work.encoder.attention + work.decoder.attention
     return [

@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 from typing import Literal
 
-from vitok_lib.cost.flops import Work
+from vitok_lib.cost.flops import Flops
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import OutcomeStatus
 from vitok_lib.report.claims.evidence import PETA, Figure, amount, arithmetic, flops, on_gpu, say, variant_of
@@ -115,7 +115,7 @@ def weight_shapes(path: Path) -> dict[str, list[int]]:
     return {name: facts["shape"] for name, facts in header.items() if name != "__metadata__"}
 
 
-def _attention_share(work: Work) -> Number:
+def _attention_share(work: Flops) -> Number:
     share = 100 * (work.encoder.attention + work.decoder.attention) / work.total
     return arithmetic(amount(share, "%"), f"of {amount(work.total / PETA)} PFLOP")
 
