@@ -14,8 +14,8 @@ from vitok_lib.project import ROOT
 
 ARCHITECTURE: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "architecture.py"))
 MUTUAL = {
-    "measure": {"memory", "predict", "quality", "speed"},
-    "report": {"claims", "data", "findings", "page", "tables"},
+    "measure": {"quality", "speed"},
+    "report": {"data", "page"},
 }
 """Rooms within a room that still import each other, directly or through others; fewer is better, more is a fault."""
 
