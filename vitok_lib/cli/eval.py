@@ -9,7 +9,6 @@ import typer
 
 from vitok_lib.cli.options import TOKENIZER_HELP, Again, AsJson, configured
 from vitok_lib.cli.output import ProgressBar, end, log, print_rows
-from vitok_lib.cli.plan import planned
 from vitok_lib.errors import RequestError
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
@@ -59,17 +58,17 @@ def eval_command(
     image_set = open_image_set(images, rule=rule, subset_seed=subset_seed)
     # torch takes a second to import: a request that is wrong is refused before.
     from vitok_lib.measure.common.context import Context
-    from vitok_lib.measure.predict.plan import check_fits, predict
+    from vitok_lib.measure.predict.fits import plan_of
+    from vitok_lib.measure.predict.plan import check_fits
     from vitok_lib.measure.quality.aggregate import gaps
     from vitok_lib.measure.quality.evaluate import evaluate, is_recorded
-    from vitok_lib.tokenizers.presets import resolve
 
     context = Context(study=study, again=again)
     request: dict[str, Any] = {"images": image_set, "resolution": resolution, "samples": samples, "metrics": names}
     request["retry"] = retry
     configs = [RunConfig(name=name, **options) for name in tokenizers]
     for config in configs if not (force or fallbacks) else ():
-        plan = predict(config.name, resolution, **planned(resolve(config)))
+        plan = plan_of(config, resolution)
         if plan.fits is False and not is_recorded(config, **request, context=context):
             check_fits(plan, ", and --force tries it all the same")
     records = []

@@ -50,7 +50,7 @@ def machine_frame(records: Sequence[Record], quantities: Sequence[str]) -> pd.Da
         row: dict[str, str | int] = {
             "tokenizer": record.tokenizer.name,
             "px": record.resolution,
-            "settings": _told(settings),
+            "settings": _described(settings),
             "outcome": record.outcome.status.value,
         }
         for quantity in quantities:
@@ -64,7 +64,7 @@ def machine_frame(records: Sequence[Record], quantities: Sequence[str]) -> pd.Da
     return pd.DataFrame(rows).fillna("").set_index("tokenizer")
 
 
-def _told(settings: Settings) -> str:
+def _described(settings: Settings) -> str:
     """How a tokenizer was run, by what differs from the default."""
     named = settings.model_dump(
         include={"preset", "window", "dtype", "compile", "attention", "chunk", "batch", "tiling", "memory_limit_gib"},

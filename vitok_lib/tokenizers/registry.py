@@ -116,6 +116,12 @@ REGISTRY = {
     )
 }
 
+RELEASED = (
+    *(name for name, entry in REGISTRY.items() if entry.source == "released ViTok-v2"),
+    *("flux", "flux2", "sd", "sdxl", "qwen", "dc-ae-f32", "dc-ae-f64"),
+)
+"""The models that people choose between: neither codecs nor the small tokenizers that this project trained."""
+
 
 def find(name: str) -> Entry:
     """The registry's entry of ``name``, or one made for what the module's docstring lists.
