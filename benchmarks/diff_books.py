@@ -3,9 +3,9 @@
 ``python benchmarks/diff_books.py OLD/_build/html NEW/_build/html`` prints a line for each page, table, column and row
 that only one book has, and for each cell with other numbers. It ends with 1 where there is any, and else with 0.
 
-Tables of a page are paired by the rows that they share. A row is known by what its first link leads to, or else by the
-text of its first cell. A column is known by its heading; columns that both books head otherwise are paired in
-order where there are as many, so that a new word for a heading is no difference. The same holds for rows and tables.
+Tables of a page are paired by the rows and numbers that they share. A row is known by what its first link leads to,
+or else by the text of its first cell. A column is known by its heading. What both books name otherwise is paired by
+its numbers, or in order where there are as many, so that a new word for a heading or a row is no difference.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ class Table:
     rows: tuple[Row, ...]
 
     @cached_property
-    def keys(self) -> frozenset[str]:
-        return frozenset(row.key for row in self.rows)
+    def content(self) -> frozenset[Hashable]:
+        """What tells this table from another: what its rows are known by, and their numbers."""
+        numbers = (tuple(filter(None, row.cells)) for row in self.rows)
+        return frozenset((*(row.key for row in self.rows), *filter(None, numbers)))
 
 
 def tables_of(html: str) -> list[Table]:
@@ -98,12 +100,12 @@ def paired(old: Sequence[Item], new: Sequence[Item], key: Callable[[Item], Hasha
 
 
 def paired_tables(old: Sequence[Table], new: Sequence[Table]) -> Matched[Table]:
-    """Tables of one page by the most rows in common, those of one section first; the rest by section, then in order."""
+    """Tables of one page by the most in common, those of one section first; the rest by section, then in order."""
     scores = [
-        (len(one.keys & other.keys), one.title == other.title, -abs(i - j), i, j)
+        (len(one.content & other.content), one.title == other.title, -abs(i - j), i, j)
         for i, one in enumerate(old)
         for j, other in enumerate(new)
-        if one.keys & other.keys
+        if one.content & other.content
     ]
     match: dict[int, int] = {}
     for *_, i, j in sorted(scores, reverse=True):
@@ -128,6 +130,7 @@ def table_differences(old: Table, new: Table) -> list[str]:
     old_rows = [(row, (row.key, *numbers(row, 0))) for row in old.rows]
     new_rows = [(row, (row.key, *numbers(row, 1))) for row in new.rows]
     _, changed, others = matched(old_rows, new_rows, lambda pair: pair[1])
+    _, changed, others = matched(changed, others, lambda pair: pair[1][1:])  # the same under another name
     pairs, gone_rows, added_rows = paired([row for row, _ in changed], [row for row, _ in others], lambda row: row.key)
     lines += [f"- row '{row.key}'" for row in gone_rows] + [f"+ row '{row.key}'" for row in added_rows]
     for one, other in pairs:

@@ -79,3 +79,12 @@ def test_a_table_more_and_a_page_less_are_lines(
     lines, code = _differences(capsys, monkeypatch, old, new)
     assert code == 1
     assert lines == ["- page memory.html", "index.html: + table of 'Quality' (3 rows)"]
+
+
+def test_a_row_of_the_same_numbers_under_another_name_is_no_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed = [("one", *ROWS[0][1:]), ("two", *ROWS[1][1:]), ROWS[2]]
+    new = _page(tmp_path / "new", rows=[*renamed, ("more", "7", "8")])
+    lines, code = _differences(capsys, monkeypatch, _page(tmp_path / "old"), new)
+    assert (lines, code) == (["index.html: Quality: + row 'more'"], 1)
