@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vitok_lib.errors import RequestError
 
+_LONGEST_NAME = 255  # bytes that a file system takes
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -22,11 +23,13 @@ def expanded(path: str, named: str) -> Path:
     """``path`` with ``~`` as the home folder; ``named`` says in an error where it was given.
 
     Raises:
-        RequestError: it begins with the name of a user who is not known here.
+        RequestError: it begins with the name of a user who is not known here, or a name in it is too long for a file.
     """
     whole = os.path.expanduser(path)
     if whole.startswith("~"):
         raise RequestError(f"{named} (={path!r}) begins with the name of a user who is not known; write the whole path")
+    if any(len(os.fsencode(name)) > _LONGEST_NAME for name in Path(whole).parts):
+        raise RequestError(f"{named} (='{path[:40]}…') holds a name of over {_LONGEST_NAME} bytes; shorten it")
     return Path(whole)
 
 

@@ -385,3 +385,10 @@ def test_a_home_folder_of_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("VITOK_RESULTS", "~nobody-of-this-name/x")
     with pytest.raises(RequestError, match=r"VITOK_RESULTS .*~nobody-of-this-name"):
         results_root()
+
+
+@pytest.mark.parametrize("folder", ["n" * 300, "caf\udce9", "line\nbreak"])
+def test_a_results_folder_that_no_record_can_lie_in_is_named(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITOK_RESULTS", f"/tmp/{folder}")
+    with pytest.raises(RequestError, match="VITOK_RESULTS"):
+        results_root()

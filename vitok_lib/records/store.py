@@ -27,6 +27,10 @@ _LONGEST_NAME = 200  # bytes; file systems take 255, of which journals and tempo
 def results_root() -> Path:
     """The ``results`` folder: ``$VITOK_RESULTS``, else that of the clone this library runs from, else ``./results``."""
     if override := path_in_environment("VITOK_RESULTS"):
+        if not str(override).isprintable():  # as a byte that is no UTF-8, which Parquet's files cannot be named with
+            raise RequestError(
+                f"VITOK_RESULTS (={str(override)!r}) must be UTF-8 without control characters; rename it"
+            )
         return override
     project = Path(__file__).resolve().parents[2]
     return project / "results" if (project / "pyproject.toml").exists() else Path("results")
