@@ -119,6 +119,28 @@ def test_a_bad_file_is_one_sentence_and_the_others_are_audited(results: Path, co
     assert "in 'bel'" in findings[1]
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda held: [held["source"].pop(name) for name in ("url", "file")], "'project-page' without an address"),
+        (lambda held: held["source"].pop("read"), "without the day on which it was read"),
+        (lambda held: held["values"][0].pop("place"), "without the table or section of 'project-page'"),
+    ],
+)
+def test_a_published_value_that_cannot_be_traced_is_named(
+    results: Path, change: Callable[[Any], object], words: str
+) -> None:
+    path = results / "published" / "div8k-1024" / "sd@project-page.json"
+    edit(path, change)
+    assert any(words in finding and "sd@project-page" in finding for finding in audit_records())
+
+
+def test_a_source_without_an_address_has_to_say_so(results: Path) -> None:
+    path = results / "published" / "div8k-1024" / "sd@project-page.json"
+    edit(path, lambda held: held["source"].update(url=None, file=None, without_address="No address is known."))
+    assert not any("without an address" in finding for finding in audit_records())
+
+
 def test_a_table_of_single_images_that_is_damaged_is_one_sentence(results: Path) -> None:
     write_quality(results).with_suffix(".parquet").write_bytes(b"PAR1")
     (finding,) = audit_records()

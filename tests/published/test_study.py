@@ -107,3 +107,20 @@ def test_tokenizers_are_described_from_their_names(name: str, ratio: float, chan
 def test_flux_and_flux2_do_not_mix_sources() -> None:
     names = {path.stem.partition("@")[0::2] for path in COMMITTED.glob("*/flux*.json")}
     assert names == {("flux", "evaluation-summary"), ("flux2", "project-page")}
+
+
+def test_every_source_and_every_row_can_be_traced() -> None:
+    for row in csv_rows():
+        assert row["place"], row
+    for record in map(read_record, COMMITTED.glob("*/*.json")):
+        source = record.source
+        assert source is not None
+        assert source.read is not None
+        assert source.file_url == f"{source.repository}/blob/{source.commit}/{source.file}"
+        assert len(source.commit or "") == 40
+        assert all(value.place for value in record.values)
+
+
+def test_a_number_is_placed_under_the_heading_of_its_own_resolution() -> None:
+    sizes = {(row["resolution"], row["place"]) for row in csv_rows()}
+    assert {size for size, place in sizes if size not in place} == {"8192"}  # the technical analysis is of 8192 px

@@ -39,6 +39,16 @@ def _origin(path: Path, record: Record) -> Iterator[str]:
     study = path.parent.parent.name
     if (record.source is not None) != (study == PUBLISHED):
         yield f"has {'a source' if record.source else 'a provenance'}, which study '{study}' does not take"
+    source = record.source
+    if source is None:
+        return
+    if not (source.url or source.file_url or source.without_address):
+        yield f"has the source '{source.name}' without an address, and without a statement that none is known"
+    if (source.url or source.file_url) and source.read is None:
+        yield f"has the source '{source.name}' without the day on which it was read"
+    for value in record.values:
+        if value.place is None:
+            yield f"holds '{value.quantity}' without the table or section of '{source.name}' that prints it"
 
 
 def _values(path: Path, record: Record) -> Iterator[str]:

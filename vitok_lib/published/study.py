@@ -1,12 +1,14 @@
 """The study ``published``: other people's figures as records.
 
 ``published.csv`` in this folder holds one figure a row, as its source prints it. A figure that the source measured
-becomes a value of the evidence level ``published``; one that it marks as a guess becomes ``estimated``.
+becomes a value of the evidence level ``published``; one that it marks as a guess becomes ``estimated``. The column
+``place`` names the table or section of the source that prints it.
 """
 
 from __future__ import annotations
 
 import csv
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
@@ -32,15 +34,27 @@ T = TypeVar("T")
 PUBLISHED = "published"
 STATUS = "status"
 
+READ = date(2026, 11, 27)
+REPOSITORY = "https://github.com/Na-VAE/vitok-release"
+
 SOURCES = {
     "evaluation-summary": Source(
         name="evaluation-summary",
         title="ViTok evaluation results, hand-written summary",
-        note="names no weights, machine or run; values marked with * there are its authors' guesses",
+        repository=REPOSITORY,
+        file="docs/EVAL_SUMMARY.md",
+        commit="d7e85ee7deb84ef301bc18bcf5c73a66bf9f6877",
+        read=READ,
+        note="names no author, weights, machine or run; values marked with * there are its authors' guesses",
     ),
     "project-page": Source(
         name="project-page",
         title="ViTok-v2 project page",
+        url="https://na-vae.github.io/vitok-release/",
+        repository=REPOSITORY,
+        file="docs/index.html",
+        commit="a90f23bdf2d22cd7302bcc4b1ab19227960fc574",
+        read=READ,
         note="names no weights, machine or run",
     ),
 }
@@ -166,10 +180,12 @@ def _images(dataset: str, count: int | None) -> ImagesIdentity:
 
 
 def _outcome(rows: list[Row]) -> Outcome:
-    reported = next((row["value"] for row in rows if row["quantity"] == STATUS), None)
+    reported = next((row for row in rows if row["quantity"] == STATUS), None)
     if reported is None:
         return Outcome(kind=Kind.PUBLISHED)
-    return Outcome(status=OutcomeStatus(reported), detail=f"reported by the source as {reported}", kind=Kind.PUBLISHED)
+    status = OutcomeStatus(reported["value"])
+    detail = f"reported by the source as {status}, in {reported['place']}"
+    return Outcome(status=status, detail=detail, kind=Kind.PUBLISHED)
 
 
 def _value(row: Row) -> Value:
@@ -180,6 +196,7 @@ def _value(row: Row) -> Value:
         unit=unit,
         kind=_known("kind", row["kind"], KINDS),
         n=int(row["samples"]) if row["samples"] else None,
+        place=row["place"] or None,
     )
 
 

@@ -5,7 +5,7 @@ This module and its room know nothing of torch, so that the report reads records
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Self
 
@@ -45,7 +45,10 @@ class Interval(Strict):
 
 
 class Value(Strict):
-    """One number: its unit, its kind, the images it averages over, and the signature of its metric."""
+    """One number: its unit, its kind, the images it averages over, and the signature of its metric.
+
+    ``place`` is the table or section of the source that prints a published number.
+    """
 
     quantity: str
     value: float
@@ -54,6 +57,7 @@ class Value(Strict):
     n: int | None = None
     interval: Interval | None = None
     signature: str | None = None
+    place: str | None = None
 
 
 class TokenizerIdentity(Strict):
@@ -143,11 +147,28 @@ class Provenance(Strict):
 
 
 class Source(Strict):
-    """Who published a figure that is not ours."""
+    """Who published a figure that is not ours, and where it can be read.
+
+    ``url`` is a page's address; ``file`` lies in ``repository`` (an address) at ``commit``. ``without_address`` says
+    that no public address is known, which a source without one has to say. ``read`` is the day on which it was read.
+    """
 
     name: str
     title: str
+    url: str | None = None
+    repository: str | None = None
+    file: str | None = None
+    commit: str | None = None
+    read: date | None = None
+    without_address: str | None = None
     note: str | None = None
+
+    @property
+    def file_url(self) -> str | None:
+        """The address of ``file`` at ``commit``, which later commits do not change; None without all three."""
+        if not (self.repository and self.commit and self.file):
+            return None
+        return f"{self.repository}/blob/{self.commit}/{self.file}"
 
 
 class Record(Strict):

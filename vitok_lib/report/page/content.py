@@ -86,7 +86,15 @@ class RecordFile:
         return f"{self.name}.json"
 
 
-Part = str | Number | Note | Link | Code | RecordFile
+@dataclass(frozen=True)
+class WebLink:
+    """A link to an address outside the report."""
+
+    text: str
+    url: str
+
+
+Part = str | Number | Note | Link | Code | RecordFile | WebLink
 Sentence = tuple[Part, ...]
 
 

@@ -22,6 +22,7 @@ from vitok_lib.report.page.content import (
     RecordFile,
     Sentence,
     Table,
+    WebLink,
 )
 
 RECORDS_FOLDER = "records"
@@ -98,6 +99,8 @@ def _inline(part: Part, docname: str) -> list[nodes.Node]:
             up = "../" * docname.count("/")
             uri = f"{up}{RECORDS_FOLDER}/{quote(part.name, safe='/@=,')}.json"
             return [nodes.reference("", part.name.rpartition("/")[2], refuri=uri, internal=True)]
+        case WebLink():
+            return [nodes.reference("", part.text, refuri=part.url)]
 
 
 def _link(text: str, anchor: str | None, classes: list[str], tip: str, amount: float | None = None) -> record_link:

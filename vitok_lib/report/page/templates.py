@@ -15,9 +15,9 @@ from typing import Any
 from jinja2 import StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 
-from vitok_lib.report.page.content import Code, Link, Note, Number, Part, RecordFile, Sentence, plain
+from vitok_lib.report.page.content import Code, Link, Note, Number, Part, RecordFile, Sentence, WebLink, plain
 
-_PARTS = (Number, Note, Link, Code, RecordFile)
+_PARTS = (Number, Note, Link, Code, RecordFile, WebLink)
 _SPACE = re.compile(r"[ \t\n]+")
 _BEFORE_STOP = re.compile(r" (?=[,;.](?:\s|$))")
 
