@@ -18,7 +18,7 @@ from tests.fakes.records import write_all
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = (
     *("index", "div8k", "coco", "challenge", "comparisons", "sliding-window", "technical", "memory"),
-    *("claims", "methods", "runs"),
+    *("claims", "small-tokenizers", "methods", "runs"),
 )
 NOTEBOOK = """{"cells": [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": ["# A run"]},
  {"cell_type": "code", "execution_count": 1, "id": "b", "metadata": {}, "source": ["print('done')"],
