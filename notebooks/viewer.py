@@ -19,8 +19,10 @@
 cases: list[str] = (
     "challenge-384"  # by commas: a set (vitok list images) or a folder, a dash, the cap of its longest side
 )
-count: int = 3  # so many images of each, from the first
-tokenizers: list[str] = "nano-f16x64,pca-f16x64,nano-f32x64"  # by commas; nine at most
+count: int = 1  # so many images of each, from the first
+tokenizers: list[str] = (
+    "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64,jpeg:q=75,webp:q=80,avif:q=60"  # by commas
+)
 weights: str = "released"  # released or random
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations

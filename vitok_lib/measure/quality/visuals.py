@@ -28,7 +28,6 @@ from vitok_lib.records.store import atomic, slug
 from vitok_lib.records.visuals import MANIFEST, Picture, Reconstruction, View, Visual, visual_folder
 from vitok_lib.tokenizers.interface import Tokenizer
 
-MOST_TOKENIZERS = 9  # the keys 1 to 9 of the viewer flip between them
 METRICS = ("psnr", "ssim")
 _ENCODING: dict[str, Any] = {"format": "WEBP", "lossless": True, "method": 2, "quality": 50}  # quality: of the search
 
@@ -79,8 +78,6 @@ def make_visuals(
         if name in names:
             raise RequestError(f"tokenizer '{name}' is named twice; pictures of one image hold each tokenizer once")
         names.append(name)
-        if len(names) > MOST_TOKENIZERS:
-            raise RequestError(f"the viewer flips between at most {MOST_TOKENIZERS} tokenizers; leave some out")
         device = tokenizer.settings.device or device
         for image in held:
             _reconstruct(tokenizer, image)
