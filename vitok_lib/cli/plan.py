@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -11,50 +12,65 @@ from vitok_lib.cli.options import TOKENIZER_HELP, AsJson, configured
 from vitok_lib.cli.output import log, print_rows
 from vitok_lib.errors import RequestError
 from vitok_lib.records.config import RunConfig
+from vitok_lib.records.store import check_study
 
 
 @configured
 def plan_command(
     context: typer.Context,
-    resolution: Annotated[int, typer.Option(help="Side of a square image in pixels.")],
+    resolution: Annotated[str, typer.Option(help="Side of a square image in pixels; several by commas.")],
     tokenizers: Annotated[
         list[str] | None,
-        typer.Argument(help=f"{TOKENIZER_HELP} With --gpu or --memory the default is all released models."),
+        typer.Argument(help=f"{TOKENIZER_HELP} With --gpu, --memory or --study the default is all released models."),
     ] = None,
     *,
     options: dict[str, Any],
     gpu: Annotated[str | None, typer.Option(help="Will it fit on this GPU, such as 'RTX 4090'?")] = None,
     memory: Annotated[str | None, typer.Option(help="Will it fit in this memory of a GPU, such as 24GiB?")] = None,
+    study: Annotated[str | None, typer.Option(help="Keep the plans for a GPU as records of this study.")] = None,
     force: Annotated[bool, typer.Option("--force", help="End with 0 also where something does not fit.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict memory, FLOPs and least time before anything is loaded; status 2 where something does not fit.
 
-    With --gpu or --memory the answer is for that GPU: in bf16, a ViTok with a window above 65,536 tokens, an
-    auto-encoder whole and in tiles. Whether something fits is then a column, and the status is 0.
+    With --gpu, --memory or --study the answer is for a GPU: in bf16, a ViTok with full attention and above 65,536
+    tokens also with a window, an auto-encoder whole and in tiles. Whether something fits is then a column, and the
+    status is 0.
     """
-    from vitok_lib.images.prepare import check_resolution
-
-    check_resolution(resolution)
-    if gpu is None and memory is None:
+    resolutions = _resolutions(resolution)
+    if study is not None:
+        check_study(study)
+    if gpu is None and memory is None and study is None:
         if not tokenizers:
             raise RequestError("name a tokenizer to plan, or a GPU to plan for: --gpu 'RTX 4090' or --memory 24GiB")
-        _plan_here([RunConfig(name=name, **options) for name in tokenizers], resolution, force, as_json)
+        _plan_here([RunConfig(name=name, **options) for name in tokenizers], resolutions, force, as_json)
         return
     given = {
         name: value
         for name, value in options.items()
         if (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
     }
-    _plan_for(gpu, memory, tokenizers, resolution, given, as_json)
+    _plan_for(gpu, memory, study, tokenizers, resolutions, given, as_json)
 
 
-def _plan_here(configs: Sequence[RunConfig], resolution: int, force: bool, as_json: bool) -> None:
+def _resolutions(text: str) -> list[int]:
+    """The sides that ``text`` lists, each once."""
+    from vitok_lib.images.prepare import check_resolution
+
+    sides = [side.strip() for side in text.split(",")]
+    for side in sides:
+        if not re.fullmatch(r"-?[0-9]{1,9}", side):
+            raise RequestError(f"resolution '{text}' must be pixels, several by commas, such as 1024,4096")
+        check_resolution(int(side))
+    return list(dict.fromkeys(int(side) for side in sides))
+
+
+def _plan_here(configs: Sequence[RunConfig], resolutions: Sequence[int], force: bool, as_json: bool) -> None:
     """The plans for this machine."""
     from vitok_lib.measure.predict.fits import plan_of
     from vitok_lib.measure.predict.plan import as_row, check_fits
 
-    plans = [plan_of(config, resolution) for config in configs]
+    plans = [plan_of(config, resolution) for config in configs for resolution in resolutions]
     print_rows([as_row(plan) for plan in plans], as_json)
     if not force:
         for plan in plans:
@@ -64,8 +80,9 @@ def _plan_here(configs: Sequence[RunConfig], resolution: int, force: bool, as_js
 def _plan_for(
     gpu: str | None,
     memory: str | None,
+    study: str | None,
     tokenizers: Sequence[str] | None,
-    resolution: int,
+    resolutions: Sequence[int],
     given: dict[str, Any],
     as_json: bool,
 ) -> None:
@@ -75,14 +92,18 @@ def _plan_for(
     if gpu is not None and memory is not None:
         raise RequestError(f"GPU '{gpu}' has a memory of its own; leave out --memory {memory}, or --gpu")
     if not str(given.get("device", "cuda")).startswith("cuda"):
-        raise RequestError(f"the plan is for a GPU, and --device is '{given['device']}'; leave out one of the two")
+        raise RequestError(f"the plan is for a GPU, and --device is '{given['device']}'; leave out --device")
     known = None if gpu is None else find_gpu(gpu)
-    size = known.memory_bytes if known is not None else parse_memory(memory or "")
+    size = known.memory_bytes if known is not None else None if memory is None else parse_memory(memory)
 
-    from vitok_lib.measure.predict.fits import fits_on
+    from vitok_lib.measure.predict.fits import fits_on, keep
     from vitok_lib.tokenizers.registry import RELEASED
 
-    print_rows([fit.as_row() for fit in fits_on(tokenizers or RELEASED, resolution, size, known, given)], as_json)
+    fits = fits_on(tokenizers or RELEASED, resolutions, size, known, given)
+    kept = keep(fits, study) if study is not None else []
+    print_rows([fit.as_row() for fit in fits], as_json)
+    if kept:
+        log(f"{len(kept):,} records in '{kept[0].parents[1]}'")
     if known is not None:
         log(f"{known.name}: {known.memory_gb} GB of 10⁹ bytes; least time is a lower bound, at its data sheet's peaks")
     log("margin: what convolutions took beyond their prediction on one H100 at most; ViToks were not compared on a GPU")

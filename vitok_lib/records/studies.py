@@ -10,6 +10,8 @@ from pathlib import Path
 LOCAL = "local"
 """A user's own runs, which git ignores."""
 CPU = "cpu"
+DERIVED = "derived"
+"""Predictions by arithmetic, for which nothing ran."""
 PUBLISHED = "published"
 GPUS = (
     *("B300", "RTX PRO 6000", "RTX 5090", "MI325X", "B200", "MI300X", "H200", "L40S", "L4", "L40", "RTX 4090", "H100"),
@@ -19,7 +21,8 @@ GPUS = (
 
 
 def studies_in_order(records: Mapping[str, Path]) -> list[str]:
-    """The studies of which ``records`` holds a file: a user's own, GPUs from new to old, others, CPU, published.
+    """The studies of which ``records`` holds a file: a user's own, GPUs from new to old, others, CPU, derived,
+    published.
 
     A study is of one machine, so that any record of it says which GPU it ran on.
     """
@@ -27,7 +30,7 @@ def studies_in_order(records: Mapping[str, Path]) -> list[str]:
 
 
 def _rank(study: str, record: Path) -> int:
-    fixed = {LOCAL: -1, CPU: len(GPUS) + 2, PUBLISHED: len(GPUS) + 3}
+    fixed = {LOCAL: -1, CPU: len(GPUS) + 2, DERIVED: len(GPUS) + 3, PUBLISHED: len(GPUS) + 4}
     if study in fixed:
         return fixed[study]
     gpu = _gpu(record)

@@ -13,14 +13,13 @@ from vitok_lib.project import expanded
 from vitok_lib.records.config import RANDOM, RELEASED, RunConfig
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.presets import resolve
-from vitok_lib.tokenizers.registry import Entry, describe, find
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe, find
 
 if TYPE_CHECKING:
     from vitok_lib.tokenizers.vitok.checkpoint import Part
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 POSTERIORS = ("mode", "sample")
-CONVOLUTIONAL = ("kl", "dc-ae", "diffusers")
 
 
 def load_tokenizer(

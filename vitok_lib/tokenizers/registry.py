@@ -28,6 +28,8 @@ from vitok_lib.tokenizers.vitok.variant import looks_like_variant, parse_variant
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 DIFFUSERS = "diffusers:"
 Family = Literal["vitok", "kl", "dc-ae", "diffusers", "pca", "codec", "plugin"]
+CONVOLUTIONAL = ("kl", "dc-ae", "diffusers")
+"""The families of convolutional auto-encoders, which take an image as a whole or in tiles."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ FUNCTIONS = {
     "measure_tiling": "vitok_lib.measure.quality.tiling",
 }
 """What measures a machine, and the module it is in."""
-EVAL, SPEED, RUN = "eval", "speed", "run"
+EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"
 _CONFIG = "vitok_lib.records.config"
 _NUMBERS: Mapping[str, type] = {
     **dict.fromkeys(("resolution", "samples", "subset_seed", "iterations"), int),
@@ -42,7 +42,7 @@ class Measurement:
     """``what`` is a command of ``vitok`` or a function of :data:`FUNCTIONS`; ``request`` holds all but the configs.
 
     The configurations of ``measure_speed`` are those of one run, the first the baseline. The ``request`` of ``eval``
-    holds its options, of ``run`` the notebook and its parameters, of a function its arguments.
+    and ``plan`` holds their options, of ``run`` the notebook and its parameters, of a function its arguments.
     """
 
     what: str
@@ -59,9 +59,9 @@ def command(measurement: Measurement) -> str:
     request = {
         key: value for key, value in measurement.request.items() if value is not None and _USUAL.get(key) != value
     }
-    if measurement.what == EVAL:
+    if measurement.what in (EVAL, PLAN):
         (config,) = measurement.configs
-        return shlex.join(["vitok", EVAL, config.name, *_options(request), *_options(config.options)])
+        return shlex.join(["vitok", measurement.what, config.name, *_options(request), *_options(config.options)])
     shared = _as_product(measurement.configs) if measurement.what == "measure_speed" else None
     if shared is not None and not {"sizes", "benchmark"} & set(request):
         names, options = shared
@@ -82,9 +82,9 @@ def parse(text: str) -> Measurement:
         if words[0] == "vitok" and words[1] == RUN:
             pairs = (word.partition("=") for word in words[4::2])
             return Measurement(RUN, (), {"notebook": words[2], **{name: value for name, _, value in pairs}})
-        if words[0] == "vitok" and words[1] in (EVAL, SPEED):
+        if words[0] == "vitok" and words[1] in (EVAL, PLAN, SPEED):
             names, options = _split(words[2:])
-            return (_parse_eval if words[1] == EVAL else _parse_speed)(names, options)
+            return _parse_speed(names, options) if words[1] == SPEED else _parse_each(words[1], names, options)
     except (IndexError, KeyError, SyntaxError, TypeError, ValueError) as error:
         raise RequestError(f"command '{text}' cannot be read: {error}") from error
     raise RequestError(f"command '{text}' is none that a record holds")
@@ -121,9 +121,9 @@ def _take_config(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options.pop(name) for name in list(options) if name in RunConfig.model_fields}
 
 
-def _parse_eval(names: Sequence[str], options: dict[str, Any]) -> Measurement:
+def _parse_each(what: str, names: Sequence[str], options: dict[str, Any]) -> Measurement:
     fields = _take_config(options)
-    return Measurement(EVAL, tuple(RunConfig(name=name, **fields) for name in names), options)
+    return Measurement(what, tuple(RunConfig(name=name, **fields) for name in names), options)
 
 
 def _as_product(configs: Sequence[RunConfig]) -> tuple[list[str], dict[str, Any]] | None:

@@ -17,8 +17,7 @@ from vitok_lib.errors import RequestError, unknown
 from vitok_lib.measure.predict.meta_memory import MemoryTrace, trace_memory
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import Tokenizer, TokenizerSpec
-from vitok_lib.tokenizers.load import CONVOLUTIONAL
-from vitok_lib.tokenizers.registry import Entry, describe
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe
 from vitok_lib.tokenizers.vitok.chunks import TOKENS
 from vitok_lib.tokenizers.vitok.kernel_choice import SIXTEEN_BITS, choose_kernel
 from vitok_lib.tokenizers.vitok.running import Running, set_up

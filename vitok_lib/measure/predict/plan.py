@@ -19,8 +19,8 @@ from vitok_lib.images.prepare import check_resolution
 from vitok_lib.measure.predict.meta_memory import MemoryTrace
 from vitok_lib.measure.predict.meta_model import build_meta_model
 from vitok_lib.measure.predict.prediction import Plan, device_of
-from vitok_lib.tokenizers.load import CONVOLUTIONAL, DTYPES
-from vitok_lib.tokenizers.registry import Entry, describe, find
+from vitok_lib.tokenizers.load import DTYPES
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe, find
 from vitok_lib.tokenizers.vitok.running import PRECISIONS
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 

@@ -19,8 +19,7 @@ from vitok_lib.cost.roofline import least_seconds
 from vitok_lib.errors import RequestError
 from vitok_lib.images.pillow import MAX_RESOLUTION
 from vitok_lib.records.provenance import describe_host
-from vitok_lib.tokenizers.load import CONVOLUTIONAL
-from vitok_lib.tokenizers.registry import find
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, find
 from vitok_lib.tokenizers.vitok.kernel_choice import SIXTEEN_BITS
 
 

@@ -14,8 +14,8 @@ from vitok_lib.measure.quality.seams import borders, seam_error, tile_layout
 from vitok_lib.metrics.pixel import psnr, to_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.load import CONVOLUTIONAL, load
-from vitok_lib.tokenizers.registry import find
+from vitok_lib.tokenizers.load import load
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, find
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 CHUNK = 256

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from vitok_lib.measure.common.random_images import noise
 from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.load import CONVOLUTIONAL, load
+from vitok_lib.tokenizers.load import load
 from vitok_lib.tokenizers.presets import REFERENCE
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL
 
 EXACT_FAMILIES = ("vitok", *CONVOLUTIONAL)
 """Whose arithmetic has a dtype, so that an exact one can be had."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitok_lib.errors import RequestError, nearest
-from vitok_lib.records.schema import Record, Value
+from vitok_lib.records.schema import Kind, Record, Value
 from vitok_lib.records.store import iterate, slug
 from vitok_lib.report.data.requested import requested
 
@@ -50,12 +50,17 @@ class Entry:
 
     @property
     def origin(self) -> str:
-        """Who the numbers come from: the source of a published record, the study of a measured one."""
+        """Who the numbers come from: the source of a published record, the study of any other."""
         return self.record.source.name if self.record.source else self.study
 
     @property
+    def published(self) -> bool:
+        return self.record.source is not None
+
+    @property
     def measured(self) -> bool:
-        return self.record.source is None
+        """Whether something ran; a prediction is neither measured nor published."""
+        return not self.published and self.record.outcome.kind is Kind.MEASURED
 
     @property
     def variant(self) -> str:
@@ -74,7 +79,7 @@ class Entry:
 
         A name such as ``jpeg:q=75`` is no file name: the record is found by it as by ``jpeg_q_75``.
         """
-        settings = ",".join([*([] if self.measured else [self.origin]), *self._settings()])
+        settings = ",".join([*([self.origin] if self.published else []), *self._settings()])
         tokenizer = self.record.tokenizer.name
         stems = {self.stem, *("@".join(filter(None, (name, settings))) for name in (slug(tokenizer), tokenizer))}
         return {f"{prefix}{self.case}/{stem}" for prefix in (f"{self.study}/", "") for stem in stems}

@@ -145,7 +145,7 @@ def published_windows(entries: Sequence[Entry]) -> list[list[Entry]]:
     """The published latencies over the window: a list for each source, tokenizer and size, the widest window first."""
     by_size: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in entries:
-        if not entry.measured and entry.record.settings.window is not None and entry.record.value("latency"):
+        if entry.published and entry.record.settings.window is not None and entry.record.value("latency"):
             by_size.setdefault((entry.origin, entry.record.tokenizer.name, entry.case), []).append(entry)
     return [sorted(group, key=radius, reverse=True) for group in by_size.values() if len(group) > 1]
 

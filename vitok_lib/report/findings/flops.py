@@ -57,7 +57,7 @@ def published_flops(entries: Sequence[Entry]) -> list[Sentence]:
     for entry in entries:
         encoder, decoder = entry.record.value("encoder_work"), entry.record.value("decoder_work")
         variant, resolution = entry.record.tokenizer.variant, entry.record.resolution
-        if entry.measured or variant is None or encoder is None or decoder is None:
+        if not entry.published or variant is None or encoder is None or decoder is None:
             continue
         work = vitok_flops(parse_variant(variant), resolution, resolution)
         matrices = [side.linear / PETA for side in (work.encoder, work.decoder)]

@@ -26,7 +26,7 @@ def published_oom(entries: Sequence[Entry]) -> list[Sentence]:
     """What was measured of each tokenizer and size that a source reports as OOM, on which machine."""
     reported: dict[tuple[str, str, int], Entry] = {}
     for entry in entries:
-        if not entry.measured and entry.record.outcome.status == OutcomeStatus.OOM:
+        if entry.published and entry.record.outcome.status == OutcomeStatus.OOM:
             key = (entry.origin, entry.record.tokenizer.name, entry.record.resolution)
             reported.setdefault(key, entry)
     found: list[Sentence] = []

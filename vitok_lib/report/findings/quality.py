@@ -140,7 +140,7 @@ def published_bests(entries: Sequence[Entry], case: str, quantity: str) -> list[
     Raises:
         RequestError: no source published ``quantity`` for ``case``.
     """
-    published = [entry for entry in of_case(entries, case) if not entry.measured]
+    published = [entry for entry in of_case(entries, case) if entry.published]
     found: list[Sentence] = []
     for shared, group in by_protocol(published, quantity).items():
         independent = [candidate for candidate in group if candidate.independent]
@@ -158,7 +158,7 @@ def published_bests(entries: Sequence[Entry], case: str, quantity: str) -> list[
 
 def estimates_met_by_figures(entries: Sequence[Entry], quantity: str) -> list[Sentence]:
     """Where one source estimated what another later published: both values."""
-    published = [entry for entry in preferred(entries) if not entry.measured and entry.record.value(quantity)]
+    published = [entry for entry in preferred(entries) if entry.published and entry.record.value(quantity)]
     found: list[Sentence] = []
     for guess in published:
         if guess.value(quantity).kind != Kind.ESTIMATED:

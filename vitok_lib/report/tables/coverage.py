@@ -69,7 +69,7 @@ def coverage_table(entries: Sequence[Entry]) -> Table:
         (title, lambda entry, study=study: entry.measured and entry.study == study)  # type: ignore[misc]
         for study, title in studies.items()
     ]
-    columns.append(("By others", lambda entry: not entry.measured))
+    columns.append(("By others", lambda entry: entry.published))
     rows: list[list[Sentence]] = []
     nobody: list[str] = []
     for question in _questions(entries):
@@ -95,8 +95,9 @@ def _title(entry: Entry) -> str:
 
 def _questions(entries: Iterable[Entry]) -> list[Question]:
     """Every question of every benchmark of images, what most was published of first, then those of machines."""
-    of_images = [entry for entry in entries if entry.record.benchmark not in MACHINES]
-    printed = Counter(entry.record.benchmark for entry in of_images if not entry.measured)
+    held = [entry for entry in entries if entry.measured or entry.published]
+    of_images = [entry for entry in held if entry.record.benchmark not in MACHINES]
+    printed = Counter(entry.record.benchmark for entry in of_images if entry.published)
     questions = []
     for benchmark in sorted({entry.record.benchmark for entry in of_images}, key=lambda name: (-printed[name], name)):
         asked = {**QUALITIES, **COSTS} if printed[benchmark] else QUALITIES

@@ -110,7 +110,7 @@ def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]
 
 
 def _columns(found: Sequence[Entry], quantities: Sequence[str]) -> list[Column]:
-    sources: list[str | None] = [*sorted({entry.origin for entry in found if not entry.measured})]
+    sources: list[str | None] = [*sorted({entry.origin for entry in found if entry.published})]
     sources += [None] if any(entry.measured for entry in found) else []
     columns: list[Column] = []
     for quantity in quantities:

@@ -71,7 +71,7 @@ def run_tables(entries: Sequence[Entry]) -> list[tuple[str, str, Table]]:
 
 
 def _run_table(held: Sequence[Entry], hosts: Sequence[str]) -> Table:
-    measured = any(entry.measured for entry in held)
+    measured = any(not entry.published for entry in held)
     heads = ["Record", "Values"]
     heads += ["Command", "Started, UTC", "Seconds", "Machine", "Commit"] if measured else ["Source"]
     rows = [[(RecordFile(entry.name),), _values(entry), *_origin(entry, hosts, measured)] for entry in held]
