@@ -13,6 +13,7 @@ from vitok_lib.images.files.content import FileContent
 from vitok_lib.images.prepare import ImageError, read
 
 _RGB, _RLE8, _RLE4, _BITFIELDS = range(4)
+_END_OF_ROW, _END = b"\0\0", b"\0\1"
 _ROWS, _COLUMNS = np.mgrid[:5, :8]
 _INDEX = ((_ROWS * 5 + _COLUMNS * 3) % 16).astype(np.uint8)
 _PALETTE = np.random.default_rng(0).integers(0, 256, (16, 3), np.uint8)
@@ -94,4 +95,63 @@ def test_alpha_by_a_mask_is_laid_on_white(tmp_path: Path) -> None:
 def test_other_masks_are_refused(tmp_path: Path, masks: tuple[int, int, int]) -> None:
     _write(tmp_path / "a.bmp", 16, bytes(80), kind=_BITFIELDS, masks=struct.pack("<3I", *masks))
     with pytest.raises(ImageError, match=r"cannot read image 'a\.bmp'"):
+        _read(tmp_path / "a.bmp")
+
+
+def test_a_mask_of_alpha_in_16_bits_is_refused(tmp_path: Path) -> None:
+    masks = struct.pack("<4I", 0x7C00, 0x3E0, 0x1F, 0x8000)
+    _write(tmp_path / "a.bmp", 16, bytes(80), kind=_BITFIELDS, masks=masks)
+    with pytest.raises(ImageError, match="masks"):
+        _read(tmp_path / "a.bmp")
+
+
+_ROW = bytes([8, 1]) + _END_OF_ROW
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        bytes([9, 1]) + _END_OF_ROW + _ROW * 4 + _END,
+        bytes([0, 12, *range(12), 4, 1]) + _END_OF_ROW + _ROW * 3 + _END,
+        bytes([3, 1]) + _END_OF_ROW + _ROW * 4 + _END,
+        bytes([2, 1, 0, 2, 6, 0]) + _END_OF_ROW + _ROW * 4 + _END,
+        _ROW * 3 + _END,
+        _ROW * 3,
+    ],
+    ids=["run past a row", "pixels past a row", "short row", "gap", "early end", "cut"],
+)
+def test_run_lengths_that_do_not_give_each_pixel_a_colour_are_refused(tmp_path: Path, runs: bytes) -> None:
+    """The file of bmpsuite that Pillow fills with what it likes, ``badrle.bmp``, is of the first kind."""
+    _write(tmp_path / "whole.bmp", 8, _ROW * 5 + _END, kind=_RLE8)
+    np.testing.assert_array_equal(_read(tmp_path / "whole.bmp"), np.broadcast_to(_PALETTE[1], (5, 8, 3)))
+    _write(tmp_path / "a.bmp", 8, runs, kind=_RLE8)
+    with pytest.raises(ImageError, match=r"cannot read image 'a\.bmp': "):
+        _read(tmp_path / "a.bmp")
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_a_palette_of_black_and_white_alone(tmp_path: Path, bits: int) -> None:
+    """Of one bit it is right; of more, Pillow would take eight pixels for each byte."""
+    index = _INDEX % 2
+    packed = np.packbits(index, axis=1) if bits == 1 else index[:, ::2] << 4 | index[:, 1::2] if bits == 4 else index
+    rows = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 4)))
+    header = struct.pack("<IiiHHIIiiII", 40, 8, 5, 1, bits, 0, rows.size, 0, 0, 2, 0)
+    palette = bytes([0, 0, 0, 0, 255, 255, 255, 0])
+    data = b"BM" + struct.pack("<IHHI", 62 + rows.size, 0, 0, 62) + header + palette + _bottom_up(rows)
+    (tmp_path / "a.bmp").write_bytes(data)
+    if bits == 1:
+        np.testing.assert_array_equal(_read(tmp_path / "a.bmp"), (index * 255)[..., None].repeat(3, -1))
+    else:
+        with pytest.raises(ImageError, match="palette of greys"):
+            _read(tmp_path / "a.bmp")
+
+
+def test_a_grey_beyond_a_palette_of_greys_is_refused(tmp_path: Path) -> None:
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 1, 1, 8, 0, 4, 0, 0, 16, 0)
+    palette = b"".join(bytes([grey, grey, grey, 0]) for grey in range(16))
+    start = b"BM" + struct.pack("<IHHI", 122, 0, 0, 118) + header + palette
+    (tmp_path / "a.bmp").write_bytes(start + bytes([0, 5, 9, 15]))
+    np.testing.assert_array_equal(_read(tmp_path / "a.bmp")[0, :, 0], [0, 5, 9, 15])
+    (tmp_path / "a.bmp").write_bytes(start + bytes([0, 5, 9, 16]))
+    with pytest.raises(ImageError, match="beyond the 16 of the palette"):
         _read(tmp_path / "a.bmp")

@@ -91,3 +91,37 @@ def test_a_turned_image_keeps_its_transparent_colour_in_place(tmp_path: Path) ->
     got = read(FileContent(tmp_path / "a.png"), 64, "a.png")
     shown = np.rot90(np.where(samples == 7, 255, samples), -1)
     np.testing.assert_array_equal(got, np.broadcast_to(shown, got.shape))
+
+
+def _adam7(samples: NDArray[np.int64]) -> bytes:
+    """8-bit rows of the seven passes, in the order of the standard (section 8.2)."""
+    passes = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+    parts = (samples[top::down, left::across] for top, left, down, across in passes)
+    return b"".join(b"\0" + row.astype(np.uint8).tobytes() for part in parts if part.size for row in part)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("height", [1, 10, 11])
+def test_rows_that_the_data_does_not_hold_are_no_black_ones(tmp_path: Path, interlaced: bool, height: int) -> None:
+    """The data ends as it should, only too early; rows that are black in truth are read."""
+    samples = _samples(8, _COLOUR)[:height] | 1
+    samples[height // 2 :] = 0
+    rows = b"".join(b"\0" + row.astype(np.uint8).tobytes() for row in samples)
+    data = _adam7(samples) if interlaced else rows
+
+    def write(stored: bytes) -> None:
+        header = struct.pack(">IIBBBBB", 13, height, 8, _COLOUR, 0, 0, interlaced)
+        packed = zlib.compress(stored)
+        parts = [b"IDAT" + packed[start : start + 7] for start in range(0, len(packed), 7)]
+        framed = (
+            struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+            for chunk in [b"IHDR" + header, *parts, b"IEND"]
+        )
+        (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(framed))
+
+    write(data)
+    np.testing.assert_array_equal(read(FileContent(tmp_path / "a.png"), 64, "a.png"), samples)
+    for missing in (1, 40, len(data) // 2):
+        write(data[: max(0, len(data) - missing)])
+        with pytest.raises(ImageError, match=r"cannot read image 'a\.png': "):
+            read(FileContent(tmp_path / "a.png"), 64, "a.png")

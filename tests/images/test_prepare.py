@@ -279,3 +279,13 @@ def test_a_file_that_would_start_another_program_is_no_image(tmp_path: Path) -> 
     Image.new("RGB", (8, 8)).save(path, format="EPS")
     with pytest.raises(ImageError, match=r"cannot read image 'page': it is damaged or in no known image format"):
         read(FileContent(path), 64, "page")
+
+
+@pytest.mark.parametrize("form", ["png", "webp", "gif", "avif"])
+def test_an_animation_is_refused_and_an_image_of_one_frame_is_not(tmp_path: Path, form: str) -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / f"one.{form}")
+    frames[0].save(tmp_path / f"two.{form}", save_all=True, append_images=frames[1:])
+    assert read(FileContent(tmp_path / f"one.{form}"), 64, "one").shape == (16, 16, 3)
+    with pytest.raises(ImageError, match="cannot read image 'two': it is an animation"):
+        read(FileContent(tmp_path / f"two.{form}"), 64, "two")

@@ -94,6 +94,10 @@ _REFUSED: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
     "unsigned 32": (_GREY16.astype(np.uint32), {}),
     "floating point": (_GREY16.astype(np.float32), {}),
     "planes of 16 bits": (np.moveaxis(_RGB16, -1, 0), {"photometric": "rgb", "planarconfig": "separate"}),
+    "planes of grey and alpha": (
+        np.stack([_GREY8, _GREY8[::-1]]),
+        {"planarconfig": "separate", "extrasamples": ["unassalpha"], "compression": "deflate"},
+    ),
     "Lab": (_RGB8, {"photometric": "cielab"}),
     "YCbCr without JPEG": (_RGB8, {"photometric": "ycbcr"}),
     "cmyk with alpha": (np.dstack([_RGB8] * 2)[..., :5], {"photometric": "separated", "extrasamples": ["unassalpha"]}),
@@ -107,6 +111,18 @@ def test_a_variant_that_pillow_misreads_is_refused_by_name(tmp_path: Path, name:
     samples, how = _REFUSED[name]
     tifffile.imwrite(tmp_path / "a.tif", samples, **{"photometric": "minisblack", **how})
     with pytest.raises(ImageError, match=r"cannot read image 'a\.tif': "):
+        _read(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("missing", ["its place is nowhere", "it is not listed"])
+@pytest.mark.parametrize("layout", [{"rowsperstrip": 5}, {"tile": (16, 16)}], ids=["strips", "tiles"])
+def test_a_piece_that_is_not_in_the_file_is_not_black(tmp_path: Path, layout: dict[str, Any], missing: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", _RGB8, photometric="rgb", metadata=None, **layout)
+    np.testing.assert_array_equal(_read(tmp_path / "a.tif"), _RGB8)
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
+        tag = file.pages[0].tags["TileOffsets" if "tile" in layout else "StripOffsets"]
+        tag.overwrite(tag.value[:-1] if missing == "it is not listed" else (*tag.value[:-1], 0))
+    with pytest.raises(ImageError, match="of 4 TIFF strips or tiles only 3 are in the file"):
         _read(tmp_path / "a.tif")
 
 

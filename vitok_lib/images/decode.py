@@ -1,6 +1,7 @@
 """How the bytes of a file become 8-bit RGB, upright and opaque, at the size that the file has.
 
-Pillow decodes. What it reads otherwise than the standards of PNG and TIFF say is mended here, or refused in ``tiff``.
+Pillow decodes. What it reads otherwise than the standards of PNG, BMP and TIFF say is mended here, or refused in
+``png``, ``bmp`` and ``tiff``.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin
+from PIL import BmpImagePlugin, ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin
 
-from vitok_lib.images import tiff
+from vitok_lib.images import bmp, png, tiff
 from vitok_lib.images.errors import ImageError
 from vitok_lib.images.pillow import MAX_PIXELS
 
@@ -22,25 +23,31 @@ FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF", "GIF")
 _HIGHEST = 65535
 _OTHER_BYTE = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B" if sys.byteorder == "little" else ";16L"}
 _GREY_ALPHA = "LA;16B"
-_PNG_BIT_DEPTH = 24  # where in a PNG file it is
+_ANIMATED = ("PNG", "WEBP", "AVIF", "GIF")
 
 
 def decode(stream: BinaryIO) -> Image.Image:
     """The image in ``stream``, mode RGB; raises ImageError, or whatever a decoder raises on damaged data."""
     with _open(stream) as image:
-        white_is_zero = False
+        white_is_zero, key = False, None
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             tiff.check(image)
             white_is_zero = tiff.is_white_zero(image)
         if image.width * image.height > MAX_PIXELS:
             raise ImageError(f"{image.width} × {image.height} pixels are more than 16384 × 16384")
-        key = _take_colour_key(image, stream)
-        rawmode = _rawmode(image)
+        if image.format in _ANIMATED and getattr(image, "is_animated", False):
+            raise ImageError("it is an animation, and which of its frames is meant is not said; save that one")
+        if isinstance(image, BmpImagePlugin.BmpImageFile):
+            bmp.check(image, stream)
+        rawmode, colours = _rawmode(image), _palette_size(image, stream)
+        if image.format == "PNG":
+            key = png.take_colour_key(image, stream)
+            image.load()
+            png.check_complete(image, stream)
         if image.mode in ("RGB", "RGBA", "CMYK") and rawmode[-4:] in {*_OTHER_BYTE, _GREY_ALPHA[-4:]}:
             values = _16_bit_values(stream, rawmode)
             shown = _on_white(values, image.mode == "CMYK", premultiplied=rawmode.startswith("RGBa"))
         else:
-            colours = _palette_size(image)
             turned = upright(image)
             values = np.asarray(turned.convert("L") if turned.mode == "1" else turned)
             if colours is not None and values.max() >= colours:
@@ -133,27 +140,14 @@ def _on_white(values: NDArray[np.uint16], cmyk: bool, premultiplied: bool) -> Im
     return Image.fromarray(np.broadcast_to(shown, (*shown.shape[:2], 3)).copy())
 
 
-def _palette_size(image: ImageFile.ImageFile) -> int | None:
-    """Colours in the palette of a PNG or BMP file, before Pillow fills it up with black; None where there is none."""
-    if image.mode != "P" or image.palette is None or image.format not in ("PNG", "BMP"):
+def _palette_size(image: ImageFile.ImageFile, stream: BinaryIO) -> int | None:
+    """Colours in the palette of a PNG or BMP file, which Pillow fills up with black; None where any index fits."""
+    if image.format == "BMP":
+        return bmp.palette_size(stream)
+    if image.mode != "P" or image.palette is None or image.format != "PNG":
         return None
     layout, data = image.palette.getdata()
     return len(data) // len(layout)
-
-
-def _take_colour_key(image: ImageFile.ImageFile, stream: BinaryIO) -> NDArray[np.int64] | None:
-    """The grey value or colour that a PNG file declares transparent, as its pixels hold it; Pillow forgets it.
-
-    The key is stated at the file's bit depth, while Pillow stretches fewer bits to 8 and cuts 16-bit colour to 8.
-    """
-    if image.format != "PNG" or image.mode not in ("1", "L", "I;16", "RGB") or "transparency" not in image.info:
-        return None
-    key = np.atleast_1d(np.asarray(image.info.pop("transparency"), np.int64))
-    stream.seek(_PNG_BIT_DEPTH)
-    highest = (1 << stream.read(1)[0]) - 1
-    if image.mode == "1":
-        return key
-    return (key & highest) * (255 // highest if highest < 255 else 1)
 
 
 def _with_white(shown: Image.Image, values: NDArray[np.generic], key: NDArray[np.int64]) -> Image.Image:

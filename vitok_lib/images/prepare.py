@@ -1,14 +1,15 @@
 """How a file becomes the pixels that every tokenizer sees: 8-bit RGB, upright, opaque, sized by a rule.
 
-Of an animation the first frame is read; a TIFF file of several full-size pages is refused. Embedded colour profiles are
-not applied. What is odd is treated so:
+An animation and a TIFF file of several full-size pages are refused. Embedded colour profiles, gamma and transfer curves
+are not applied. What is odd is treated so:
 
-- The EXIF orientation is applied, then dropped.
+- The orientation that EXIF or XMP states is applied, then dropped.
 - Alpha, and a colour that is declared transparent, is laid on white.
 - Grey is repeated over the channels; a palette is looked up; CMYK is converted by Pillow's formula.
 - 16 bits are scaled, v / 257, rounded, and never clipped; alpha and CMYK of 16 bits are computed in 16 bits.
-- Pixels without a known range (floating point, signed, 32-bit) and TIFF variants that Pillow misreads are refused.
-- A file that is empty, truncated, damaged, no image, or larger than 16384 × 16384 pixels is refused.
+- Pixels without a known range (floating point, signed, 32-bit) and variants that Pillow misreads are refused.
+- A file that is empty, truncated, damaged, no image, or larger than 16384 × 16384 pixels is refused. Within the data of
+  a JPEG, which has no checksum, damage shows only where the decoder stops at it.
 - Any other size is taken: 1 × 1, and 20000 × 10, of which no side gets below one pixel.
 
 What is refused is one image's :class:`ImageError`, and the others go on.
@@ -29,7 +30,7 @@ from vitok_lib.images.errors import ImageError as ImageError
 from vitok_lib.images.files.content import Content
 from vitok_lib.images.pillow import MAX_RESOLUTION, reading
 
-VERSION = 2
+VERSION = 3
 """Of the preparation, in the keys of the cache of prepared images: to be raised by any change that moves a pixel."""
 
 

@@ -1,7 +1,8 @@
 """Which TIFF files Pillow reads as the standard means them; the others are refused by name.
 
 TIFF 6.0 (Adobe, 1992) leaves much open, and Pillow guesses where it does not know a variant: signed samples are read as
-unsigned, 12 bits as 16, 16-bit planes by their wrong bytes. Only what was compared with an independent reader passes.
+unsigned, 12 bits as 16, 16-bit planes by their wrong bytes, strips that are not there as black. Only what was compared
+with an independent reader passes.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ def check(image: Tiff.TiffImageFile) -> None:
     extra = extra if isinstance(extra, tuple) else (extra,)
     if samples - _CHANNELS[photometric] > len(extra):
         raise ImageError(f"of {samples} TIFF samples a pixel some have no stated meaning")
-    if bits == {16} and samples > 1 and tags.get(Tiff.PLANAR_CONFIGURATION) == _SEPARATE_PLANES:
-        raise ImageError("16-bit TIFF samples in separate planes are not read")
+    in_planes = samples > 1 and tags.get(Tiff.PLANAR_CONFIGURATION) == _SEPARATE_PLANES
+    if in_planes and (bits == {16} or _CHANNELS[photometric] == 1):
+        raise ImageError("TIFF samples in separate planes are not read where they have 16 bits, or are grey and alpha")
     if tags.get(Tiff.FILLORDER, 1) != 1 and bits != {1}:
         raise ImageError("TIFF bytes whose lowest bit comes first are not read")
     if photometric == _CMYK and (any(extra) or tags.get(_INK_SET, _CMYK_INKS) != _CMYK_INKS):
@@ -74,6 +76,21 @@ def check(image: Tiff.TiffImageFile) -> None:
         raise ImageError("YCbCr in TIFF is only read where it is compressed as JPEG")
     if photometric == _PALETTE and max(tags.get(Tiff.COLORMAP, (0,))) < 256:
         raise ImageError("the TIFF palette holds 8-bit values where the standard has 16-bit ones")
+    _check_complete(tags, samples if in_planes else 1)
+
+
+def _check_complete(tags: Tiff.ImageFileDirectory_v2, planes: int) -> None:
+    """Raise ImageError if a strip or a tile is not in the file, which some programs leave out where all is black."""
+    width, height = tags[Tiff.IMAGEWIDTH], tags[Tiff.IMAGELENGTH]
+    across = tags.get(Tiff.TILEWIDTH) or width
+    down = tags.get(Tiff.TILELENGTH) or tags.get(Tiff.ROWSPERSTRIP) or height
+    needed = -(-width // across) * -(-height // down) * planes
+    offsets = tags.get(Tiff.TILEOFFSETS) or tags.get(Tiff.STRIPOFFSETS)
+    if offsets is None and tags.get(Tiff.COMPRESSION) in _JPEG:
+        return  # the old kind keeps one JPEG file elsewhere
+    held = sum(offset > 0 for offset in offsets or ())
+    if held < needed:
+        raise ImageError(f"of {needed} TIFF strips or tiles only {held} are in the file")
 
 
 def is_white_zero(image: Tiff.TiffImageFile) -> bool:
