@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from vitok_lib.published.sources import EVALUATION_CODE, REPOSITORY
 from vitok_lib.published.study import published_identity, write_published
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.records.store import read_record
@@ -118,7 +121,26 @@ def test_every_source_and_every_row_can_be_traced() -> None:
         assert source.read is not None
         assert source.file_url == f"{source.repository}/blob/{source.commit}/{source.file}"
         assert len(source.commit or "") == 40
-        assert all(value.place for value in record.values)
+        assert all(value.place and value.at for value in record.values)
+
+
+def test_the_summary_is_linked_by_line_and_no_two_tables_share_one() -> None:
+    lines: dict[str, set[int]] = {}
+    for row in csv_rows():
+        if row["source"] == "evaluation-summary":
+            lines.setdefault(row["place"], set()).add(int(row["at"].removeprefix("L")))
+    spans = sorted((min(held), max(held)) for held in lines.values())
+    assert all(end < start for (_, end), (start, _) in pairwise(spans))
+    assert {row["at"] for row in csv_rows() if row["source"] == "project-page"} == {"coco-eval", "div8k-eval"}
+
+
+def test_each_statement_about_code_names_file_and_lines_in_order() -> None:
+    for statement in EVALUATION_CODE.values():
+        assert statement.places
+        for _, address in statement.places:
+            found = re.fullmatch(rf"{REPOSITORY}/blob/[0-9a-f]{{40}}/[\w/]+\.py#L(\d+)(?:-L(\d+))?", address)
+            assert found is not None, address
+            assert int(found[2] or found[1]) >= int(found[1])
 
 
 def test_a_number_is_placed_under_the_heading_of_its_own_resolution() -> None:

@@ -42,9 +42,9 @@ def _origin(path: Path, record: Record) -> Iterator[str]:
     source = record.source
     if source is None:
         return
-    if not (source.url or source.file_url or source.without_address):
+    if not (source.address or source.without_address):
         yield f"has the source '{source.name}' without an address, and without a statement that none is known"
-    if (source.url or source.file_url) and source.read is None:
+    if source.address and source.read is None:
         yield f"has the source '{source.name}' without the day on which it was read"
     for value in record.values:
         if value.place is None:

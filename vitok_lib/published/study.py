@@ -1,19 +1,19 @@
 """The study ``published``: other people's figures as records.
 
 ``published.csv`` in this folder holds one figure a row, as its source prints it. A figure that the source measured
-becomes a value of the evidence level ``published``; one that it marks as a guess becomes ``estimated``. The column
-``place`` names the table or section of the source that prints it.
+becomes a value of the evidence level ``published``; one that it marks as a guess becomes ``estimated``. ``place`` is
+the table or section of the source that prints it, and ``at`` the line or section in its address.
 """
 
 from __future__ import annotations
 
 import csv
-from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
 from vitok_lib.errors import RequestError
+from vitok_lib.published.sources import SOURCES
 from vitok_lib.records.schema import (
     ImagesIdentity,
     Kind,
@@ -21,7 +21,6 @@ from vitok_lib.records.schema import (
     OutcomeStatus,
     Record,
     Settings,
-    Source,
     TokenizerIdentity,
     Value,
     Weights,
@@ -33,31 +32,6 @@ T = TypeVar("T")
 
 PUBLISHED = "published"
 STATUS = "status"
-
-READ = date(2026, 11, 27)
-REPOSITORY = "https://github.com/Na-VAE/vitok-release"
-
-SOURCES = {
-    "evaluation-summary": Source(
-        name="evaluation-summary",
-        title="ViTok evaluation results, hand-written summary",
-        repository=REPOSITORY,
-        file="docs/EVAL_SUMMARY.md",
-        commit="d7e85ee7deb84ef301bc18bcf5c73a66bf9f6877",
-        read=READ,
-        note="names no author, weights, machine or run; values marked with * there are its authors' guesses",
-    ),
-    "project-page": Source(
-        name="project-page",
-        title="ViTok-v2 project page",
-        url="https://na-vae.github.io/vitok-release/",
-        repository=REPOSITORY,
-        file="docs/index.html",
-        commit="a90f23bdf2d22cd7302bcc4b1ab19227960fc574",
-        read=READ,
-        note="names no weights, machine or run",
-    ),
-}
 
 KINDS = {"measured": Kind.PUBLISHED, "reported": Kind.PUBLISHED, "estimated": Kind.ESTIMATED}
 """The source's own measurement is, to us, a published figure."""
@@ -77,8 +51,8 @@ QUANTITIES = {
 
 IMAGES = {
     "div8k": (
-        "DIV8K, training split",
-        "longest side capped by Lanczos, never enlarged; padded to a square token budget, and the padding attended",
+        "DIV8K; the split is not named",
+        "native aspect ratio, not cropped; how it was resized is not named",
     ),
     "coco-val2017-centre-crop": ("COCO val2017", "centre crop to a square"),
 }
@@ -197,6 +171,7 @@ def _value(row: Row) -> Value:
         kind=_known("kind", row["kind"], KINDS),
         n=int(row["samples"]) if row["samples"] else None,
         place=row["place"] or None,
+        at=row["at"] or None,
     )
 
 

@@ -47,7 +47,8 @@ class Interval(Strict):
 class Value(Strict):
     """One number: its unit, its kind, the images it averages over, and the signature of its metric.
 
-    ``place`` is the table or section of the source that prints a published number.
+    ``place`` is the table or section of the source that prints a published number, and ``at`` the fragment of the
+    source's address that leads there.
     """
 
     quantity: str
@@ -58,6 +59,7 @@ class Value(Strict):
     interval: Interval | None = None
     signature: str | None = None
     place: str | None = None
+    at: str | None = None
 
 
 class TokenizerIdentity(Strict):
@@ -150,7 +152,8 @@ class Source(Strict):
     """Who published a figure that is not ours, and where it can be read.
 
     ``url`` is a page's address; ``file`` lies in ``repository`` (an address) at ``commit``. ``without_address`` says
-    that no public address is known, which a source without one has to say. ``read`` is the day on which it was read.
+    that no public address is known, which a source without one has to say. ``dated`` is the day of ``commit`` and
+    ``read`` the day on which it was read.
     """
 
     name: str
@@ -159,6 +162,7 @@ class Source(Strict):
     repository: str | None = None
     file: str | None = None
     commit: str | None = None
+    dated: date | None = None
     read: date | None = None
     without_address: str | None = None
     note: str | None = None
@@ -169,6 +173,11 @@ class Source(Strict):
         if not (self.repository and self.commit and self.file):
             return None
         return f"{self.repository}/blob/{self.commit}/{self.file}"
+
+    @property
+    def address(self) -> str | None:
+        """Where it can be read: its page, or else its file."""
+        return self.url or self.file_url
 
 
 class Record(Strict):

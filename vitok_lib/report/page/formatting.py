@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from vitok_lib.records.schema import Kind, OutcomeStatus, OutOfMemory, Value
 from vitok_lib.report.data.paired import Difference
 from vitok_lib.report.data.record_view import Entry
-from vitok_lib.report.page.content import CAVEAT_MARK, Note, Number, Part, Sentence
+from vitok_lib.report.page.content import CAVEAT_MARK, Note, Number, Part, Sentence, WebLink
 from vitok_lib.report.page.labels import (
     TIMED,
     bracket,
@@ -55,6 +55,20 @@ def number(entry: Entry, value: Value, *, unit: bool = False, best: bool = False
         best=best,
         caveat=caveat,
     )
+
+
+def places(entries: Iterable[Entry]) -> list[Part]:
+    """Where the sources print the values of ``entries``: a link to each table or section, the first of its lines."""
+    found: dict[tuple[str, str], Part] = {}
+    for entry in entries:
+        source = entry.record.source
+        for value in entry.record.values:
+            if source and value.place:
+                text = f"{source.title}, {value.place}"
+                fragment = f"#{value.at}" if value.at else ""
+                link = WebLink(text, f"{source.address}{fragment}") if source.address else text
+                found.setdefault((source.name, value.place), link)
+    return list(found.values())
 
 
 def held_number(entry: Entry, quantity: str, *, unit: bool = False) -> Number | None:

@@ -106,6 +106,7 @@ def reference(request: Request) -> list[Content]:
     known: dict[str, Callable[[], Table]] = {
         "machines": lambda: runs.machine_table(request.entries),
         "sources": lambda: runs.source_table(request.entries),
+        "evaluation code": runs.code_table,
         "image sets": lambda: runs.image_set_table(request.entries),
         "photographs": runs.photograph_table,
         "training": lambda: runs.training_table(runs.training_files()),

@@ -14,7 +14,7 @@ from vitok_lib.report.data.paired import Difference
 from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.record_view import Entry, natural, of_case
 from vitok_lib.report.page.content import NOT_MEASURED, Code, Head, Link, Note, Number, Part, Sentence, Table
-from vitok_lib.report.page.formatting import JOINT, caveats, difference_number, joined, number, outcome
+from vitok_lib.report.page.formatting import JOINT, caveats, difference_number, joined, number, outcome, places
 from vitok_lib.report.page.labels import QUALITY, count_words, digits, in_order, is_distance, label, name_of
 from vitok_lib.report.page.templates import sentences
 
@@ -104,7 +104,7 @@ def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]
     return Table(
         heads=_heads(columns, measured, bool(to_baseline)),
         rows=printed,
-        notes=[*_apart(every, asked), *caveats(_shown(found, asked))],
+        notes=[*_printed_in(found), *_apart(every, asked), *caveats(_shown(found, asked))],
         metrics=_metrics(found, asked),
     )
 
@@ -212,6 +212,12 @@ def _shown(found: Sequence[Entry], quantities: Sequence[str]) -> list[tuple[str,
         for entry in found
         if entry.record.value(quantity)
     ]
+
+
+def _printed_in(found: Sequence[Entry]) -> list[Sentence]:
+    """Where the published values of the table can be read."""
+    links = places(found)
+    return [say("printed_in", places=links)] if links else []
 
 
 def _apart(every: Sequence[Entry], quantities: Sequence[str]) -> list[Sentence]:

@@ -10,12 +10,14 @@ import vitok_lib
 from vitok_lib.errors import RequestError
 from vitok_lib.images.photographs import PHOTOGRAPHS
 from vitok_lib.metrics.signature import METRICS
+from vitok_lib.published.sources import EVALUATION_CODE, RELEASE
 from vitok_lib.records.schema import Host, Kind, OutcomeStatus, Source
 from vitok_lib.report.data.groups import BENCHMARKS
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.page.content import Code, Head, Note, Number, Part, RecordFile, Sentence, Table, WebLink
-from vitok_lib.report.page.formatting import number, outcome
+from vitok_lib.report.page.formatting import number, outcome, places
 from vitok_lib.report.page.labels import in_order, name_of
+from vitok_lib.report.page.templates import listed
 
 SHORT_HASH = 12
 
@@ -93,7 +95,7 @@ def _values(entry: Entry) -> Sentence:
 def _origin(entry: Entry, hosts: Sequence[str], measured: bool) -> list[Sentence]:
     provenance, source = entry.record.provenance, entry.record.source
     if provenance is None:
-        return [_place(entry, source), *[() for _ in range(4 if measured else 0)]]
+        return [tuple(listed(places([entry]) or [source.title if source else ""])), *[() for _ in range(4 if measured else 0)]]
     commit = provenance.commit[:SHORT_HASH] if provenance.commit else "unknown"
     return [
         (Code(provenance.command),),
@@ -104,15 +106,6 @@ def _origin(entry: Entry, hosts: Sequence[str], measured: bool) -> list[Sentence
     ]
 
 
-def _place(entry: Entry, source: Source | None) -> Sentence:
-    """The source of a published record, and the tables and sections that print its values."""
-    if source is None:
-        return ("",)
-    address = source.url or source.file_url
-    places = dict.fromkeys(value.place for value in entry.record.values if value.place)
-    return (WebLink(source.title, address) if address else source.title, *(f"; {place}" for place in places))
-
-
 def source_table(entries: Sequence[Entry]) -> Table:
     """Who published the figures that are not ours: where each can be read, when it was, and what is missing."""
     sources = {entry.record.source.name: entry.record.source for entry in entries if entry.record.source}
@@ -121,12 +114,13 @@ def source_table(entries: Sequence[Entry]) -> Table:
             (Code(name),),
             (source.title,),
             _address(source),
+            (f"{source.dated:%Y-%m-%d}" if source.dated else Note("not known"),),
             (f"{source.read:%Y-%m-%d}" if source.read else Note("–"),),
             (source.note or "",),
         ]
         for name, source in sorted(sources.items())
     ]
-    return Table([[Head(text) for text in ("Source", "Title", "Where", "Read", "Note")]], rows)
+    return Table([[Head(text) for text in ("Source", "Title", "Where", "Dated", "Read", "Note")]], rows)
 
 
 def _address(source: Source) -> Sentence:
@@ -135,6 +129,15 @@ def _address(source: Source) -> Sentence:
     if source.file_url and source.commit:
         parts += [", " if parts else "", WebLink(f"{source.file} at {source.commit[:SHORT_HASH]}", source.file_url)]
     return (*parts, *([source.without_address] if source.without_address else []))
+
+
+def code_table() -> Table:
+    """What the public evaluation code does, with file and lines."""
+    rows: list[list[Sentence]] = [
+        [(statement.text,), tuple(listed([WebLink(*place) for place in statement.places], ", "))]
+        for statement in EVALUATION_CODE.values()
+    ]
+    return Table([[Head("What it does"), Head(f"Where, at {RELEASE[:SHORT_HASH]}")]], rows)
 
 
 def image_set_table(entries: Sequence[Entry]) -> Table:
