@@ -95,7 +95,8 @@ def _values(entry: Entry) -> Sentence:
 def _origin(entry: Entry, hosts: Sequence[str], measured: bool) -> list[Sentence]:
     provenance, source = entry.record.provenance, entry.record.source
     if provenance is None:
-        return [tuple(listed(places([entry]) or [source.title if source else ""])), *[() for _ in range(4 if measured else 0)]]
+        printed = listed(places([entry]) or [source.title if source else ""])
+        return [printed, *[() for _ in range(4 if measured else 0)]]
     commit = provenance.commit[:SHORT_HASH] if provenance.commit else "unknown"
     return [
         (Code(provenance.command),),
@@ -125,16 +126,18 @@ def source_table(entries: Sequence[Entry]) -> Table:
 
 def _address(source: Source) -> Sentence:
     """Links to the page and to the file at its commit, or the statement that there is no address."""
-    parts: list[Part] = [WebLink("page", source.url)] if source.url else []
+    of_file = source.file_url is not None and (source.url or "").startswith(source.file_url)
+    parts: list[Part] = [WebLink("page", source.url)] if source.url and not of_file else []
     if source.file_url and source.commit:
-        parts += [", " if parts else "", WebLink(f"{source.file} at {source.commit[:SHORT_HASH]}", source.file_url)]
+        text = f"{source.file} at {source.commit[:SHORT_HASH]}"
+        parts += [", " if parts else "", WebLink(text, source.file_url)]
     return (*parts, *([source.without_address] if source.without_address else []))
 
 
 def code_table() -> Table:
     """What the public evaluation code does, with file and lines."""
     rows: list[list[Sentence]] = [
-        [(statement.text,), tuple(listed([WebLink(*place) for place in statement.places], ", "))]
+        [(statement.text,), listed([WebLink(*place) for place in statement.places], ", ")]
         for statement in EVALUATION_CODE.values()
     ]
     return Table([[Head("What it does"), Head(f"Where, at {RELEASE[:SHORT_HASH]}")]], rows)
