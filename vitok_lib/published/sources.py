@@ -21,7 +21,7 @@ SOURCES = {
         file="docs/EVAL_SUMMARY.md",
         commit=SUMMARY,
         read=READ,
-        note="Names no author, date, weights, machine, batch or run. Values marked with * there are its authors' guesses.",
+        note="Names no author, date, weights, machine, batch or run. Values marked * are its authors' guesses.",
     ),
     "project-page": Source(
         name="project-page",
