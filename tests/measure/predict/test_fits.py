@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import sys
@@ -189,3 +190,19 @@ def test_a_wrong_question_is_one_sentence(
     (sentence,) = capsys.readouterr().err.splitlines()
     assert sentence.startswith("vitok: ")
     assert named in sentence
+
+
+DERIVED = sorted((ROOT / "results" / "derived").glob("fits-*/*.json"))
+
+
+def test_the_committed_plans_are_of_every_released_model_at_four_resolutions() -> None:
+    records = [read_record(file) for file in DERIVED]
+    held = {(record.tokenizer.name, record.resolution) for record in records}
+    assert held == set(itertools.product(RELEASED, (1024, 2048, 4096, 8192)))
+
+
+@pytest.mark.parametrize(("name", "resolution"), [("350M-f16x64", 8192), ("sd", 1024), ("qwen", 4096)])
+def test_the_committed_plans_are_what_the_program_gives_now(name: str, resolution: int) -> None:
+    records = {record.requested: record for record in map(read_record, DERIVED) if record.resolution == resolution}
+    for fit in fits_on([name], [resolution], None, None, {}):
+        assert predicted(records[fit.config]) == fit.predicted
