@@ -38,7 +38,8 @@ class PairedDifference:
     All ``comparisons`` intervals hold at once with probability ``level``; each alone is that much wider. ``p_value`` is
     that of a mean difference of 0, adjusted by Holm 1979 over all ``comparisons``. Holm's procedure is the more
     powerful one: ``p_value`` may lie below 1 − ``level`` where the interval includes 0, which is then not ``clear``.
-    The interval and ``p_value`` are None at n = 1.
+    ``effect`` is the mean over the standard deviation of the differences (d_z of Cohen 1988). The interval,
+    ``p_value`` and ``effect`` are None at n = 1, and ``effect`` where all differences are equal.
     """
 
     first: str
@@ -50,6 +51,7 @@ class PairedDifference:
     comparisons: int
     n: int
     p_value: float | None
+    effect: float | None
 
     @property
     def clear(self) -> bool:
@@ -107,8 +109,10 @@ def paired_interval(
     return mean_interval(first - second, level, comparisons)
 
 
-def paired_differences(values: Mapping[str, ArrayLike], level: float = 0.95) -> list[PairedDifference]:
-    """The difference of each two of ``values``: per tokenizer one value an image ``[n]``, the same images in order.
+def paired_differences(
+    values: Mapping[str, ArrayLike], level: float = 0.95, pairs: Sequence[tuple[str, str]] | None = None
+) -> list[PairedDifference]:
+    """The difference of each of ``pairs``, by default each two of ``values``: one value an image ``[n]``, in one order.
 
     Student's t intervals of the paired differences. With m pairs each is taken at 1 − (1 − ``level``) / m (Bonferroni),
     so that all of them hold at once at ``level``, and p-values are adjusted by Holm's procedure.
@@ -117,7 +121,7 @@ def paired_differences(values: Mapping[str, ArrayLike], level: float = 0.95) -> 
         ValueError: the tokenizers have different numbers of values, none, or one that is not finite.
     """
     columns = {name: _finite(column, f"values of '{name}'") for name, column in values.items()}
-    pairs = list(combinations(columns, 2))
+    pairs = list(combinations(columns, 2)) if pairs is None else pairs
     if not pairs:
         return []
     sizes = {name: column.size for name, column in columns.items()}
@@ -129,7 +133,8 @@ def paired_differences(values: Mapping[str, ArrayLike], level: float = 0.95) -> 
     for (first, second), difference, p_value in zip(pairs, differences, adjusted, strict=True):
         low, high = mean_interval(difference, level, len(pairs)) or (None, None)
         mean = float(difference.mean())
-        found.append(PairedDifference(first, second, mean, low, high, level, len(pairs), difference.size, p_value))
+        effect, n = paired_effect(difference), difference.size
+        found.append(PairedDifference(first, second, mean, low, high, level, len(pairs), n, p_value, effect))
     return found
 
 
@@ -143,6 +148,14 @@ def paired_p_value(differences: NDArray[np.float64]) -> float | None:
     if error == 0:
         return 1.0 if mean == 0 else 0.0
     return float(2 * stdtr(differences.size - 1, -abs(mean) / error))
+
+
+def paired_effect(differences: NDArray[np.float64]) -> float | None:
+    """The mean of ``differences`` ``[n]`` over their standard deviation; None at n = 1 and where all are equal."""
+    if differences.size < MINIMUM_COUNT:
+        return None
+    mean, error = _mean_and_error(differences)
+    return mean / (error * math.sqrt(differences.size)) if error else None
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -23,14 +23,15 @@ CASE = "photos-512"
 def test_the_distance_to_the_baseline_has_a_side(results: Path) -> None:
     write_measured(results, "cpu", "pca-f16x64", CASE, {"psnr": [25.0, 26.0, 27.0]})
     write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": [26.0, 27.0, 28.0]})
-    write_measured(results, "cpu", "nano-f32x64", CASE, {"psnr": [23.0, 24.0, 25.0]})
-    write_measured(results, "cpu", "nano-f16x32", CASE, {"psnr": [24.0, 26.0, 28.5]})
+    write_measured(results, "cpu", "nano-kl-f8x16", CASE, {"psnr": [23.0, 24.0, 25.0]})
+    write_measured(results, "cpu", "5B-f16x64", CASE, {"psnr": [24.0, 26.0, 28.5]})
+    write_measured(results, "cpu", "nano-f16x32", CASE, {"psnr": [20.0, 21.0, 22.0]})  # of another rate
     even, above, below = quality.distance_to_baseline(load(), CASE, "psnr")
     assert [numbers_in(sentence) for sentence in (even, above, below)] == [[0.17], [1.0], [-2.0]]
     assert [intervals_in(sentence) for sentence in (above, below)] == [["[1.00, 1.00]"], ["[−2.00, −2.00]"]]
-    assert "nano-f16x32 does not differ significantly" in text_of(even)
+    assert "5B-f16x64 does not differ significantly" in text_of(even)
     assert "nano-f16x64 is above" in text_of(above)
-    assert "nano-f32x64 is below" in text_of(below)
+    assert "nano-kl-f8x16 is below" in text_of(below)
 
 
 def test_conclusions_rest_on_measured_and_derived_values_alone(results: Path) -> None:
@@ -45,21 +46,24 @@ def test_conclusions_rest_on_measured_and_derived_values_alone(results: Path) ->
 
 def test_a_difference_that_the_images_do_not_settle_is_called_that(results: Path) -> None:
     write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": [30.0, 20.0]})
-    write_measured(results, "cpu", "nano-f16x32", CASE, {"psnr": [25.0, 24.8]})
+    write_measured(results, "cpu", "nano-kl-f8x16", CASE, {"psnr": [25.0, 24.8]})
     (sentence,) = quality.best_measured(load(), CASE, "psnr")
     assert "the difference is not significant" in text_of(sentence)
 
 
-def test_the_best_is_named_with_its_rate(results: Path) -> None:
+def test_a_best_is_named_at_each_rate_that_two_share_and_at_no_other(results: Path) -> None:
     write_measured(results, "cpu", "jpeg:q=75", CASE, {"psnr": [40.0, 42.0], "bpp": [1.0, 2.0]})
     write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": [30.0, 30.5], "bpp": [4.0, 4.0]})
+    (nobody,) = quality.best_measured(load(), CASE, "psnr")
+    assert plain(nobody).endswith("no two tokenizers have an equal rate.")
+    write_measured(results, "cpu", "webp:q=80", CASE, {"psnr": [38.0, 40.0], "bpp": [1.05, 2.05]})
+    write_measured(results, "cpu", "avif:q=60", CASE, {"psnr": [50.0, 50.0], "bpp": [1.16, 2.0]})  # 5.3 % above
     (sentence,) = quality.best_measured(load(), CASE, "psnr")
-    assert "jpeg:q=75 has the highest mean PSNR: 41.00 dB [28.29, 53.71] at 1.500 bit/px" in plain(sentence)
-    assert "the next, nano-f16x64 at 4.000 bit/px" in plain(sentence)
+    assert plain(sentence).startswith(f"On {CASE} at 1.5–1.55 bit/px (study cpu, n = 2, 2 tokenizers), jpeg:q=75 has")
 
 
 def test_a_metric_that_a_tokenizer_was_trained_with_names_another_and_says_why(results: Path) -> None:
-    for name, distance in {"5B-f16x64": 0.1, "nano-f16x64": 2.0, "nano-f16x32": 3.0}.items():
+    for name, distance in {"5B-f16x64": 0.1, "nano-f16x64": 2.0, "nano-kl-f8x16": 3.0}.items():
         write_measured(results, "cpu", name, CASE, {}, distances={"fd-dinov3": {50: distance}})
     best, disclosure = map(plain, quality.best_measured(load(), CASE, "fd-dinov3"))
     assert "nano-f16x64 has the lowest FD, DINOv3: 2" in best
@@ -83,7 +87,7 @@ def test_nobody_is_best_by_a_network_that_never_was_trained(results: Path) -> No
 def test_published_bests_by_the_published_distance_leave_out_who_was_trained_with_it(results: Path) -> None:
     write_published()
     told = [plain(sentence) for sentence in quality.published_bests(load(), "div8k-1024", "fdd")]
-    assert any("flux has the best FDD" in sentence for sentence in told)
+    assert any("at 1 bit/px (48 : 1) on div8k-1024, sdxl has the best FDD" in sentence for sentence in told)
     assert not any("5B-f16x64 has the best FDD" in sentence for sentence in told)
     assert any(sentence.startswith("† Not independent: FDD of") and "5B-f16x64" in sentence for sentence in told)
 

@@ -28,12 +28,12 @@ def _measure(root: Path, name: str, values: list[float]) -> Path:
     return write_measured(root, "cpu", name, "photos-512", {"psnr": values})
 
 
-def test_the_best_at_a_ratio_changes_and_goes_with_its_records(results: Path) -> None:
+def test_the_best_at_a_rate_changes_and_goes_with_its_records(results: Path) -> None:
     _measure(results, BETTER, [30.0, 31.0, 32.0])
     other = _measure(results, WORSE, [29.0, 30.0, 31.0])
-    _measure(results, "nano-f16x32", [40.0, 40.0, 40.0])  # alone at its ratio
+    _measure(results, "nano-f16x32", [40.0, 40.0, 40.0])  # alone at its rate
     (found,) = [row for row in _rows(best_table(load(), ["photos"], ["psnr"])) if "photos" in row[0]]
-    assert found[0] == "Highest PSNR on photos-512 at 12 : 1"
+    assert found[0] == "Highest PSNR on photos-512 at 4 bit/px (12 : 1)"
     assert (found[1], found[3]) == (BETTER, WORSE)
     assert found[2].startswith("31.00 dB [")
     assert found[4].startswith("30.00 dB [")
@@ -123,7 +123,7 @@ def test_what_has_records_but_no_two_of_one_protocol_is_not_called_unmeasured(re
     _measure(results, BETTER, [30.0, 31.0])
     answers = {row[0]: row[1] for row in _rows(best_table(load(), ["photos", "leaves"], ["psnr"]))}
     assert answers == {
-        "Quality on photos": "no two tokenizers of equal compression share a protocol",
+        "Quality on photos": "no two tokenizers of equal rate share a protocol",
         "Quality on leaves": "not measured",
         "Shortest latency": "not measured",
         "Least memory of the model": "not measured",

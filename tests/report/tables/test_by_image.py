@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.reading import heads, row
 from tests.fakes.records import write_measured
+from vitok_lib.errors import RequestError
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import plain
 from vitok_lib.report.tables import by_image
@@ -28,27 +31,15 @@ def test_an_image_too_small_for_a_metric_is_not_measured(results: Path) -> None:
     assert [plain(cell) for cell in table.rows[1]] == ["image-1", "not measured", "not measured"]
 
 
-def test_a_codec_stands_in_the_table_of_baselines_with_its_ratio_of_bits(results: Path) -> None:
-    write_measured(results, "cpu", "pca-f16x64", "photos-256", {"psnr": [25.0, 26.0]})
-    write_measured(results, "cpu", "jpeg:q=75", "photos-256", {"psnr": [28.0, 30.0], "bpp": [1.5, 1.5]})
-    write_measured(results, "cpu", "pca-f16x64", "photos-512", {"psnr": [25.0, 26.0]})
-    write_measured(results, "cpu", "nano-f16x64", "photos-512", {"psnr": [24.0, 25.0]})
-    table = by_image.baseline_table(load(), ["photos-256", "photos-512"], "psnr")
-    assert heads(table) == ["Tokenizer", "Ratio", "photos-256", "photos-512"]
-    assert list(row(table, "jpeg:q=75").values()) == [
-        "jpeg:q=75",
-        "16 : 1 in bits",
-        "+3.50 [−2.85, 9.85]",
-        "not measured",
-    ]
-    assert row(table, "nano-f16x64")["photos-512"] == "−1.00 [−1.00, −1.00]"
-
-
-def test_a_codec_has_no_one_ratio_over_sets_on_which_it_differs(results: Path) -> None:
-    for case, rate in (("photos-256", 1.5), ("photos-512", 1.0)):
-        for name in ("pca-f16x64", "nano-f16x64"):
-            write_measured(results, "cpu", name, case, {"psnr": [25.0, 26.0]})
+def test_the_table_of_baselines_holds_what_is_of_their_rate(results: Path) -> None:
+    for case, rate in (("photos-256", 1.5), ("photos-512", 4.1)):
+        write_measured(results, "cpu", "pca-f16x64", case, {"psnr": [25.0, 26.0]})
         write_measured(results, "cpu", "jpeg:q=75", case, {"psnr": [28.0, 30.0], "bpp": [rate, rate]})
-    table = by_image.baseline_table(load(), ["photos-256", "photos-512"], "psnr")
-    assert row(table, "jpeg:q=75")["Ratio"] == "differs by set"
-    assert row(table, "nano-f16x64")["Ratio"] == "12 : 1"
+    write_measured(results, "cpu", "nano-f16x64", "photos-512", {"psnr": [24.0, 25.0]})
+    write_measured(results, "cpu", "nano-f32x64", "photos-512", {"psnr": [22.0, 23.0]})
+    table = by_image.baseline_table(load(), ["photos-512"], "psnr")
+    assert heads(table) == ["Tokenizer", "photos-512"]
+    assert [plain(cells[0]) for cells in table.rows] == ["jpeg:q=75", "nano-f16x64"]
+    assert row(table, "nano-f16x64")["photos-512"].startswith("−1.00 [")
+    with pytest.raises(RequestError, match="shares protocol and rate with the PCA baseline"):
+        by_image.baseline_table(load(), ["photos-256"], "psnr")

@@ -67,15 +67,19 @@ def test_a_run_that_did_not_end_well_is_the_reason_where_it_is_one(results: Path
     assert f"nothing is compared by PSNR, because the run of {SECOND} did not end well: " in notes[0]
 
 
-def test_both_ratios_stand_below_where_they_differ(results: Path) -> None:
+def test_two_of_other_rates_are_not_compared_and_both_rates_are_below(results: Path) -> None:
     write_published()
     for name in (FIRST, SECOND, "nano-f32x64"):
-        write_measured(results, "cpu", name, CASE, {"psnr": [30.0, 31.0]})
-    told = {other: plain(versus_table(load(), FIRST, other).notes[0]) for other in ("nano-f32x64",)}
-    assert told == {"nano-f32x64": "The compression ratios differ: nano-f16x64 12 : 1, nano-f32x64 48 : 1."}
-    assert versus_table(load(), FIRST, SECOND).notes == [], "both compress 12 : 1"
-    found = [plain(note) for note in versus_table(load(), "5B-f16x64", "flux2").notes]
-    assert found[0] == "The compression ratios differ: 5B-f16x64 12 : 1, flux2 6 : 1."
+        write_measured(results, "cpu", name, CASE, {"psnr": [30.0, 31.0], "ssim": [0.8, 0.9]})
+    table = versus_table(load(), FIRST, "nano-f32x64")
+    assert table.rows == []
+    (note,) = map(plain, table.notes)
+    rates = "nano-f16x64 4 bit/px (12 : 1), nano-f32x64 1 bit/px (48 : 1)"
+    assert note == f"Not compared on {CASE}, because the rates differ: {rates}."
+    assert versus_table(load(), FIRST, SECOND).notes == [], "both are at 4 bit/px"
+    published = versus_table(load(), "5B-f16x64", "flux2")
+    assert published.rows == []
+    assert "5B-f16x64 4 bit/px (12 : 1), flux2 8 bit/px (6 : 1)" in plain(published.notes[0])
 
 
 def test_of_two_studies_with_the_same_pair_the_preceding_one_is_shown(results: Path) -> None:

@@ -1,9 +1,10 @@
-"""Differences between tokenizers, paired by image: of two, to the PCA baseline, and of all pairs at once."""
+"""Differences at equal rate, paired by image: of two tokenizers, to the PCA baseline, and of all pairs at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +12,18 @@ from numpy.typing import NDArray
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.statistics import METHOD, leaves_out, mean_interval, paired_differences, paired_p_value
 from vitok_lib.records.schema import Interval
-from vitok_lib.report.data import protocol as comparison
-from vitok_lib.report.data.protocol import Protocol, Ranked, by_protocol, protocol
+from vitok_lib.report.data.protocol import Protocol, Ranked, by_protocol, common, protocol, ranked
+from vitok_lib.report.data.rates import by_rate, equal_rates
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import NOT_SIGNIFICANT
+from vitok_lib.report.page.labels import HIGHER_IS_BETTER
 
 PCA_BASELINE = "pca-f16x64"
 """The closed-form linear tokenizer: what a learned one of its rate has to beat."""
 
 LEVEL = 0.95
+LEAST_FOR_PAIRS = 20
+"""Images from which on all pairs are tested; of fewer the values of single images say more."""
 TEST = "Student's paired t test"
 
 
@@ -27,7 +31,8 @@ TEST = "Student's paired t test"
 class Difference:
     """The mean over ``n`` images of ``entry`` minus ``other`` with its interval and p-value, None at n = 1.
 
-    ``p_value`` is that of a mean difference of 0 by ``test``, which says how it is adjusted.
+    ``p_value`` is that of a mean difference of 0 by ``test``, which says how it is adjusted; ``effect`` is the mean
+    over the standard deviation of the differences, where there is one and it was asked for.
     """
 
     entry: Entry
@@ -38,6 +43,7 @@ class Difference:
     n: int
     p_value: float | None
     test: str
+    effect: float | None = None
 
     @property
     def clear(self) -> bool:
@@ -52,13 +58,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class AllPairs:
-    """Every two of ``ranking``, the best first, compared under ``shared``: the earlier one minus the later one.
+    """Every two of equal rate compared under ``shared``, the better one minus the other, the lowest rate first.
 
     The intervals hold all at once at ``level``; each alone is at ``single_level``.
     """
 
     shared: Protocol
-    ranking: Sequence[Ranked]
     differences: Sequence[Difference]
 
     level: float = LEVEL
@@ -77,8 +82,12 @@ def paired(entry: Entry, other: Entry, quantity: str, comparisons: int = 1) -> D
     """The difference of two entries of one protocol, image by image; of so many ``comparisons`` all hold together.
 
     Raises:
-        RequestError: the two are of different protocols, or were not measured on the same images.
+        RequestError: the two are of different protocols or rates, or were not measured on the same images.
     """
+    if not equal_rates(entry, other):
+        raise RequestError(
+            f"records '{entry.name}' and '{other.name}' are not of equal rate; their quality is not compared"
+        )
     if protocol(entry, entry.value(quantity)) != protocol(other, other.value(quantity)):
         raise RequestError(
             f"records '{entry.name}' and '{other.name}' follow different protocols for '{quantity}'",
@@ -135,9 +144,9 @@ def _by_image(entries: Sequence[Entry], quantity: str) -> NDArray[np.float64]:
 
 
 def to_baseline(entry: Entry, entries: Iterable[Entry], quantity: str) -> Difference | None:
-    """The paired difference to the PCA baseline of the entry's own protocol; None of itself and where there is none.
+    """The paired difference to the PCA baseline of the entry's own protocol and rate; None of itself and without one.
 
-    The intervals of all tokenizers of the protocol hold together.
+    The intervals of all tokenizers of the protocol and rate hold together.
     """
     value = entry.record.value(quantity)
     if not entry.measured or value is None or entry.record.tokenizer.name == PCA_BASELINE:
@@ -147,56 +156,60 @@ def to_baseline(entry: Entry, entries: Iterable[Entry], quantity: str) -> Differ
     if entry not in group or not baselines:
         return None
     baseline = min(baselines, key=lambda other: len(other.stem))
-    return paired(entry, baseline, quantity, comparisons=len(group) - len(baselines))
+    if not equal_rates(entry, baseline):
+        return None
+    alike = [other for other in group if other not in baselines and equal_rates(other, baseline)]
+    return paired(entry, baseline, quantity, comparisons=len(alike))
 
 
 def winners(entries: Iterable[Entry], quantity: str) -> dict[str, Ranked]:
-    """What is best within its protocol, and what does not differ from it significantly, by the entry's name.
+    """The best tokenizer of each protocol at each rate, by the entry's name.
 
-    Where no difference to the best is significant there is no winner. What keeps no values of single images is not
-    tested: its value alone counts.
+    None is best over one image, alone at its rate, with the value of another, or with a difference to another that is
+    not significant. What keeps no values of single images is not tested: its value alone counts. A value that is not
+    independent of its tokenizer takes no part.
     """
-    entries = list(entries)
-    best = comparison.best(entries, quantity)
+    if quantity not in HIGHER_IS_BETTER:
+        return {}
     found: dict[str, Ranked] = {}
-    for group in by_protocol(entries, quantity).values():
-        independent = [candidate for candidate in group if candidate.independent]
-        tops = [candidate for candidate in independent if candidate.entry.name in best]
-        others = [candidate for candidate in independent if candidate.entry.name not in best]
-        tied = [
-            candidate for candidate in others if tops and _ties(tops[0].entry, candidate.entry, quantity, len(others))
-        ]
-        if not others or len(tied) < len(others):
-            found |= {candidate.entry.name: candidate for candidate in (*tops, *tied)}
+    for shared, held in by_protocol(entries, quantity).items():
+        independent = [candidate for candidate in held if candidate.independent]
+        for group in by_rate(ranked(independent, quantity)) if shared.n != 1 else ():
+            top, *others = group
+            if others and all(_exceeds(top, other, len(others)) for other in others):
+                found[top.entry.name] = top
     return found
 
 
-def _ties(top: Entry, entry: Entry, quantity: str, comparisons: int) -> bool:
-    """Whether single images were measured and do not tell an entry from the best one."""
-    if not all(holds_single_images(held, quantity) for held in (top, entry)):
-        return False
-    return not paired(top, entry, quantity, comparisons).clear
+def _exceeds(top: Ranked, other: Ranked, comparisons: int) -> bool:
+    """Whether the best differs from another; configurations of one tokenizer by their values alone."""
+    quantity, names = top.value.quantity, {held.entry.record.tokenizer.name for held in (top, other)}
+    if len(names) > 1 and all(holds_single_images(held.entry, quantity) for held in (top, other)):
+        return paired(top.entry, other.entry, quantity, comparisons).clear
+    return top.value.value != other.value.value
 
 
 def all_pairs(entries: Iterable[Entry], case: str, quantity: str) -> AllPairs:
-    """Every pair of tokenizers of ``case`` in the protocol that the most share, with simultaneous intervals.
+    """Every pair of equal rate of ``case`` in the protocol that the most share, with simultaneous intervals.
 
     Raises:
-        RequestError: fewer than two keep the ``quantity`` of single images, or nothing measured holds it.
+        RequestError: no two of equal rate keep the ``quantity`` of single images, or nothing measured holds it.
     """
-    shared, order = comparison.common(entries, case, quantity)
-    ranking = [candidate for candidate in order if holds_single_images(candidate.entry, quantity)]
-    if len(ranking) < comparison.MINIMUM_TO_RANK:
-        raise RequestError(f"no two records of '{case}' keep the '{quantity}' of single images, so there are no pairs")
-    held = {candidate.entry.name: candidate.entry for candidate in ranking}
-    columns = _by_image(list(held.values()), quantity).T
-    values = dict(zip(held, columns, strict=True))
+    shared, order = common(entries, case, quantity)
+    groups = by_rate([candidate for candidate in order if holds_single_images(candidate.entry, quantity)])
+    held = {candidate.entry.name: candidate.entry for group in groups for candidate in group}
+    pairs = [(one.entry.name, other.entry.name) for group in groups for one, other in combinations(group, 2)]
+    if not pairs:
+        raise RequestError(
+            f"no two records of '{case}' at equal rate keep the '{quantity}' of single images, so there are no pairs"
+        )
+    values = dict(zip(held, _by_image(list(held.values()), quantity).T, strict=True))
     differences = []
-    for found in paired_differences(values, LEVEL):
+    for found in paired_differences(values, LEVEL, pairs):
         bounds = None if found.low is None or found.high is None else (found.low, found.high)
         interval = interval_of(bounds, found.comparisons)
-        both = held[found.first], held[found.second]
+        both, test = (held[found.first], held[found.second]), f"{TEST}, Holm-adjusted"
         differences.append(
-            Difference(*both, quantity, found.mean, interval, found.n, found.p_value, f"{TEST}, Holm-adjusted")
+            Difference(*both, quantity, found.mean, interval, found.n, found.p_value, test, found.effect)
         )
-    return AllPairs(shared, ranking, differences)
+    return AllPairs(shared, differences)

@@ -142,22 +142,6 @@ def ranked(ranking: Iterable[Ranked], quantity: str) -> list[Ranked]:
     return sorted(ranking, key=lambda candidate: sign * candidate.value.value)
 
 
-def best(entries: Iterable[Entry], quantity: str) -> dict[str, Ranked]:
-    """What is best within its protocol, by the entry's name, where at least two can be compared.
-
-    A value that is not independent of its tokenizer takes no part, and over one image nothing is best.
-    """
-    if quantity not in HIGHER_IS_BETTER:
-        return {}
-    winners: dict[str, Ranked] = {}
-    for shared, group in by_protocol(entries, quantity).items():
-        independent = [candidate for candidate in group if candidate.independent]
-        if len(independent) >= MINIMUM_TO_RANK and shared.n != 1:
-            top = ranked(independent, quantity)[0].value.value
-            winners |= {candidate.entry.name: candidate for candidate in independent if candidate.value.value == top}
-    return winners
-
-
 def at_smaller_n(entries: Iterable[Entry], quantity: str) -> dict[str, Ranked]:
     """What is compared at another n than its own, by the entry's name."""
     groups = by_protocol(entries, quantity).values() if is_distance(quantity) else ()

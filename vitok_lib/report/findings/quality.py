@@ -13,9 +13,10 @@ from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.data import paired, protocol
 from vitok_lib.report.data.protocol import Protocol, Ranked, by_protocol, ranked
+from vitok_lib.report.data.rates import by_rate, rate_number
 from vitok_lib.report.data.record_view import Entry, natural, of_case, preferred
 from vitok_lib.report.page.content import Number, Sentence
-from vitok_lib.report.page.formatting import caveats, difference_number, held_number, number
+from vitok_lib.report.page.formatting import caveats, difference_number, number
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, digits, name_of
 from vitok_lib.report.page.templates import sentences
 
@@ -30,7 +31,7 @@ LEVEL_TITLES = {
 
 
 def best_measured(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:
-    """The best tokenizer of ``case``, over all and at the compression ratio of the PCA baseline.
+    """The best tokenizer of ``case`` at each rate that at least two share.
 
     A value that is not independent of its tokenizer is set aside, with the reason.
 
@@ -42,16 +43,10 @@ def best_measured(entries: Sequence[Entry], case: str, quantity: str) -> list[Se
         raise RequestError(f"'{quantity}' ranks nothing, so no tokenizer is best by it; ask for one of: {known}")
     shared, every = protocol.common(entries, case, quantity)
     order = [candidate for candidate in every if candidate.independent]
-    if not order or shared.n == 1:
-        nobody = say("no_best", case=case, metric=name_of(quantity), one_image=bool(order))
-        return [nobody, *_set_aside(every)]
-    found = [_winner(shared, order, case)]
-    baseline = next((held for held in order if held.entry.record.tokenizer.name == paired.PCA_BASELINE), None)
-    if baseline is not None:
-        ratio = baseline.entry.record.tokenizer.compression_ratio
-        alike = [held for held in order if held.entry.record.tokenizer.compression_ratio == ratio]
-        if ratio is not None and len(alike) > 1 and alike[:2] != order[:2]:
-            found.append(_winner(shared, alike, f"{case} at {digits('ratio', ratio)} : 1"))
+    found = [_winner(shared, group) for group in by_rate(order) if len(group) > 1 and shared.n != 1]
+    if not found:
+        reason = "not independent" if not order else "one image" if shared.n == 1 else "no equal rate"
+        found = [say("no_best", case=case, metric=name_of(quantity), reason=reason)]
     return [*found, *_set_aside(every)]
 
 
@@ -59,35 +54,33 @@ def _set_aside(ranking: Sequence[Ranked]) -> list[Sentence]:
     return caveats((held.value.quantity, held.entry.record.tokenizer.name) for held in ranking)
 
 
-def _winner(shared: Protocol, order: Sequence[Ranked], where: str) -> Sentence:
-    quantity, first = shared.quantity, order[0]
-    unit = f" {first.value.unit}" if first.value.unit else ""
-    next_, difference = order[1] if len(order) > 1 else None, None
-    if next_ and all(paired.holds_single_images(held.entry, quantity) for held in (first, next_)):
-        difference = paired.paired(first.entry, next_.entry, quantity)
+def _winner(shared: Protocol, order: Sequence[Ranked]) -> Sentence:
+    quantity, first, second = shared.quantity, order[0], order[1]
+    unit, difference = f" {first.value.unit}" if first.value.unit else "", None
+    if all(paired.holds_single_images(held.entry, quantity) for held in (first, second)):
+        difference = paired.paired(first.entry, second.entry, quantity)
     return say(
         "best",
-        where=where,
+        case=shared.case,
+        rate=rate_number([held.entry for held in order]),
         origin=shared.origin,
         count=shared.count,
         tokenizers=len(order),
         name=first.entry.title,
         direction="highest mean" if HIGHER_IS_BETTER[quantity] else "lowest",
         metric=name_of(quantity),
-        value=number(first.entry, first.value, unit=True, best=len(order) > 1),
-        rate=held_number(first.entry, "bpp", unit=True),
-        next=next_.entry.title if next_ else None,
-        next_rate=held_number(next_.entry, "bpp", unit=True) if next_ else None,
+        value=number(first.entry, first.value, unit=True),
+        next=second.entry.title,
         difference=difference_number(difference, unit=unit) if difference else None,
         significant=difference is not None and difference.clear,
     )
 
 
 def distance_to_baseline(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:
-    """One sentence a tokenizer: on which side of the PCA baseline it is, and how far from it.
+    """One sentence a tokenizer of its rate: on which side of the PCA baseline it is, and how far from it.
 
     Raises:
-        RequestError: nothing in ``case`` shares a protocol with the PCA baseline.
+        RequestError: nothing in ``case`` shares protocol and rate with the PCA baseline.
     """
     _, shared = protocol.common(entries, case, quantity)
     held = [candidate.entry for candidate in shared]
@@ -104,7 +97,9 @@ def distance_to_baseline(entries: Sequence[Entry], case: str, quantity: str) -> 
         about = {"name": entry.title, "case": case, "metric": name_of(quantity)}
         found.append(say("to_baseline", side=side, difference=shown, **about))
     if not found:
-        raise RequestError(f"no record of '{case}' shares a protocol with the PCA baseline '{paired.PCA_BASELINE}'")
+        raise RequestError(
+            f"no record of '{case}' shares protocol and rate with the PCA baseline '{paired.PCA_BASELINE}'"
+        )
     return found
 
 
@@ -135,7 +130,7 @@ def _bias(quantity: str, ratio: float, few: int, many: int, entry: Entry) -> dic
 
 
 def published_bests(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:
-    """What each source says is best in ``case``; not a conclusion of this report.
+    """What each source says is best in ``case`` at each rate; not a conclusion of this report.
 
     Raises:
         RequestError: no source published ``quantity`` for ``case``.
@@ -143,13 +138,13 @@ def published_bests(entries: Sequence[Entry], case: str, quantity: str) -> list[
     published = [entry for entry in of_case(entries, case) if entry.published]
     found: list[Sentence] = []
     for shared, group in by_protocol(published, quantity).items():
-        independent = [candidate for candidate in group if candidate.independent]
-        if len(independent) < protocol.MINIMUM_TO_RANK:
-            continue
-        first = ranked(independent, quantity)[0]
-        source, value = first.entry.record.source, number(first.entry, first.value, unit=True)
-        about = {"source": source.title if source else shared.origin, "case": case, "metric": name_of(quantity)}
-        found.append(say("published_best", tokenizers=len(independent), name=first.entry.title, value=value, **about))
+        independent = ranked([candidate for candidate in group if candidate.independent], quantity)
+        for alike in (alike for alike in by_rate(independent) if len(alike) > 1):
+            first, rate = alike[0], rate_number([held.entry for held in alike])
+            source, value = first.entry.record.source, number(first.entry, first.value, unit=True)
+            about = {"source": source.title if source else shared.origin, "case": case, "metric": name_of(quantity)}
+            names = [held.entry.title for held in alike if held.value.value == first.value.value]
+            found.append(say("published_best", rate=rate, tokenizers=len(alike), names=names, value=value, **about))
         found += _set_aside(group)
     if not found:
         raise RequestError(f"no source published '{quantity}' of two tokenizers for '{case}'")

@@ -110,13 +110,15 @@ class Head:
 class Table:
     """``heads`` holds one row of headings or two; every row has as many cells as there are columns.
 
-    ``anchors`` names each row, where rows can be linked to. ``notes`` are printed below the table, and ``metrics``,
+    ``anchors`` names each row, where rows can be linked to. ``groups`` holds the first row of each group of rows, which
+    a line sets apart. ``notes`` are printed below the table, and ``metrics``,
     which define each quantity, on demand.
     """
 
     heads: Sequence[Sequence[Head]]
     rows: Sequence[Sequence[Sentence]]
     anchors: Sequence[str] = ()
+    groups: Sequence[int] = ()
     notes: Sequence[Sentence] = ()
     metrics: Sequence[Sentence] = ()
 

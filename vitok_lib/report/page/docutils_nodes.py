@@ -138,6 +138,7 @@ def table(data: Table, docname: str, csv: str | None = None) -> list[nodes.Node]
     body = nodes.tbody()
     for index, sentences in enumerate(data.rows):
         row = nodes.row(ids=[data.anchors[index]] if data.anchors else [])
+        row["classes"] += ["vk-group"] if index in data.groups else []
         row += [nodes.entry("", paragraph(sentence, docname)) for sentence in sentences]
         body += row
     group += [head, body]
@@ -166,9 +167,7 @@ def legend() -> nodes.Node:
     interval = nodes.inline("", "[low, high]", classes=["vk-interval"])
     box += nodes.paragraph("", "", interval, nodes.Text(" 95 % interval"))
     top = nodes.inline("", "boxed", classes=["vk", "vk-measured", "vk-best"])
-    box += nodes.paragraph(
-        "", "", top, nodes.Text(" best within one protocol, or not significantly different from the best")
-    )
+    box += nodes.paragraph("", "", top, nodes.Text(" best of one protocol at one rate, as far as can be tested"))
     ended = nodes.inline("", "OOM", classes=["vk", "vk-measured", "vk-ended"])
     box += nodes.paragraph("", "", ended, nodes.Text(" outcome of a run without a value"))
     missing = nodes.inline("", NOT_MEASURED, classes=["vk-note", "vk-missing"])

@@ -45,7 +45,7 @@ def number(entry: Entry, value: Value, *, unit: bool = False, best: bool = False
     if caveat:
         facts.append(caveat)
     if best:
-        facts.append("best of its protocol, or no significant difference to the best")
+        facts.append("best of its protocol at its rate")
     return Number(
         text=digits(value.quantity, value.value) + (f" {value.unit}" if unit and value.unit else ""),
         kind=value.kind,

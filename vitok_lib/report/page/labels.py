@@ -103,9 +103,8 @@ speed or memory says nothing without machine and settings."""
 DECIMALS = {
     **dict.fromkeys(("psnr", "fid", PUBLISHED_FDD), 2),
     **dict.fromkeys(("ssim", "ms-ssim", "lpips", "dists", "bpp"), 3),
-    **dict.fromkeys(
-        ("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error", "speedup", "relative_time", "exponent"), 2
-    ),
+    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error"), 2),
+    **dict.fromkeys(("speedup", "relative_time", "exponent", "effect"), 2),
     **dict.fromkeys(("utilisation", "share"), 1),
 }
 

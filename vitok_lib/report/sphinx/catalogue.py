@@ -207,6 +207,19 @@ def best(request: Request) -> list[Content]:
     return [Wide(best_table(request.entries, benchmarks, request.words("quantities", "psnr")))]
 
 
+def pairs(request: Request) -> list[Content]:
+    """All pairs of equal rate, or the values of each image where images are too few for tests."""
+    case, quantity = request.arguments[0], request.quantity
+    found = paired.all_pairs(request.entries, case, quantity)
+    images = found.differences[0].n
+    if images >= paired.LEAST_FOR_PAIRS:
+        return [by_image.pairs_table(found)]
+    from vitok_lib.report.figures.by_image import by_image as draw
+
+    few = say("too_few_images", images=images, least=paired.LEAST_FOR_PAIRS)
+    return [few, Picture(f"by-image-{case}-{quantity}", draw(request.entries, [case], quantity))]
+
+
 DIRECTIVES: Mapping[str, Spec] = {
     "evidence-levels": Spec(lambda request: [legend()]),
     "findings": Spec(findings, 1, ("cases", "quantity", "tokenizers", "resolutions")),
@@ -220,13 +233,7 @@ DIRECTIVES: Mapping[str, Spec] = {
         lambda request: [by_image.baseline_table(request.entries, request.cases, request.quantity)],
         options=("cases", "quantity"),
     ),
-    "pairs-table": Spec(
-        lambda request: [
-            by_image.pairs_table(paired.all_pairs(request.entries, request.arguments[0], request.quantity))
-        ],
-        1,
-        ("quantity",),
-    ),
+    "pairs-table": Spec(pairs, 1, ("quantity",)),
     "result-figure": Spec(figure, 1, ("cases", "benchmark", "benchmarks", "quantity", "tokenizers", "where")),
     "machine-table": Spec(machines, 1, ("quantities", "where", "tokenizers")),
     "flops-table": Spec(

@@ -1,7 +1,8 @@
 """The best tokenizer per question, each with its interval, its protocol and the runner-up.
 
-A best is named only among at least two tokenizers that share a protocol. Speed and memory are ranked within one run on
-one machine, at one size and with equal settings, except those that not every family of tokenizers has.
+A best is named only among at least two tokenizers that share a protocol. Quality is ranked at equal rate. Speed and
+memory are ranked within one run on one machine, at one size and with equal settings, except those that not every family
+of tokenizers has.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from vitok_lib.records.schema import Kind
 from vitok_lib.report.data import chunking, groups, paired, protocol
 from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED
 from vitok_lib.report.data.protocol import Ranked
+from vitok_lib.report.data.rates import by_rate, rate_number
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.data.speedups import speed_ratio, times
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Sentence, Table
@@ -30,7 +32,7 @@ MACHINE_QUESTIONS = (
 HEADS = ("Question", "Best", "Value", "Runner-up", "Value", "Difference", "Protocol")
 WITHIN_NOISE = "within noise"
 """Next to a ratio of two values without an interval that differ by no more than repeats do."""
-NO_RATIO = "no two tokenizers of equal compression share a protocol"
+NO_RATE = "no two tokenizers of equal rate share a protocol"
 NO_PROTOCOL = "no two tokenizers share a protocol"
 LEAST_NOISE = 0.05
 """The least share by which two values without an interval differ; repeats of one execution can raise it."""
@@ -38,7 +40,7 @@ _SHOWN_SIGNATURE = 2
 
 
 def best_table(entries: Sequence[Entry], benchmarks: Sequence[str], quantities: Sequence[str]) -> Table:
-    """A row a question: quality at each ratio that two tokenizers share, then speed, memory and the largest size.
+    """A row a question: quality at each rate that two tokenizers share, then speed, memory and the largest size.
 
     A question without an answer has a row at the end that says why.
     """
@@ -57,7 +59,7 @@ def best_table(entries: Sequence[Entry], benchmarks: Sequence[str], quantities: 
         ]
         rows += found
         if not found:
-            why = NO_RATIO if benchmark in measured else NOT_MEASURED
+            why = NO_RATE if benchmark in measured else NOT_MEASURED
             unanswered.append(_unanswered(f"Quality on {benchmark}", why))
     noise = _noise(entries)
     for question, benchmark, quantity, highest in MACHINE_QUESTIONS:
@@ -74,29 +76,30 @@ def _unanswered(question: str, why: str) -> list[Sentence]:
 
 
 def _quality_rows(entries: Sequence[Entry], case: str, quantity: str) -> list[list[Sentence]]:
-    """A row for each ratio of numbers at which two tokenizers or more were measured in the widest protocol."""
+    """A row for each rate at which two tokenizers or more were measured in the widest protocol."""
     held = [entry for entry in entries if entry.case == case and entry.measured]
     if quantity not in HIGHER_IS_BETTER or not protocol.by_protocol(held, quantity):
         return []
     shared, order = protocol.common(entries, case, quantity)
     if shared.n == 1:  # one image allows no test, and so names no best
         return []
-    independent = [candidate for candidate in order if candidate.independent]
-    by_ratio: dict[float, list[Ranked]] = {}
-    for candidate in independent:
-        known = candidate.entry.record.tokenizer.compression_ratio
-        if known is not None:
-            by_ratio.setdefault(known, []).append(candidate)
     direction = "Highest" if HIGHER_IS_BETTER[quantity] else "Lowest"
     shared_by_all = f"study {shared.origin}, {shared.count}, {_short(shared.signature)}"
     rows: list[list[Sentence]] = []
-    for ratio, group in sorted(by_ratio.items()):
+    for alike in by_rate([candidate for candidate in order if candidate.independent]):
+        group = _one_each(alike)
         if len(group) >= protocol.MINIMUM_TO_RANK:
-            tip = "derived: pixel values for each latent value, from the architecture"
-            shown = Number(f"{digits('ratio', ratio)} : 1", Kind.DERIVED, tip)
-            question = (f"{direction} {name_of(quantity)} on {case} at ", shown)
+            question = (f"{direction} {name_of(quantity)} on {case} at ", rate_number([held.entry for held in group]))
             rows.append([question, *_first_two(group[0], group[1], _paired(group[0], group[1])), (shared_by_all,)])
     return rows
+
+
+def _one_each(ranking: Sequence[Ranked]) -> list[Ranked]:
+    """The first of each tokenizer: its best configuration."""
+    best: dict[str, Ranked] = {}
+    for candidate in ranking:
+        best.setdefault(candidate.entry.record.tokenizer.name, candidate)
+    return list(best.values())
 
 
 def _short(signature: str | None) -> str:
@@ -142,12 +145,10 @@ def _machine_rows(
         for run in groups.runs_of(found, apart_from=("tokenizer", *groups.OF_A_FAMILY)):
             ranking = [Ranked(entry, value) for entry in _executions(run) if (value := groups.held(entry, quantity))]
             ranking.sort(key=lambda held: held.value.value * (-1 if highest else 1))
-            best: dict[str, Ranked] = {}
-            for candidate in ranking:
-                best.setdefault(candidate.entry.record.tokenizer.name, candidate)
+            best = _one_each(ranking)
             if len(best) < protocol.MINIMUM_TO_RANK:
                 continue
-            first, second, *_ = best.values()
+            first, second, *_ = best
             limit = first.entry.record.settings.memory_limit_gib
             at = f" at {groups.size_text(first.entry)}" if benchmark != CAPACITY else ""
             full = f"{question}{at}" + (f" within {limit:g} GiB" if limit else "")
@@ -201,9 +202,9 @@ def _or_more(candidate: Ranked) -> Sentence:
 
 def _first_two(first: Ranked, second: Ranked, between: Sentence) -> list[Sentence]:
     cells: list[Sentence] = []
-    for candidate, best in ((first, True), (second, False)):
+    for candidate in (first, second):
         entry = candidate.entry
         settings = [Note(f" ({', '.join(texts)})")] if (texts := _of_its_family(entry)) else []
         cells.append((Link(entry.record.tokenizer.name, entry.anchor), *settings))
-        cells.append((number(entry, candidate.value, unit=True, best=best), *_or_more(candidate)))
+        cells.append((number(entry, candidate.value, unit=True), *_or_more(candidate)))
     return [*cells, between]

@@ -9,23 +9,17 @@ from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data import paired, protocol
 from vitok_lib.report.data.paired import AllPairs, Difference
+from vitok_lib.report.data.rates import rate_number
 from vitok_lib.report.data.record_view import Entry, natural
-from vitok_lib.report.page.content import (
-    NOT_MEASURED,
-    Head,
-    Link,
-    Note,
-    Number,
-    Sentence,
-    Table,
-    plain,
-)
-from vitok_lib.report.page.formatting import caveats, difference_number, number, significance
-from vitok_lib.report.page.labels import digits, label
+from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Sentence, Table
+from vitok_lib.report.page.formatting import caveats, difference_number, significance
+from vitok_lib.report.page.labels import digits, label, signed
 from vitok_lib.report.page.templates import sentences
-from vitok_lib.report.tables.quality import ratio
 
 say = sentences("tables")
+
+LEAST_P = 0.0001
+"""A smaller p-value is printed as below this: no t test is exact to more."""
 
 
 def image_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
@@ -57,10 +51,11 @@ def image_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
 
 
 def baseline_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Table:
-    """How far each measured tokenizer is from the PCA baseline: a row a tokenizer, a column a benchmark.
+    """How far each measured tokenizer of its rate is from the PCA baseline: a row a tokenizer, a column a benchmark.
 
     Raises:
-        RequestError: nothing measured in a case holds ``quantity``, or nothing shares a protocol with the PCA baseline.
+        RequestError: nothing measured in a case holds ``quantity``, or nothing shares protocol and rate with the
+            baseline.
     """
     rows: dict[str, dict[str, Difference]] = {}
     for case in cases:
@@ -75,50 +70,45 @@ def baseline_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str
         by_case = rows[title]
         held = [difference.entry for difference in by_case.values()]
         cells = [(difference_number(by_case[case]) if case in by_case else Note(NOT_MEASURED),) for case in cases]
-        printed.append([(Link(title, held[0].anchor),), _one_ratio(held), *cells])
+        printed.append([(Link(title, held[0].anchor),), *cells])
     if not printed:
         raise RequestError(
-            f"no record of {', '.join(cases)} shares a protocol with the PCA baseline '{paired.PCA_BASELINE}'"
+            f"no record of {', '.join(cases)} shares protocol and rate with the PCA baseline '{paired.PCA_BASELINE}'"
         )
-    return Table(heads=[[Head("Tokenizer"), Head("Ratio"), *(Head(case) for case in cases)]], rows=printed)
-
-
-def _one_ratio(held: Sequence[Entry]) -> Sentence:
-    """The ratio of a tokenizer that has one in all of ``held``; a codec's stream has another on each set of images."""
-    found = {plain(shown): shown for entry in held if (shown := ratio([entry]))}
-    return (Note("differs by set"),) if len(found) > 1 else next(iter(found.values()), ())
+    return Table(heads=[[Head("Tokenizer"), *(Head(case) for case in cases)]], rows=printed)
 
 
 def pairs_table(pairs: AllPairs) -> Table:
-    """The difference of each pair: the tokenizer of the row minus that of the column, the best first.
-
-    The first column holds the mean of the row's tokenizer; the best one has no row of differences to better ones.
-    """
+    """A row a pair of equal rate: the better tokenizer, the other, their difference, its effect size and p-value."""
     quantity = pairs.shared.quantity
-    held = [candidate.entry for candidate in pairs.ranking]
-    by_pair = {(found.entry.name, found.other.name): found for found in pairs.differences}
+    unit = pairs.differences[0].entry.value(quantity).unit
     rows: list[list[Sentence]] = []
-    for entry in held[:-1]:
-        value = next(candidate.value for candidate in pairs.ranking if candidate.entry is entry)
-        cells: list[Sentence] = [(Link(entry.title, entry.anchor),), (number(entry, value),)]
-        for other in held[1:]:
-            found = by_pair.get((entry.name, other.name))
-            if found is None:
-                cells.append(())
-                continue
-            shown = difference_number(found)
-            cells.append((shown, *significance(found)))
-        rows.append(cells)
-    unit = pairs.ranking[0].value.unit
-    heads = [
-        Head("Row minus column"),
-        Head(f"{label(quantity, unit)}, mean"),
-        *(Head(f"−\N{NO-BREAK SPACE}{e.title}") for e in held[1:]),
-    ]
-    return Table(heads=[heads], rows=rows, notes=[pairs_sentence(pairs), *_caveats(held, quantity)])
+    for found in pairs.differences:
+        both = (found.entry, found.other)
+        links: list[Sentence] = [(Link(entry.title, entry.anchor),) for entry in both]
+        effect = "–" if found.effect is None else signed("effect", found.effect)
+        rows.append(
+            [
+                *links,
+                (rate_number(both),),
+                (difference_number(found), *significance(found)),
+                (_derived(effect, "mean over standard deviation of the paired differences"),),
+                (_derived(_p_text(found.p_value), f"{found.test} over {len(pairs.differences)} pairs"),),
+            ]
+        )
+    heads = ["Tokenizer", "Compared with", "Rate", f"Δ {label(quantity, unit)}", "Effect size d_z", "p, Holm-adjusted"]
+    held = [entry for found in pairs.differences for entry in (found.entry, found.other)]
+    told = _pairs_sentence(pairs, len({entry.name for entry in held}))
+    return Table([[Head(text) for text in heads]], rows, notes=[told, *_caveats(held, quantity)])
 
 
-def pairs_sentence(pairs: AllPairs) -> Sentence:
+def _p_text(p_value: float | None) -> str:
+    if p_value is None:
+        return "–"
+    return f"{p_value:.2g}" if p_value >= LEAST_P else f"< {LEAST_P}"
+
+
+def _pairs_sentence(pairs: AllPairs, tokenizers: int) -> Sentence:
     """How many comparisons are made at once, at which level, and how many of them are significant."""
     count, clear = len(pairs.differences), sum(found.clear for found in pairs.differences)
     bonferroni = f"1 − (1 − {pairs.level:g}) / {count}, after Bonferroni"
@@ -127,12 +117,12 @@ def pairs_sentence(pairs: AllPairs) -> Sentence:
         case=pairs.shared.case,
         origin=pairs.shared.origin,
         images=f"{pairs.differences[0].n:,}",
-        count=_derived(f"{count:,}", f"pairs of {len(pairs.ranking)} tokenizers"),
-        tokenizers=len(pairs.ranking),
+        count=_derived(f"{count:,}", f"pairs of equal rate among {tokenizers} tokenizers"),
+        tokenizers=tokenizers,
         level=_percent(pairs.level),
         single_level=_derived(_percent(pairs.single_level, 2), bonferroni),
         clear=_derived(f"{clear:,}", "intervals that exclude 0"),
-        unclear=_derived(f"{count - clear:,}", "intervals that include 0, or none at n = 1"),
+        unclear=_derived(f"{count - clear:,}", "intervals that include 0"),
     )
 
 

@@ -10,11 +10,11 @@ from vitok_lib.errors import RequestError
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.data import paired, protocol
-from vitok_lib.report.data.paired import Difference
 from vitok_lib.report.data.protocol import Ranked
+from vitok_lib.report.data.rates import places_by_rate, rate_of
 from vitok_lib.report.data.record_view import Entry, natural, of_case
 from vitok_lib.report.page.content import NOT_MEASURED, Code, Head, Link, Note, Number, Part, Sentence, Table
-from vitok_lib.report.page.formatting import JOINT, caveats, difference_number, joined, number, outcome, places
+from vitok_lib.report.page.formatting import JOINT, caveats, joined, number, outcome, places
 from vitok_lib.report.page.labels import QUALITY, count_words, digits, in_order, is_distance, label, name_of
 from vitok_lib.report.page.templates import sentences
 
@@ -61,8 +61,9 @@ class Ranking:
 def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]) -> Table:
     """One benchmark and resolution, such as ``div8k-1024``, with ``quantities`` in the order of the catalogue.
 
-    A row is a tokenizer with its settings. Each quantity has a column for each source that published it and one
-    for what was measured; the best of each protocol is marked in any column.
+    A row is a tokenizer with its settings; rows of one study, and in it of one rate, are together. Each quantity has a
+    column for each source that published it and one for what was measured. The best of each protocol at each rate is
+    marked in any column.
     ``quantities`` that read ``all`` are every quality that a record of the case holds.
 
     Raises:
@@ -80,6 +81,7 @@ def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]
     rows: dict[tuple[str, str], list[Entry]] = {}
     for entry in sorted(found, key=lambda entry: [natural(part) for part in entry.row]):
         rows.setdefault(entry.row, []).append(entry)
+    groups = _groups(list(rows.values()), entries)
     # A record that another study's takes the row of still counts in the ranking of its own study.
     every = [entry for entry in entries if entry.case == case]
     ranking = Ranking(
@@ -87,26 +89,42 @@ def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]
         {quantity: protocol.at_smaller_n(every, quantity) for quantity in asked},
     )
     measured = any(entry.measured for entry in found)
-    to_baseline = _to_baseline(found, every)
-    printed = []
-    for row in rows.values():
-        cells = [_cell(row, column, ranking) for column in columns]
-        if not any(isinstance(part, Number) for cell in cells for part in cell):
-            continue
-        lead: list[Sentence] = [_title(row[0]), ratio(row)]
-        if measured:
-            lead.append(tuple(joined([Note(entry.study) for entry in row if entry.measured])))
-        if to_baseline:
-            lead.append(_baseline_cell(row, to_baseline))
-        if not measured:
-            cells.append((Note(NOT_MEASURED),))
-        printed.append([*lead, *cells])
+    printed: list[list[Sentence]] = []
+    starts: list[int] = []
+    for group in groups:
+        start = len(printed)
+        for row in group:
+            cells = [_cell(row, column, ranking) for column in columns]
+            if not any(isinstance(part, Number) for cell in cells for part in cell):
+                continue
+            study = tuple(joined([Note(entry.study) for entry in row if entry.measured]))
+            lead: list[Sentence] = [_title(row[0]), ratio(row), *([study] if measured else [])]
+            printed.append([*lead, *cells, *([] if measured else [(Note(NOT_MEASURED),)])])
+        starts += [start] if start < len(printed) else []
     return Table(
-        heads=_heads(columns, measured, bool(to_baseline)),
+        heads=_heads(columns, measured),
         rows=printed,
+        groups=starts,
         notes=[*_printed_in(found), *_apart(every, asked), *caveats(_shown(found, asked))],
         metrics=_metrics(found, asked),
     )
+
+
+def _groups(rows: Sequence[list[Entry]], entries: Sequence[Entry]) -> list[list[list[Entry]]]:
+    """``rows`` by study, in the order of ``entries``, and within a study by rate, the lowest first, unknown ones last.
+
+    What was published alone comes last.
+    """
+    studies = list(dict.fromkeys(entry.study for entry in entries if entry.measured))
+    by_study: dict[str | None, list[list[Entry]]] = {study: [] for study in [*studies, None]}
+    for row in rows:
+        by_study[next((entry.study for entry in row if entry.measured), None)].append(row)
+    groups: list[list[list[Entry]]] = []
+    for held in by_study.values():
+        rates = [rate_of(next((entry for entry in row if entry.measured), row[0])) for row in held]
+        groups += [[held[place] for place in places] for places in places_by_rate(rates)]
+        groups.append([row for row, rate in zip(held, rates, strict=True) if not rate])
+    return groups
 
 
 def _columns(found: Sequence[Entry], quantities: Sequence[str]) -> list[Column]:
@@ -130,10 +148,9 @@ def _shared_count(held: Sequence[Entry], quantity: str) -> int | None:
     return counts.pop() if len(counts) == 1 else None
 
 
-def _heads(columns: Sequence[Column], measured: bool, to_baseline: bool) -> list[list[Head]]:
+def _heads(columns: Sequence[Column], measured: bool) -> list[list[Head]]:
     lead = [Head("Tokenizer"), Head("Ratio")]
     lead += [Head("Study")] if measured else []
-    lead += [Head(f"Δ {name_of('psnr')} to the PCA baseline, dB")] if to_baseline else []
     if not any(column.source for column in columns):
         return [[*lead, *(Head(label(column.quantity, column.unit) + _counted(column)) for column in columns)]]
     top: list[Head] = [Head("", span=len(lead))]
@@ -192,17 +209,6 @@ def _cell(row: Sequence[Entry], column: Column, ranking: Ranking) -> Sentence:
     if not parts and column.source is None:
         return (Note(NOT_MEASURED),)
     return tuple(joined(parts))
-
-
-def _to_baseline(found: Sequence[Entry], every: Sequence[Entry]) -> dict[str, Difference]:
-    to_baseline = {entry.name: paired.to_baseline(entry, every, "psnr") for entry in found}
-    return {name: difference for name, difference in to_baseline.items() if difference}
-
-
-def _baseline_cell(row: Sequence[Entry], to_baseline: dict[str, Difference]) -> Sentence:
-    if any(entry.measured and entry.record.tokenizer.name == paired.PCA_BASELINE for entry in row):
-        return (Note("the baseline"),)
-    return tuple(joined([difference_number(to_baseline[entry.name]) for entry in row if entry.name in to_baseline]))
 
 
 def _shown(found: Sequence[Entry], quantities: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Two tokenizers compared wherever they share a protocol, with the reason where they do not."""
+"""Two tokenizers compared wherever they share a protocol and a rate, with the reason where they do not."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.data import paired, protocol
 from vitok_lib.report.data.protocol import Protocol, Ranked
+from vitok_lib.report.data.rates import equal_rates, rate_number
 from vitok_lib.report.data.record_view import Entry, natural, preferred
-from vitok_lib.report.page.content import NOT_SIGNIFICANT, Head, Note, Number, Part, Sentence, Table, plain
+from vitok_lib.report.page.content import NOT_SIGNIFICANT, Head, Note, Number, Part, Sentence, Table
 from vitok_lib.report.page.formatting import caveats, difference_number, number, outcome
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, in_order, name_of, signed
 from vitok_lib.report.page.templates import sentences
-from vitok_lib.report.tables.quality import ratio
 
 say = sentences("tables")
 
@@ -22,40 +22,36 @@ AS_PUBLISHED = "as published"
 
 
 def versus_table(entries: Sequence[Entry], first: str, second: str) -> Table:
-    """A row for each case, origin and quantity in which the two share a protocol: both values and the difference.
+    """A row for each case, origin and quantity in which the two share protocol and rate: both values, the difference.
 
     A measured difference is paired by image; that of two published values is published as well. Notes below the table
-    give the compression ratios where they differ, the reason where two values are not compared, and outcomes other
-    than ok.
+    give the rates where they differ, the reason where two values are not compared, and outcomes other than ok.
     """
     rows: list[list[Sentence]] = []
     apart: list[Sentence] = []
     shown: list[tuple[str, str]] = []
+    unequal: dict[tuple[Number, Number], dict[str, None]] = {}
     pair = [entry for entry in entries if entry.record.tokenizer.name in (first, second)]
     for case in sorted({entry.case for entry in pair}, key=natural):
         held = [entry for entry in pair if entry.case == case]
         quantities = {value.quantity for entry in held for value in entry.record.values} & HIGHER_IS_BETTER.keys()
         for quantity in in_order(quantities):
             found = list(_shared(held, quantity, first, second))
-            rows += [_row(shared, one, other) for shared, one, other in found]
-            shown += [(quantity, candidate.entry.record.tokenizer.name) for _, *both in found for candidate in both]
+            for shared, one, other in found:
+                if equal_rates(one.entry, other.entry):
+                    rows.append(_row(shared, one, other))
+                    shown += [(quantity, name) for name in (first, second)]
+                else:
+                    unequal.setdefault((rate_number([one.entry]), rate_number([other.entry])), {})[case] = None
             if not found and _both_have(held, quantity, first, second):
                 apart.append(_apart(held, quantity, case, first, second))
         apart += _ended(preferred(held), case)
     heads = ("Case", "Origin", "Quantity", first, second, f"{first} minus {second}", "Better")
-    notes = [*_ratios(pair, first, second), *caveats(shown), *apart]
-    return Table(heads=[[Head(text) for text in heads]], rows=rows, notes=notes)
-
-
-def _ratios(pair: Sequence[Entry], first: str, second: str) -> list[Sentence]:
-    """At which ratios the two compress, where the architectures say that they are not the same."""
-    known = {entry.record.tokenizer.name: entry for entry in pair if entry.record.tokenizer.compression_ratio}
-    if {first, second} != set(known):
-        return []
-    one, other = ratio([known[first]]), ratio([known[second]])
-    if plain(one) == plain(other):
-        return []
-    return [say("ratios", first=first, first_ratio=one, second=second, second_ratio=other)]
+    rates = [
+        say("rates_differ", cases=list(cases), first=first, first_rate=one, second=second, second_rate=other)
+        for (one, other), cases in unequal.items()
+    ]
+    return Table(heads=[[Head(text) for text in heads]], rows=rows, notes=[*rates, *caveats(shown), *apart])
 
 
 def _shared(held: Sequence[Entry], quantity: str, first: str, second: str) -> Sequence[tuple[Protocol, Ranked, Ranked]]:
