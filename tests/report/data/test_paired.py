@@ -162,5 +162,7 @@ def test_the_table_of_pairs_states_how_many_there_are_and_what_their_intervals_a
 
 def test_one_tokenizer_has_no_pairs(results: Path) -> None:
     write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": [30.0, 31.0]})
-    with pytest.raises(RequestError, match="no two records of 'photos-512' at equal rate keep the 'psnr' of single images"):
+    with pytest.raises(
+        RequestError, match="no two records of 'photos-512' at equal rate keep the 'psnr' of single images"
+    ):
         paired.all_pairs(load(), CASE, "psnr")

@@ -10,7 +10,10 @@ from tests.fakes.reading import heads, row
 from tests.fakes.records import write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data.record_view import load
-from vitok_lib.report.page.content import plain
+from vitok_lib.report.page.content import Table, plain
+from vitok_lib.report.sphinx.catalogue import pairs
+from vitok_lib.report.sphinx.directives import Picture
+from vitok_lib.report.sphinx.request import Request
 from vitok_lib.report.tables import by_image
 
 
@@ -43,3 +46,14 @@ def test_the_table_of_baselines_holds_what_is_of_their_rate(results: Path) -> No
     assert row(table, "nano-f16x64")["photos-512"].startswith("−1.00 [")
     with pytest.raises(RequestError, match="shares protocol and rate with the PCA baseline"):
         by_image.baseline_table(load(), ["photos-256"], "psnr")
+
+
+@pytest.mark.parametrize(("images", "tested"), [(20, True), (19, False)])
+def test_all_pairs_are_tested_from_20_images_on_and_of_fewer_each_image_is_shown(
+    results: Path, images: int, tested: bool
+) -> None:
+    for name, level in {"nano-f16x64": 30.0, "pca-f16x64": 29.0}.items():
+        write_measured(results, "cpu", name, "photos-512", {"psnr": [level + index % 3 for index in range(images)]})
+    shown = pairs(Request("pairs-table", ["photos-512"], {}, load()))
+    assert isinstance(shown[-1], Table) == tested
+    assert isinstance(shown[-1], Picture) != tested
