@@ -53,6 +53,18 @@ class UnsupportedError(RuntimeError):
     """What a tokenizer cannot do with this image by its nature; recorded as the outcome ``unsupported``."""
 
 
+_LONGEST_TEXT = 500  # characters of an exception's own text
+
+
+def error_text(error: BaseException) -> str:
+    """An exception's own text as one line that can be recorded: what is no UTF-8 in it is escaped."""
+    try:
+        text = str(error)
+    except Exception as failed:  # a third party's exception may fail to say what it is
+        text = f"no text, since its __str__ raised {type(failed).__name__}"
+    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())[:_LONGEST_TEXT]
+
+
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     """The known names closest to ``name``, ready to end a sentence with."""
     names = sorted(known)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Any
 
-from vitok_lib.errors import RequestError
+from vitok_lib.errors import RequestError, error_text
 from vitok_lib.third_party import guarded
 
 GROUP = "vitok_lib.image_sets"
@@ -33,13 +33,13 @@ def open_plugin(name: str) -> Any:
         values = ", ".join(point.value for point in (found, *others))
         raise RequestError(f"image set '{name}' is the name of several plug-ins ({values}); uninstall all but one")
     try:
-        with guarded():
+        with guarded(f"image set '{name}'"):
             image_set = found.load()()
     except RequestError:
         raise
     except Exception as error:  # a third party's code raises what it likes
         raise RequestError(
-            f"image set '{name}' of {found.value} cannot be opened ({type(error).__name__}: {error})"
+            f"image set '{name}' of {found.value} cannot be opened ({type(error).__name__}: {error_text(error)})"
         ) from error
     missing = [part for part in _PARTS if not hasattr(image_set, part)]
     if missing:

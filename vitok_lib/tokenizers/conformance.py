@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vitok_lib.errors import RequestError, error_text
 from vitok_lib.tokenizers.codecs import Bitstreams
 from vitok_lib.tokenizers.interface import Latent, Tokenizer
+from vitok_lib.tokenizers.outputs import decoded, encoded, reconstructed
 
 LARGEST = 16.0
 """No output of images in [-1, 1] is larger: untrained networks overshoot to about 5, 8-bit values reach 255."""
@@ -68,14 +70,14 @@ def _found(rule: str, judge: Callable[[Tokenizer], Verdict], tokenizer: Tokenize
     try:
         return Finding(rule, *judge(tokenizer))
     except Exception as error:  # a third party's code raises what it likes
-        return Finding(rule, False, f"raised {_words(error)}")
+        return Finding(rule, False, _broken(error))
 
 
 def _output(tokenizer: Tokenizer) -> Verdict:
     picture = _images(tokenizer)
     noise = torch.rand(picture.shape, generator=torch.Generator().manual_seed(1)).to(picture) * 2 - 1
     images = (picture, torch.full_like(picture, -1), torch.ones_like(picture), noise)
-    largest = max(_largest(tokenizer.reconstruct(image)) for image in images)
+    largest = max(_largest(reconstructed(tokenizer, image)) for image in images)
     finite = "finite" if math.isfinite(largest) else "not finite"
     return largest <= LARGEST, f"outputs are {finite}, the largest {largest:.3g} (at most {LARGEST:g})"
 
@@ -86,10 +88,10 @@ def _sizes(tokenizer: Tokenizer) -> Verdict:
     faults = []
     for height, width in sizes:
         try:
-            latent = tokenizer.encode(_images(tokenizer, 1, height, width))
+            latent = encoded(tokenizer, _images(tokenizer, 1, height, width))
             found = [list(tokenizer.decode(latent).shape), [1, 3, latent.height, latent.width]]
         except Exception as error:  # named with the size that it happens at
-            faults.append(f"{height} × {width} raised {_words(error)}")
+            faults.append(f"{height} × {width}: {_broken(error)}")
             continue
         faults += [f"{height} × {width} gave {shape}" for shape in found if shape != [1, 3, height, width]][:1]
     tried = ", ".join(f"{height} × {width}" for height, width in sizes)
@@ -98,24 +100,25 @@ def _sizes(tokenizer: Tokenizer) -> Verdict:
 
 def _batch(tokenizer: Tokenizer) -> Verdict:
     images = _images(tokenizer, 3)
-    alone = torch.cat([tokenizer.reconstruct(image[None].clone()) for image in images])
-    return _equal("three images together and one by one", tokenizer.reconstruct(images), alone)
+    alone = torch.cat([reconstructed(tokenizer, image[None].clone()) for image in images])
+    return _equal("three images together and one by one", reconstructed(tokenizer, images), alone)
 
 
 def _repeatable(tokenizer: Tokenizer) -> Verdict:
-    first, second = (tokenizer.encode(_images(tokenizer)) for _ in range(2))
+    first, second = (encoded(tokenizer, _images(tokenizer)) for _ in range(2))
     of_latents = _difference(first.values, second.values)
-    of_images = _difference(tokenizer.decode(first), tokenizer.decode(second))
+    shape = _images(tokenizer).shape
+    of_images = _difference(decoded(tokenizer, first, shape), decoded(tokenizer, second, shape))
     return of_latents == of_images == 0, f"two runs differ by {of_latents:.3g} (latent) and {of_images:.3g} (image)"
 
 
 def _inputs_kept(tokenizer: Tokenizer) -> Verdict:
     original = _images(tokenizer)
     images = original.clone()
-    latent = tokenizer.encode(images)
+    latent = encoded(tokenizer, images)
     values = latent.values.clone()
-    tokenizer.decode(latent)
-    tokenizer.reconstruct(images)
+    decoded(tokenizer, latent, images.shape)
+    reconstructed(tokenizer, images)
     written = {"the images": (original, images), "the latent": (values, latent.values)}
     changed = {name: _difference(*pair) for name, pair in written.items() if _difference(*pair) != 0}
     faults = [f"{name} changed by {by:.3g}" for name, by in changed.items()]
@@ -123,24 +126,27 @@ def _inputs_kept(tokenizer: Tokenizer) -> Verdict:
 
 
 def _reconstruct(tokenizer: Tokenizer) -> Verdict:
-    decoded = tokenizer.decode(tokenizer.encode(_images(tokenizer)))
-    return _equal("reconstruct and decode of encode", tokenizer.reconstruct(_images(tokenizer)), decoded)
+    images = _images(tokenizer)
+    both = decoded(tokenizer, encoded(tokenizer, images), images.shape)
+    return _equal("reconstruct and decode of encode", reconstructed(tokenizer, _images(tokenizer)), both)
 
 
 def _latent_alone(tokenizer: Tokenizer) -> Verdict:
-    latent = tokenizer.encode(_images(tokenizer))
+    images = _images(tokenizer)
+    latent = encoded(tokenizer, images)
     copy = _copy(latent)
-    first = tokenizer.decode(latent)
-    tokenizer.encode(1 - _images(tokenizer, 2).abs())  # whatever is remembered besides the latent is of these now
+    first = decoded(tokenizer, latent, images.shape)
+    encoded(tokenizer, 1 - _images(tokenizer, 2).abs())  # whatever is remembered besides the latent is of these now
     return _equal("a latent decoded at once and its copy after other images", first, tokenizer.decode(copy))
 
 
 def _dtype_and_device(tokenizer: Tokenizer) -> Verdict:
-    latent = tokenizer.encode(_images(tokenizer))
-    images = tokenizer.decode(latent)
+    given = _images(tokenizer)
+    latent = encoded(tokenizer, given)
+    images = decoded(tokenizer, latent, given.shape)
     device, dtype = _device(tokenizer), tokenizer.settings.dtype
     name = str(images.dtype).removeprefix("torch.")
-    right = images.is_floating_point() and dtype in (None, name) and latent.values.device == images.device == device
+    right = dtype in (None, name) and latent.values.device == images.device == device
     declared = f"{dtype or 'any floating dtype'} on {device}"
     return right, f"image {name} on {images.device}, latent on {latent.values.device}; the settings say {declared}"
 
@@ -150,7 +156,7 @@ def _grid(tokenizer: Tokenizer) -> Verdict:
     if stride is None or channels is None:
         return True, "no downsampling and channels are declared"
     images = _images(tokenizer, 2)
-    shape, declared = list(tokenizer.encode(images).values.shape), [2, 2, 3, channels]
+    shape, declared = list(encoded(tokenizer, images).values.shape), [2, 2, 3, channels]
     size = f"2 images of {images.shape[2]} × {images.shape[3]} px"
     return shape == declared, f"the latent of {size} is {shape}, declared {declared}"
 
@@ -160,12 +166,12 @@ def _compression_ratio(tokenizer: Tokenizer) -> Verdict:
     if declared is None:
         return True, "no ratio is declared"
     images = _images(tokenizer)
-    true = images.numel() / tokenizer.encode(images).values.numel()
+    true = images.numel() / encoded(tokenizer, images).values.numel()
     return math.isclose(true, declared), f"{true:g} pixel values for each latent value, declared {declared:g}"
 
 
 def _bits(tokenizer: Tokenizer) -> Verdict:
-    latent = tokenizer.encode(_images(tokenizer, 2))
+    latent = encoded(tokenizer, _images(tokenizer, 2))
     bits = list(latent.bits)
     if not isinstance(latent, Bitstreams):
         right = len(bits) == 2 and all(isinstance(number, int) and number > 0 for number in bits)
@@ -231,5 +237,5 @@ def _largest(values: Tensor) -> float:
     return values.double().abs().nan_to_num(nan=math.inf, posinf=math.inf).max().item()
 
 
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}".removesuffix(": ")
+def _broken(error: Exception) -> str:
+    return str(error) if isinstance(error, RequestError) else f"raised {type(error).__name__}: {error_text(error)}"

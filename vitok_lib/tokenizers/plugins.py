@@ -13,14 +13,14 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitok_lib.digest import sha256_of
-from vitok_lib.errors import RequestError
+from vitok_lib.errors import RequestError, error_text
 from vitok_lib.records.config import Settings, Weights
 from vitok_lib.third_party import guarded
 from vitok_lib.tokenizers.interface import Latent, Tokenizer, TokenizerSpec
@@ -61,16 +61,19 @@ class PluginTokenizer:
         self.settings = original.settings
 
     def encode(self, images: Tensor) -> Latent:
-        with guarded():
+        with self._guarded():
             return self.original.encode(images)
 
     def decode(self, latent: Latent) -> Tensor:
-        with guarded():
+        with self._guarded():
             return self.original.decode(latent)
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        with guarded():
+        with self._guarded():
             return self.original.reconstruct(images)
+
+    def _guarded(self) -> AbstractContextManager[None]:
+        return guarded(f"tokenizer '{self.spec.name}'")
 
 
 def load_plugin(name: str, *, weights: str | Path, device: str, dtype: str, seed: int) -> PluginTokenizer:
@@ -90,12 +93,12 @@ def load_plugin(name: str, *, weights: str | Path, device: str, dtype: str, seed
     accepted = _accepted(name, factory, given)
     code_digests(name, [module])  # what was imported, before a slow factory gives time to edit it
     try:
-        with guarded():
+        with guarded(f"tokenizer '{name}'"):
             original = factory(**accepted)
     except RequestError:
         raise
     except Exception as error:  # a third party's code raises what it likes
-        raise RequestError(f"tokenizer '{name}' failed to load: {type(error).__name__}: {error}") from error
+        raise RequestError(f"tokenizer '{name}' failed to load: {type(error).__name__}: {error_text(error)}") from error
     _check_parts(name, original)
     modules = [module, *(str(getattr(part, "__module__", "")) for part in (factory, type(original)))]
     files = _digests_of(weights) | original.weights.files | code_digests(name, modules)
@@ -125,13 +128,13 @@ def _find_factory(name: str) -> tuple[str, Callable[..., Any]]:
         (point,) = found.values()
         module, attribute = point.module, point.attr
     try:
-        with guarded(), _no_bytecode():
+        with guarded(f"tokenizer '{name}'"), _no_bytecode():
             target: Any = importlib.import_module(module)
             for part in filter(None, attribute.split(".")):
                 target = getattr(target, part)
     except Exception as error:  # importing runs a third party's code
         raise RequestError(
-            f"tokenizer '{name}' cannot be imported ({type(error).__name__}: {error}); "
+            f"tokenizer '{name}' cannot be imported ({type(error).__name__}: {error_text(error)}); "
             "install its package, or put its folder on PYTHONPATH",
             code="plugin-import",
         ) from error
@@ -167,7 +170,7 @@ def _accepted(name: str, factory: Callable[..., Any], given: dict[str, Any]) -> 
 
 
 def _check_parts(name: str, tokenizer: Any) -> None:
-    """Raise a RequestError unless all is there that makes a tokenizer."""
+    """Raise a RequestError unless all is there that makes a tokenizer, and can be recorded."""
     faults = [
         f"{part} as a {kind.__name__}"
         for part, kind in _DATA.items()
@@ -180,3 +183,11 @@ def _check_parts(name: str, tokenizer: Any) -> None:
             "see vitok_lib.tokenizers.interface.Tokenizer",
             code="plugin-incomplete",
         )
+    try:
+        tokenizer.spec.identity(tokenizer.weights).model_dump_json()
+        tokenizer.settings.model_dump_json()
+    except Exception as error:  # of whatever a third party put there
+        raise RequestError(
+            f"tokenizer '{name}' describes itself by what cannot be recorded: {error_text(error)}",
+            code="plugin-incomplete",
+        ) from error

@@ -203,7 +203,7 @@ def test_a_tokenizer_that_changes_the_size_is_refused_with_both_sizes(folder: Pa
         def decode(self, latent: Latent) -> Tensor:
             return super().decode(latent)[:, :, 1:]
 
-    with pytest.raises(RequestError, match=r"'offset' gave \[1, 3, 17, 23\] for images of \[1, 3, 18, 23\]"):
+    with pytest.raises(RequestError, match=r"'offset' gave float32 \[1, 3, 17, 23\] for images \[1, 3, 18, 23\]"):
         evaluate(Cropping(), images=folder, resolution=64)
 
 

@@ -219,7 +219,7 @@ def test_a_reconstruction_that_is_no_number_is_an_error(machine: FakeMachine, mo
     reference, folded = measure_speed(configs("reference", "folded"), **QUICK)
     assert reference.outcome.status is OutcomeStatus.OK
     assert folded.outcome.status is OutcomeStatus.ERROR
-    assert folded.outcome.detail == "its reconstructions hold values that are no finite numbers"
+    assert "values that are no finite numbers" in (folded.outcome.detail or "")
     assert "error" not in values_of(folded)
     assert read_record(next(results_root().rglob("*folded*.json"))) == folded
 

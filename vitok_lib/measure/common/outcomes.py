@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from vitok_lib.errors import UnsupportedError
+from vitok_lib.errors import UnsupportedError, error_text
 from vitok_lib.records.schema import Outcome, OutcomeStatus, OutOfMemory
 
 _UNITS = {"bytes": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -24,7 +24,6 @@ _MEMORY_TEXTS = (
 )
 _TEXTS_UNDER_A_CAP = ("could not create a primitive",)
 """Of oneDNN, where the system gave no memory; it says the same where it has no kernel."""
-_LONGEST = 500  # characters of an exception's own text
 _SHOWN = 3  # images named in one sentence
 
 
@@ -81,7 +80,7 @@ def outcome_of(failure: Failure, device: str, tried: Batch, fits: Batch | None =
 def is_out_of_memory(error: Exception) -> bool:
     """Whether ``error`` says that memory ran out, on a GPU, in torch's CPU allocator, in Python or NumPy."""
     memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return memory or (isinstance(error, RuntimeError) and any(text in str(error) for text in _MEMORY_TEXTS))
+    return memory or (isinstance(error, RuntimeError) and any(text in error_text(error) for text in _MEMORY_TEXTS))
 
 
 def is_gpu_lost() -> bool:
@@ -100,16 +99,12 @@ def is_gpu_lost() -> bool:
 
 def requested_bytes(error: Exception) -> int | None:
     """How many bytes the failed allocation asked for, as far as its message says."""
-    found = _REQUEST.search(str(error)) or _NUMPY_REQUEST.search(str(error))
+    text = error_text(error)
+    found = _REQUEST.search(text) or _NUMPY_REQUEST.search(text)
     if found is None:
         return None
     number, unit = found.groups()
     return round(float(number) * _UNITS.get(unit or "bytes", 1))
-
-
-def error_text(error: Exception) -> str:
-    """An exception's own text as one line."""
-    return " ".join(str(error).split())[:_LONGEST]
 
 
 def of_images(failures: dict[str, Failure], total: int) -> Outcome:

@@ -30,6 +30,7 @@ from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load
+from vitok_lib.tokenizers.outputs import decoded, encoded
 
 METRICS = ("psnr", "ssim")
 WARM_UP = 64
@@ -166,16 +167,19 @@ def _model_peak(tokenizer: Tokenizer, resolution: int, batch: int, meter: Meter,
     dtype = getattr(torch, tokenizer.settings.dtype or "float32")
     images = next(noise(batch, resolution, resolution, tokenizer.settings.device or "cpu")).to(dtype)
     meter.start(weights + images.nbytes)
-    latent = tokenizer.encode(images)
+    latent = encoded(tokenizer, images)
+    shape = images.shape
     del images
-    tokenizer.decode(latent)
+    decoded(tokenizer, latent, shape)
     return meter.peak()
 
 
 def _evaluate(tokenizer: Tokenizer, resolution: int, batch: int) -> None:
     drawn = to_uint8(next(noise(batch, resolution, resolution, "cpu")))
     pixels = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in drawn]  # as images come from files
-    MetricSuite(tokenizer, [find_metric(name) for name in METRICS]).measure(pixels)
+    for result in MetricSuite(tokenizer, [find_metric(name) for name in METRICS]).measure(pixels):
+        if "error" in result:
+            raise ValueError(result["error"])
 
 
 def cap(limit_bytes: int, weights: int) -> None:

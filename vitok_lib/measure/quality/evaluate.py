@@ -17,7 +17,7 @@ from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.reuse import answer
 from vitok_lib.measure.quality.aggregate import per_image_table, values_of
 from vitok_lib.measure.quality.journal import Journal
-from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor, check_size
+from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
 from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request
 from vitok_lib.measure.quality.runner import Limits, Run
 from vitok_lib.metrics.pixel import from_uint8, to_uint8
@@ -28,6 +28,7 @@ from vitok_lib.records.store import atomic, read_record, write_record
 from vitok_lib.tokenizers.identify import identify
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import checked, load, requested_of
+from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
 
 AFTER_OUT_OF_MEMORY = ("batch", "tiling")
 
@@ -233,7 +234,7 @@ def _check_numbers(samples: int | None, time_limit: float | None, workers: int) 
 def reconstruct_pixels(tokenizer: Tokenizer, pixels: Pixels) -> Pixels:
     """What ``tokenizer`` makes of an 8-bit image ``[H, W, 3]``, clamped and rounded to 8 bits again."""
     originals = as_tensor([pixels])
-    images = tokenizer.decode(tokenizer.encode(from_uint8(originals)))
-    check_size(tokenizer, originals, images)
+    images = decoded(tokenizer, encoded(tokenizer, from_uint8(originals)), originals.shape)
+    check_finite(images)
     reconstruction: Pixels = to_uint8(images)[0].permute(1, 2, 0).cpu().numpy()
     return np.ascontiguousarray(reconstruction)

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vitok_lib.errors import RequestError
 from vitok_lib.measure.quality.original_features import ORIGINALS
 from vitok_lib.metrics.features import load_extractor
 from vitok_lib.metrics.patches import crops
 from vitok_lib.metrics.pixel import from_uint8, image_metric, to_uint8
 from vitok_lib.metrics.signature import Metric
 from vitok_lib.tokenizers.interface import Tokenizer
+from vitok_lib.tokenizers.outputs import NOT_FINITE, bits_of, decoded, encoded
 
 Pixels = NDArray[np.uint8]
 PATCHES = "patches"
@@ -47,15 +47,14 @@ class MetricSuite:
         A reconstruction with values that are no numbers gives an ``error``.
 
         Raises:
-            RequestError: the tokenizer changes the size of an image.
+            RequestError: the tokenizer gives no reconstruction of each image.
             Exception: whatever the tokenizer raises.
         """
         originals = as_tensor(batch).to(self._device)
-        latent = self._tokenizer.encode(from_uint8(originals))
-        bits = latent.bits
-        images = self._tokenizer.decode(latent)
+        latent = encoded(self._tokenizer, from_uint8(originals))
+        bits = bits_of(self._tokenizer, latent)
+        images = decoded(self._tokenizer, latent, originals.shape)
         del latent
-        check_size(self._tokenizer, originals, images)
         finite = [bool(torch.isfinite(image).all()) for image in images]
         reconstructions = to_uint8(images).to(self._device)
         del images
@@ -70,7 +69,7 @@ class MetricSuite:
                 result |= {name: metric(original, reconstruction) for name, metric in self._by_image.items()}
                 result |= self._features(pixels, original, reconstruction)
             else:
-                result["error"] = "the reconstruction holds values that are no finite numbers"
+                result["error"] = NOT_FINITE
             results.append(result)
         return results
 
@@ -97,13 +96,6 @@ def takes_patches(metric: Metric) -> bool:
 def as_tensor(batch: Sequence[Pixels]) -> Tensor:
     """Images ``[H, W, 3]`` of one size as uint8 ``[B, 3, H, W]``, a copy of their own."""
     return torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2)
-
-
-def check_size(tokenizer: Tokenizer, originals: Tensor, images: Tensor) -> None:
-    """Raise a RequestError unless the reconstructions are of the originals' size."""
-    if images.shape != originals.shape:
-        shapes = f"{list(images.shape)} for images of {list(originals.shape)}"
-        raise RequestError(f"tokenizer '{tokenizer.spec.name}' gave {shapes}; it must keep height and width")
 
 
 def _packed(features: NDArray[np.float32]) -> list[Any]:

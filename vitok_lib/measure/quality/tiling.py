@@ -24,7 +24,7 @@ from vitok_lib.measure.common.outcomes import Batch, Failure, failure_of, outcom
 from vitok_lib.measure.common.reproduce import Measurement, command
 from vitok_lib.measure.common.reuse import Asked, answer
 from vitok_lib.measure.quality.aggregate import interval_of_mean, per_image_table
-from vitok_lib.measure.quality.metric_suite import as_tensor, check_size
+from vitok_lib.measure.quality.metric_suite import as_tensor
 from vitok_lib.measure.quality.seams import BAND
 from vitok_lib.measure.quality.tiling_pairs import Pair, Result, in_parts, load_pair
 from vitok_lib.measure.speed.state import unloaded_weights
@@ -34,6 +34,7 @@ from vitok_lib.records.schema import ImagesIdentity, Kind, Outcome, OutcomeStatu
 from vitok_lib.records.store import atomic, record_path, write_record
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import checked
+from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
 from vitok_lib.tokenizers.registry import describe
 
 BENCHMARK = "tiling"
@@ -165,8 +166,8 @@ def _go_through(
 
 @torch.no_grad()
 def _reconstructed(tokenizer: Tokenizer, original: Tensor) -> Tensor:
-    images = tokenizer.decode(tokenizer.encode(from_uint8(original)))
-    check_size(tokenizer, original, images)
+    images = decoded(tokenizer, encoded(tokenizer, from_uint8(original)), original.shape)
+    check_finite(images)
     return images
 
 

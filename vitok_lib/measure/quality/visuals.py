@@ -13,11 +13,11 @@ from typing import Any, Unpack
 
 from PIL import Image
 
-from vitok_lib.errors import RequestError
+from vitok_lib.errors import RequestError, error_text
 from vitok_lib.images.manifest import ManifestEntry
 from vitok_lib.images.sets import ImageError, ImageSet, open_image_set
 from vitok_lib.measure.common.context import Context, ContextOptions
-from vitok_lib.measure.common.outcomes import error_text, is_out_of_memory
+from vitok_lib.measure.common.outcomes import is_out_of_memory
 from vitok_lib.measure.common.reproduce import RUN, Measurement, command
 from vitok_lib.measure.quality.crops import choose_views, seen
 from vitok_lib.measure.quality.evaluate import reconstruct_pixels

@@ -28,6 +28,7 @@ from vitok_lib.measure.speed.state import BenchmarkState, drop
 from vitok_lib.measure.speed.timer import Clock, median, warm_up
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, Outcome, Value
+from vitok_lib.tokenizers.outputs import reconstructed
 from vitok_lib.tokenizers.vitok.running import CAPTURING_MODES
 
 Keep = Callable[[BenchmarkState], object]
@@ -162,7 +163,7 @@ def _compare_whole(states: Sequence[BenchmarkState], images_of_round: _Images, l
         log(f"comparing {state}")
         with state.trying():
             assert state.tokenizer is not None
-            found = state.tokenizer.reconstruct(images_of_round.to(state)).cpu()
+            found = reconstructed(state.tokenizer, images_of_round.to(state)).cpu()
             if state is first:
                 expected = found
             elif expected is not None:
@@ -198,7 +199,7 @@ def _compare_exact(states: Sequence[BenchmarkState], log: Log) -> None:
                 assert state.tokenizer is not None
                 forget()  # so that the small size is compiled as the full one was
                 image = small_image(state.spec.downsampling, state.device)
-                found.append((state, image, state.tokenizer.reconstruct(state.cast(image)).cpu()))
+                found.append((state, image, reconstructed(state.tokenizer, state.cast(image)).cpu()))
     drop(states)
     exact: dict[RunConfig, Tensor] = {}
     for state, image, output in found:

@@ -28,6 +28,7 @@ from vitok_lib.measure.speed.timer import Clock
 from vitok_lib.metrics.pixel import from_uint8, psnr, to_uint8
 from vitok_lib.records.schema import Kind, Value
 from vitok_lib.tokenizers.interface import Latent, Tokenizer
+from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
 
 STAGES = ("load", "copy", "encode", "decode", "metric")
 WORKERS = 2
@@ -154,12 +155,13 @@ class _Stages:
         taken = {}
         originals, taken["copy"] = self.clock.time(lambda: as_tensor(pixels).to(self.clock.device))
         latent, taken["encode"] = self.clock.time(lambda: self._encoded(originals))
-        images, taken["decode"] = self.clock.time(lambda: self.tokenizer.decode(latent))
+        images, taken["decode"] = self.clock.time(lambda: decoded(self.tokenizer, latent, originals.shape))
+        check_finite(images)
         _, taken["metric"] = self.clock.time(lambda: _fidelity(originals, images))
         return taken
 
     def _encoded(self, originals: Tensor) -> Latent:
-        return self.tokenizer.encode(from_uint8(originals))
+        return encoded(self.tokenizer, from_uint8(originals))
 
 
 def _fidelity(originals: Tensor, images: Tensor) -> list[float]:

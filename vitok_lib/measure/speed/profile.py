@@ -29,6 +29,7 @@ from vitok_lib.measure.speed.state import BenchmarkState
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, Record, Settings, Value
 from vitok_lib.records.store import write_record
+from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
 
 BENCHMARK = "profile"
 WARM_UPS, ITERATIONS = 2, 3
@@ -139,7 +140,7 @@ def _values(state: BenchmarkState) -> list[Value]:
         tokenizer.decode(tokenizer.encode(images))
 
     for _ in range(WARM_UPS):
-        call()
+        check_finite(decoded(tokenizer, encoded(tokenizer, images), images.shape))
     measured = f"profiler|self-time|{state.device.partition(':')[0]}|v1"
     values = [
         Value(

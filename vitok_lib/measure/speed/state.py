@@ -24,6 +24,7 @@ from vitok_lib.records.schema import ImagesIdentity, Outcome, OutcomeStatus, Val
 from vitok_lib.records.store import record_path
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import checked, load
+from vitok_lib.tokenizers.outputs import check_finite, check_latent, check_output
 from vitok_lib.tokenizers.presets import resolve
 from vitok_lib.tokenizers.registry import describe, find
 from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND
@@ -157,7 +158,10 @@ class BenchmarkState:
         assert self.tokenizer is not None
         skipped = cudagraph_skips_so_far()
         latent, encoding = clock.time(_call(self.tokenizer.encode, images))
-        _, decoding = clock.time(_call(self.tokenizer.decode, latent))
+        check_latent(self.tokenizer, latent, images)
+        output, decoding = clock.time(_call(self.tokenizer.decode, latent))
+        check_output(self.tokenizer, output, images.shape)
+        check_finite(output)
         self.cudagraph_skips += cudagraph_skips_so_far() - skipped
         return encoding, decoding
 
