@@ -2,132 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.fakes.visuals import Pixels, noise, write_visual
+from tests.report.viewer.stage import BAD, BROKEN, GROUND, LARGE, MADE, ORIGINAL, opened
 from vitok_lib.measure.quality.crops import CROP
-from vitok_lib.report.viewer.cases import gather
 from vitok_lib.report.viewer.layers import error_map
-from vitok_lib.report.viewer.site import publish
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")]
-
-SIDE = 96
-GROUND = (0xD8, 0xD8, 0xD8)
-BAD = '<img src=x onerror="alert(1)">'
-ORIGINAL = noise(SIDE, SIDE, 0)
-MADE = {name: noise(SIDE, SIDE, seed) for seed, name in enumerate(("one", "two", f"{BAD}$$x$$</script>"), start=1)}
-LARGE = noise(1300, 1100, 5)
-BROKEN = (700, 200)  # row and column of the largest error
-FRAME = """<!DOCTYPE html><body style="margin: 0">
-<iframe src="{page}" style="width: 900px; height: 600px"></iframe><div style="height: 3000px">"""
+pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The viewer's pages over three invented images: a small one, one of a bad name, and one with crops."""
-    root = tmp_path_factory.mktemp("viewer")
-    made = LARGE.copy()
-    made[BROKEN[0] : BROKEN[0] + 16, BROKEN[1] : BROKEN[1] + 16] ^= 255
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VITOK_RESULTS", str(root / "results"))
-        write_visual("small", ORIGINAL, MADE)
-        pair = {"one": noise(60, SIDE, 8), "two": noise(60, SIDE, 9)}
-        write_visual(f"{BAD}.png", noise(60, SIDE, 7), pair, left_out={BAD: BAD})
-        write_visual("large", LARGE, {"one": made, "two": LARGE}, case="photos-2048")
-        publish(gather([]), root / "site")
-    (page,) = (root / "site").glob("*small*.html")
-    (root / "site" / "frame.html").write_text(FRAME.format(page=page.name))
-    return root / "site"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@dataclass
-class Viewer:
-    """A page of the viewer, and what went wrong on it."""
-
-    page: Any
-    wrong: list[str] = field(default_factory=list)
-
-    def settle(self) -> None:
-        """Wait until what was done is on the screen and in the address."""
-        self.page.wait_for_timeout(250)
-
-    def stage(self) -> Pixels:
-        self.page.evaluate("document.getElementById('name').style.visibility = 'hidden'")
-        shot = Image.open(io.BytesIO(self.page.locator("#stage").screenshot())).convert("RGB")
-        return np.asarray(shot)
-
-    def press(self, key: str) -> None:
-        self.page.keyboard.press(key)
-        self.settle()
-
-    def click(self, label: str) -> None:
-        self.page.get_by_role("button", name=label, exact=True).click()
-        self.settle()
-
-    def at(self) -> dict[str, str]:
-        return dict(part.split("=") for part in self.page.url.partition("#")[2].split("&"))
-
-    def shows(self, pixels: Pixels, factor: int) -> bool:
-        """Whether the stage shows ``pixels`` where the address says, each as a square of ``factor`` screen pixels."""
-        return np.array_equal(self.stage(), self.expected(pixels, factor))
-
-    def expected(self, pixels: Pixels, factor: int) -> Pixels:
-        size = self.stage().shape
-        place, canvas = self.at(), np.full(size, GROUND, np.uint8)
-        left = round(size[1] / 2 - float(place["x"]) * factor)
-        top = round(size[0] / 2 - float(place["y"]) * factor)
-        large = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
-        rows, columns = slice(max(top, 0), top + len(large)), slice(max(left, 0), left + large.shape[1])
-        part = large[max(-top, 0) :, max(-left, 0) :]
-        height, width = canvas[rows, columns].shape[:2]
-        canvas[rows, columns] = part[:height, :width]
-        return canvas
-
-
-@contextmanager
-def opened(browser: Any, site: Path, image: str, after: str = "", width: int = 1440) -> Iterator[Viewer]:
-    (file,) = site.glob(f"*{image}*.html")
-    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
-    viewer = Viewer(context.new_page())
-    page, wrong = viewer.page, viewer.wrong
-    page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: (wrong.append("a dialog"), dialog.dismiss()))
-    inside = (site.as_uri(), "data:", "blob:")
-    page.on("request", lambda asked: None if asked.url.startswith(inside) else wrong.append(asked.url))
-    page.on("requestfailed", lambda failed: wrong.append(failed.url))
-    page.goto(file.as_uri() + after)
-    if image != "frame":
-        page.wait_for_function("location.hash.includes('zoom=')")
-    viewer.settle()
-    yield viewer
-    context.close()
-    assert wrong == []
-
-
-def test_space_and_click_flip_between_a_and_b_pixel_by_pixel(browser: Any, site: Path) -> None:
-    with opened(browser, site, "small") as viewer:
+def test_space_and_click_flip_between_a_and_b_pixel_by_pixel(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "small") as viewer:
         viewer.click("4:1")
         assert viewer.shows(MADE["one"], 4)
         viewer.page.locator("#stage").focus()
@@ -138,8 +27,8 @@ def test_space_and_click_flip_between_a_and_b_pixel_by_pixel(browser: Any, site:
         assert viewer.shows(MADE["one"], 4)
 
 
-def test_digits_choose_b_and_with_shift_a(browser: Any, site: Path) -> None:
-    with opened(browser, site, "small") as viewer:
+def test_digits_choose_b_and_with_shift_a(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "small") as viewer:
         viewer.click("2:1")
         names = ["original", *MADE]
         pictures = [ORIGINAL, *MADE.values()]
@@ -154,18 +43,17 @@ def test_digits_choose_b_and_with_shift_a(browser: Any, site: Path) -> None:
         assert viewer.shows(MADE["two"], 2)
 
 
-def test_the_error_map_is_of_the_one_in_front(browser: Any, site: Path) -> None:
-    with opened(browser, site, "small") as viewer:
+def test_the_error_map_is_of_the_one_in_front(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "small") as viewer:
         viewer.click("4:1")
         viewer.press("e")
         assert viewer.shows(error_map(ORIGINAL, MADE["one"]), 4)
-        viewer.press(" ")  # the button of the zoom has the focus, and Space is its own
-        viewer.press("f")
+        viewer.press(" ")
         assert viewer.shows(ORIGINAL, 4)  # which has no error
 
 
-def test_the_wipe_shows_a_to_the_left_of_its_line_and_b_to_the_right(browser: Any, site: Path) -> None:
-    with opened(browser, site, "small") as viewer:
+def test_the_wipe_shows_a_to_the_left_of_its_line_and_b_to_the_right(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "small") as viewer:
         viewer.click("8:1")
         viewer.click("wipe")
         box = viewer.page.locator("#stage").bounding_box()
@@ -180,8 +68,8 @@ def test_the_wipe_shows_a_to_the_left_of_its_line_and_b_to_the_right(browser: An
         assert np.array_equal(seen[:, line + 2 :], viewer.expected(MADE["one"], 8)[:, line + 2 :])
 
 
-def test_side_by_side_shows_the_same_place_twice(browser: Any, site: Path) -> None:
-    with opened(browser, site, "small") as viewer:
+def test_side_by_side_shows_the_same_place_twice(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "small") as viewer:
         viewer.click("side by side")
         viewer.click("8:1")
         seen = viewer.stage()
@@ -193,9 +81,9 @@ def test_side_by_side_shows_the_same_place_twice(browser: Any, site: Path) -> No
 
 
 def test_one_notch_of_the_wheel_zooms_by_a_quarter_at_most_and_keeps_the_point_under_it(
-    browser: Any, site: Path
+    browser: Any, pages: Path
 ) -> None:
-    with opened(browser, site, "small") as viewer:
+    with opened(browser, pages, "small") as viewer:
         viewer.click("8:1")
         box, before = viewer.page.locator("#stage").bounding_box(), viewer.at()
         x, y = box["width"] / 2 + 160, box["height"] / 2 - 80
@@ -212,16 +100,16 @@ def test_one_notch_of_the_wheel_zooms_by_a_quarter_at_most_and_keeps_the_point_u
         assert wider / 1.25 - 1e-3 <= float(viewer.at()["zoom"]) < wider
 
 
-def test_enlarged_pixels_are_never_mixed(browser: Any, site: Path) -> None:
-    with opened(browser, site, "small", "#zoom=7.3&x=41.7&y=50.2&a=original&b=one&front=a") as viewer:
+def test_enlarged_pixels_are_never_mixed(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "small", "#zoom=7.3&x=41.7&y=50.2&a=original&b=one&front=a") as viewer:
         colours = {tuple(colour) for colour in ORIGINAL.reshape(-1, 3)} | {GROUND}
         seen = np.unique(viewer.stage().reshape(-1, 3), axis=0)
         assert len(seen) > 100
         assert {tuple(colour) for colour in seen} <= colours
 
 
-def test_dragging_moves_and_does_not_flip(browser: Any, site: Path) -> None:
-    with opened(browser, site, "small") as viewer:
+def test_dragging_moves_and_does_not_flip(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "small") as viewer:
         viewer.click("4:1")
         before, box = viewer.at(), viewer.page.locator("#stage").bounding_box()
         viewer.page.mouse.move(box["x"] + 500, box["y"] + 300)
@@ -235,8 +123,8 @@ def test_dragging_moves_and_does_not_flip(browser: Any, site: Path) -> None:
         assert float(after["y"]) == pytest.approx(float(before["y"]) - 5, abs=0.3)
 
 
-def test_a_page_opens_on_the_crop_of_the_largest_error(browser: Any, site: Path) -> None:
-    with opened(browser, site, "large") as viewer:
+def test_a_page_opens_on_the_crop_of_the_largest_error(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "large") as viewer:
         assert viewer.page.locator("#view option:checked").inner_text() == "largest error"
         viewer.click("1:1")
         text = viewer.page.locator("#caption-b").inner_text()
@@ -250,8 +138,8 @@ def test_a_page_opens_on_the_crop_of_the_largest_error(browser: Any, site: Path)
         assert viewer.shows(LARGE[row : row + CROP, column : column + CROP], 1)
 
 
-def test_the_link_opens_the_same_view_again(browser: Any, site: Path) -> None:
-    with opened(browser, site, "large") as viewer:
+def test_the_link_opens_the_same_view_again(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "large") as viewer:
         viewer.page.locator("#view").select_option(label="centre")
         viewer.click("4:1")
         viewer.click("wipe")
@@ -259,13 +147,13 @@ def test_the_link_opens_the_same_view_again(browser: Any, site: Path) -> None:
         viewer.settle()
         link = viewer.page.locator("#link").get_attribute("href")
         seen, place = viewer.stage(), viewer.at()
-    with opened(browser, site, "large", "#" + link.partition("#")[2]) as viewer:
+    with opened(browser, pages, "large", "#" + link.partition("#")[2]) as viewer:
         assert viewer.at() == place
         assert np.array_equal(viewer.stage(), seen)
 
 
-def test_in_a_frame_the_wheel_scrolls_the_page_and_zooms_with_control(browser: Any, site: Path) -> None:
-    with opened(browser, site, "frame") as viewer:
+def test_in_a_frame_the_wheel_scrolls_the_page_and_zooms_with_control(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "frame") as viewer:
         zoom = "new URLSearchParams(location.hash.slice(1)).get('zoom')"
         frame = viewer.page.frames[1]
         frame.wait_for_function("location.hash.includes('zoom=')")
@@ -282,24 +170,24 @@ def test_in_a_frame_the_wheel_scrolls_the_page_and_zooms_with_control(browser: A
         assert float(frame.evaluate(zoom)) > float(before)
 
 
-def test_a_name_that_is_markup_stays_text(browser: Any, site: Path) -> None:
-    with opened(browser, site, "img_src") as viewer:
+def test_a_name_that_is_markup_stays_text(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "img_src") as viewer:
         assert viewer.page.locator("h1").inner_text() == f"{BAD}.png"
         assert viewer.page.title().startswith(f"{BAD}.png")
         viewer.page.locator("summary").click()
         assert BAD in viewer.page.locator("details").inner_text()
         assert viewer.page.locator("img").count() == 0
         options = viewer.page.locator("#image option").all_inner_texts()
-        assert sorted(options) == [f"{BAD}.png", "small"]
-    with opened(browser, site, "small") as viewer:
+        assert sorted(options) == [f"{BAD}.png", "many", "small"]
+    with opened(browser, pages, "small") as viewer:
         viewer.press("3")
         assert viewer.page.locator("#caption-b b").inner_text() == list(MADE)[2]
         assert viewer.page.locator("#name").inner_text() == list(MADE)[2]
         assert viewer.page.locator("img").count() == 0
 
 
-def test_another_image_is_chosen_with_the_tokenizers_kept(browser: Any, site: Path) -> None:
-    with opened(browser, site, "large", "#b=two&mode=wipe") as viewer:
+def test_another_image_is_chosen_with_the_tokenizers_kept(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "large", "#b=two&mode=wipe") as viewer:
         viewer.page.locator("#group").select_option(label="photos at 256 px")
         viewer.page.wait_for_url("**/photos-256-*")
         viewer.page.wait_for_function("location.hash.includes('zoom=')")
@@ -307,8 +195,8 @@ def test_another_image_is_chosen_with_the_tokenizers_kept(browser: Any, site: Pa
 
 
 @pytest.mark.parametrize("width", [1440, 850, 390])
-def test_the_picture_has_most_of_the_window_and_nothing_is_cut(browser: Any, site: Path, width: int) -> None:
-    with opened(browser, site, "small", width=width) as viewer:
+def test_the_picture_has_most_of_the_window_and_nothing_is_cut(browser: Any, pages: Path, width: int) -> None:
+    with opened(browser, pages, "small", width=width) as viewer:
         assert viewer.page.evaluate("document.documentElement.scrollWidth") <= width
         assert viewer.page.evaluate("document.documentElement.scrollHeight") <= 900
         box = viewer.page.locator("#stage").bounding_box()
@@ -316,14 +204,14 @@ def test_the_picture_has_most_of_the_window_and_nothing_is_cut(browser: Any, sit
         assert box["height"] >= (700 if width == 1440 else 500)
 
 
-def test_the_view_stays_when_the_window_is_resized(browser: Any, site: Path) -> None:
-    with opened(browser, site, "small", "#zoom=4&x=30&y=40") as viewer:
+def test_the_view_stays_when_the_window_is_resized(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "small", "#zoom=4&x=30&y=40") as viewer:
         viewer.page.set_viewport_size({"width": 900, "height": 800})
         viewer.settle()
         place = viewer.at()
         assert (place["x"], place["y"], place["zoom"]) == ("30", "40", "4")
 
 
-def test_an_address_that_makes_no_sense_opens_the_page_all_the_same(browser: Any, site: Path) -> None:
-    with opened(browser, site, "small", "#a=nobody&mode=7&view=99&zoom=-1&wipe=x&x=nan") as viewer:
+def test_an_address_that_makes_no_sense_opens_the_page_all_the_same(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "small", "#a=nobody&mode=7&view=99&zoom=-1&wipe=x&x=nan") as viewer:
         assert (viewer.at()["a"], viewer.at()["mode"], viewer.at()["view"]) == ("original", "flip", "0")

@@ -14,6 +14,7 @@ from vitok_lib.report.viewer.layers import ERROR_COLOURS, ERROR_TOP, Layers, Sta
 
 SCRIPT = Path(__file__).with_name("viewer.js")
 STEPS = (1, 2, 4, 8)  # screen pixels for each of the picture
+LAST_KEY = 9  # the digit of the ninth tokenizer; those after it are chosen from the list, or with N and P
 _TEMPLATE = Path(__file__).with_name("viewer.html.jinja")
 _ESCAPING = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
@@ -31,7 +32,9 @@ class Neighbours:
 
 def render(shown: Shown, views: Sequence[Layers], start: Start, neighbours: Neighbours) -> str:
     """The page's HTML; its pictures are ``views`` of the image, and it opens at ``start``."""
-    names = [(ORIGINAL, f"0 {ORIGINAL}"), *((name, f"{key} {name}") for key, name in enumerate(shown.tokenizers, 1))]
+    names = [
+        (name, f"{key} {name}" if key <= LAST_KEY else name) for key, name in enumerate([ORIGINAL, *shown.tokenizers])
+    ]
     rules = [(str(index), view.rule.value) for index, view in enumerate(shown.visual.views)]
     return _ESCAPING.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         title=f"{shown.visual.image}, {shown.group}",

@@ -14,6 +14,8 @@ const FURTHEST = 64; // screen pixels for each of the picture
 const GROUND = "#d8d8d8";
 const HANDLE = 14; // CSS pixels on each side of the wipe's line that take hold of it
 
+const NAMES = ["original", ...data.tokenizers];
+
 const state = { a: "original", b: data.tokenizers[0], front: "b", mode: "flip", error: false, view: data.start.view,
                 x: data.start.x, y: data.start.y, zoom: 0, wipe: 0.5 };
 const images = new Map();
@@ -105,6 +107,7 @@ let saving;
 function update() {
   label();
   draw();
+  for (const name of NAMES) picture(name); // loaded before they are asked for, so that a flip shows at once
   clearTimeout(saving);
   saving = setTimeout(save, 150);
 }
@@ -146,7 +149,17 @@ function flip() {
   else state.front = state.front === "a" ? "b" : "a";
 }
 
+function choose(slot, name) {
+  state[slot] = name;
+  state.front = slot;
+}
+
+function walk(slot, by) {
+  choose(slot, NAMES[(NAMES.indexOf(state[slot]) + by + NAMES.length) % NAMES.length]);
+}
+
 const KEYS = {
+  n: slot => walk(slot, 1), p: slot => walk(slot, -1),
   " ": flip, f: flip,
   w: () => { state.mode = state.mode === "wipe" ? "flip" : "wipe"; },
   s: () => { state.mode = state.mode === "side" ? "flip" : "side"; },
@@ -162,16 +175,15 @@ const KEYS = {
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const typing = event.target instanceof HTMLSelectElement || event.target instanceof HTMLInputElement;
-  const digit = /^Digit([0-9])$/.exec(event.code);
+  const digit = /^Digit([0-9])$/.exec(event.code) || /^([0-9])$/.exec(event.key); // with Shift a digit is another key
   if (typing && !digit) return;
+  const slot = event.shiftKey ? "a" : "b";
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (digit) {
-    const name = ["original", ...data.tokenizers][+digit[1]];
-    if (!name) return;
-    const slot = event.shiftKey ? "a" : "b";
-    state[slot] = name;
-    state.front = slot;
-  } else if (event.key === " " && event.target instanceof HTMLButtonElement) return;
-  else if (KEYS[event.key]) KEYS[event.key]();
+    if (!NAMES[+digit[1]]) return;
+    choose(slot, NAMES[+digit[1]]);
+  } else if (key === " " && event.target instanceof HTMLButtonElement) return;
+  else if (KEYS[key]) KEYS[key](slot);
   else return;
   event.preventDefault();
   update();
@@ -230,17 +242,22 @@ for (const kind of ["pointerup", "pointercancel"]) {
   });
 }
 
+// After a choice by mouse or finger the keys are the picture's again; who chooses by keys stays where they are.
+let pointed = false;
+document.addEventListener("pointerdown", () => { pointed = true; }, true);
+document.addEventListener("keydown", () => { pointed = false; }, true);
+
 function act(id, kind, action) {
   element(id).addEventListener(kind, event => {
     action(event.target.value);
     update();
+    if (pointed) canvas.focus();
   });
 }
 
 function restore() {
   const asked = new URLSearchParams(location.hash.slice(1));
-  const names = ["original", ...data.tokenizers];
-  for (const slot of ["a", "b"]) if (names.includes(asked.get(slot))) state[slot] = asked.get(slot);
+  for (const slot of ["a", "b"]) if (NAMES.includes(asked.get(slot))) state[slot] = asked.get(slot);
   if (["a", "b"].includes(asked.get("front"))) state.front = asked.get("front");
   if (MODES.includes(asked.get("mode"))) state.mode = asked.get("mode");
   if (asked.has("error")) state.error = asked.get("error") === "true";
@@ -274,7 +291,7 @@ for (const step of STEPS) act("zoom-" + step, "click", () => zoomAtMiddle(step))
 act("fit", "click", fit);
 act("error", "click", () => { state.error = !state.error; });
 act("view", "change", value => open(+value));
-for (const slot of ["a", "b"]) act(slot, "change", value => { state[slot] = value; state.front = slot; });
+for (const slot of ["a", "b"]) act(slot, "change", value => choose(slot, value));
 for (const id of ["group", "image"]) element(id).addEventListener("change", event => leave(event.target.value));
 window.addEventListener("resize", () => { resize(); update(); });
 window.addEventListener("hashchange", () => { restore(); update(); });
