@@ -90,9 +90,13 @@
     box.before(bar);
   }
 
-  /* What scrolls sideways has to scroll by keys as well. */
+  /* What scrolls sideways has to be seen to do so, and to scroll by keys as well. */
   function reachable(box, name) {
-    const scrolls = box.scrollWidth > box.clientWidth;
+    const scrolls = box.scrollWidth > box.clientWidth + 1;
+    const at_end = () => box.scrollLeft + box.clientWidth > box.scrollWidth - 4;
+    box.classList.toggle("vk-scrolls", scrolls);
+    box.classList.toggle("vk-scrolled", scrolls && at_end());
+    box.onscroll = scrolls ? () => box.classList.toggle("vk-scrolled", at_end()) : null;
     if (scrolls) box.tabIndex = 0; else box.removeAttribute("tabindex");
     if (scrolls && name) {
       box.setAttribute("role", "region");
@@ -109,8 +113,10 @@
       if (rows.length >= ROWS_TO_SORT) sortable(table, rows);
       if (rows.length >= ROWS_TO_FILTER) filterable(table, rows, box);
     });
+    /* A table that a page types has the box of the theme. */
+    const typed = [...document.querySelectorAll(".pst-scrollable-table-container")].filter((box) => !box.closest(".vk-table"));
     const measure = () => {
-      boxes.forEach((box) => reachable(box, "Table that scrolls sideways"));
+      [...boxes, ...typed].forEach((box) => reachable(box, "Table that scrolls sideways"));
       document.querySelectorAll("figure.vk-figure").forEach((figure) => reachable(figure, ""));
     };
     measure();

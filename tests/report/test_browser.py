@@ -83,8 +83,105 @@ def test_every_chapter_opens(page: Any, base: str, width: int, scheme: str) -> N
         page.goto(f"{base}/{name}.html")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} overflows"
         assert page.locator("article h1").first.is_visible(), f"{name} has no heading"
-        legend = page.locator(".vk-legend")
-        assert legend.count() == 0 or legend.first.is_visible(), f"{name} hides its legend"
+
+
+BUILT = sorted(file.stem for file in SITE.glob("*.html") if file.stem not in ("genindex", "search"))
+"""Every page that holds tables or figures."""
+ROOM = """() => {
+    const article = document.querySelector('article'), style = getComputedStyle(article);
+    return article.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+}"""
+CUT = """() => [...document.querySelectorAll('article table')].filter(table => {
+    const box = table.closest('.vk-table') || table.closest('.pst-scrollable-table-container');
+    return table.getBoundingClientRect().right > box.getBoundingClientRect().right + 1;
+}).map(table => table.innerText.slice(0, 60))"""
+HIDDEN_MORE = """() => [...document.querySelectorAll('article table')].filter(table => {
+    const box = table.closest('.vk-table') || table.closest('.pst-scrollable-table-container');
+    const edge = box.getBoundingClientRect();
+    if (edge.right > innerWidth) return true;
+    if (table.getBoundingClientRect().right <= edge.right + 1) return false;
+    box.scrollLeft = box.scrollWidth;
+    const first = table.tBodies[0].rows[0].cells[0].getBoundingClientRect();
+    const inside = table.getBoundingClientRect().right <= edge.right + 1 && Math.abs(first.left - edge.left) < 2;
+    box.scrollLeft = 0;
+    return !(inside && box.classList.contains('vk-scrolls') && getComputedStyle(box).maskImage !== 'none');
+}).map(table => table.innerText.slice(0, 60))"""
+
+
+def test_a_wide_screen_is_used_and_shows_every_table_whole(browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    for name in BUILT:
+        page.goto(f"{SITE.as_uri()}/{name}.html")
+        assert page.evaluate(ROOM) >= 1100, name
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1440, name
+        assert page.evaluate(CUT) == [], name
+    page.close()
+
+
+def test_on_a_narrow_screen_a_table_is_seen_to_scroll_and_keeps_its_first_column(browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    for name in BUILT:
+        page.goto(f"{SITE.as_uri()}/{name}.html")
+        page.wait_for_load_state("load")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+        assert page.evaluate(HIDDEN_MORE) == [], name
+    page.close()
+
+
+def test_one_legend_follows_and_opens_by_key(page: Any, base: str) -> None:
+    page.goto(f"{base}/{SORTED}.html")
+    legend, meanings = page.locator(".vk-legend"), page.locator(".vk-legend dd")
+    assert legend.count() == 1
+    assert not meanings.first.is_visible()
+    page.evaluate("scrollTo(0, 3000)")
+    assert legend.locator("summary").bounding_box()["y"] < 60, "it stays in sight"
+    legend.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert meanings.first.is_visible()
+    page.keyboard.press("Escape")
+    assert not meanings.first.is_visible()
+
+
+def test_the_contents_of_a_page_open_on_demand(page: Any, base: str) -> None:
+    page.goto(f"{base}/{SORTED}.html")
+    entry = page.locator(".bd-sidebar-secondary a").first
+    assert not entry.is_visible()
+    page.get_by_role("button", name="Contents of this page").click()
+    entry.click()
+    assert "#" in page.url
+    assert not entry.is_visible()
+
+
+def test_the_facts_of_a_number_are_shown_to_keys_and_to_the_mouse(page: Any, base: str) -> None:
+    page.goto(f"{base}/{SORTED}.html")
+    number, tip = page.locator("td a.vk-published").first, page.locator("#vk-tip")
+    assert number.get_attribute("title") is None
+    number.focus()
+    assert tip.is_visible()
+    assert number.get_attribute("aria-describedby") == "vk-tip"
+    assert "published" in tip.inner_text()
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+    number.hover()
+    tip.hover()
+    page.wait_for_timeout(400)
+    assert tip.is_visible(), "the pointer may move onto it"
+    assert page.locator("td span.vk[data-tip]:not([tabindex])").count() == 0, "one without a link has the focus too"
+
+
+def test_the_first_tap_shows_the_facts_and_the_second_follows_the_link(browser: Any) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(f"{SITE.as_uri()}/{SORTED}.html")
+    number, tip = page.locator("td a.vk").first, page.locator("#vk-tip")
+    number.tap()
+    assert tip.is_visible()
+    assert tip.bounding_box()["x"] >= 0
+    assert tip.bounding_box()["x"] + tip.bounding_box()["width"] <= 390
+    assert page.url.endswith(f"{SORTED}.html")
+    number.tap()
+    page.wait_for_url("**/runs.html#record-*")
+    context.close()
 
 
 def test_every_internal_link_resolves(browser: Any) -> None:
@@ -117,7 +214,7 @@ def test_a_number_leads_to_its_record(page: Any, base: str) -> None:
     page.wait_for_url(f"{base}/runs.html#record-*")
     row = page.locator(f"#{page.url.partition('#')[2]}")
     row.wait_for(state="visible")
-    assert "vitok eval" in row.inner_text()
+    assert "vitok " in row.inner_text(), "the record names its command"
 
 
 def _column(table: Any, column: int) -> list[dict[str, Any]]:

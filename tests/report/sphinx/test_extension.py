@@ -124,7 +124,6 @@ def test_a_build_with_everything_in_it_imports_no_torch(site: MakeSite, results:
     page = "\n".join(
         [
             "# Index",
-            "```{evidence-levels}\n```",
             "```{findings} best\n:cases: photos-512\n```",
             "```{findings} baseline\n:cases: photos-512\n```",
             "```{findings} bias\n:cases: photos-512\n:quantity: fd-random\n```",

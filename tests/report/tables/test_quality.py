@@ -76,8 +76,8 @@ def test_all_quantities_are_those_of_quality_that_any_record_holds_in_the_order_
     assert [title for title in titles if title in expected] == expected
     assert row(table, "nano-f16x64")["Patch FD, random network, n = 18 crops"] == "not measured"
     assert row(table, "pca-f16x64")["Patch FD, random network, n = 18 crops"] == "4"
-    assert [plain(told).partition(":")[0] for told in table.metrics] == [METRICS[name].title for name in order]
-    assert "psnr|rgb|u8|per-image-mean|v1" in plain(table.metrics[0])
+    tips = [part.tip for line in table.rows for cell in line for part in cell if isinstance(part, Number)]
+    assert any("psnr|rgb|u8|per-image-mean|v1" in tip for tip in tips)
 
 
 def test_all_quantities_leave_out_speed_and_memory(results: Path) -> None:

@@ -111,8 +111,7 @@ class Table:
     """``heads`` holds one row of headings or two; every row has as many cells as there are columns.
 
     ``anchors`` names each row, where rows can be linked to. ``groups`` holds the first row of each group of rows, which
-    a line sets apart. ``notes`` are printed below the table, and ``metrics``,
-    which define each quantity, on demand.
+    a line sets apart. ``notes`` are printed below the table.
     """
 
     heads: Sequence[Sequence[Head]]
@@ -120,7 +119,6 @@ class Table:
     anchors: Sequence[str] = ()
     groups: Sequence[int] = ()
     notes: Sequence[Sentence] = ()
-    metrics: Sequence[Sentence] = ()
 
     @property
     def columns(self) -> int:

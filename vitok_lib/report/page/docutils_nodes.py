@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -32,13 +33,24 @@ MARKS = {Kind.MEASURED: "", Kind.DERIVED: "⁼", Kind.PUBLISHED: "", Kind.ESTIMA
 
 COUNT = "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
 """A line breaks before a count and not within it."""
+_UNIT = re.compile(r"(?<=\d) (?=(?:px|GiB|MiB|ms|dB|%)(?!\w))")
 
-MEANINGS = {
-    Kind.MEASURED: "by this project; each links to its record",
-    Kind.DERIVED: "arithmetic on measured values or on the architecture",
-    Kind.PUBLISHED: "reported by someone else, not checked here",
-    Kind.ESTIMATED: "estimated by someone else; supports no conclusion",
-}
+DENSE = 10
+"""A table of more columns is set closer, so that it fits on a page of 1,440 px."""
+
+LEGEND = (
+    # The classes of a sample, the sample, and what it means.
+    ("vk vk-measured", "measured", "by this project; each links to its record"),
+    ("vk vk-derived", f"derived{MARKS[Kind.DERIVED]}", "arithmetic on measured values or on the architecture"),
+    ("vk vk-published", "published", "reported by someone else, not checked here"),
+    ("vk vk-estimated", f"estimated{MARKS[Kind.ESTIMATED]}", "estimated by someone else; supports no conclusion"),
+    ("vk-interval", "[low, high]", "95 % interval"),
+    ("vk vk-measured vk-best", "boxed", "best of one protocol at one rate, as far as can be tested"),
+    ("vk vk-measured vk-ended", "OOM", "outcome of a run without a value"),
+    ("vk-note vk-missing", NOT_MEASURED, "no record here"),
+    ("vk", CAVEAT_MARK, "the metric is not independent of the tokenizer; never ranked"),
+)
+"""How each evidence level and each mark looks and what it means; the bar on top of every page shows it."""
 
 
 class record_link(nodes.Inline, nodes.TextElement):  # noqa: N801  docutils names nodes so
@@ -78,19 +90,18 @@ def inlines(sentence: Sequence[Part], docname: str) -> list[nodes.Node]:
 def _inline(part: Part, docname: str) -> list[nodes.Node]:
     match part:
         case str():
-            return [nodes.Text(part.replace("n = ", COUNT))]
+            return [nodes.Text(_unbroken(part))]
         case Number():
             classes = ["vk", f"vk-{part.kind.value}"]
             classes += [name for name, holds in (("vk-best", part.best), ("vk-ended", part.ended)) if holds]
             marks = MARKS[part.kind] + (CAVEAT_MARK if part.caveat else "")
             shown: list[nodes.Node] = [_link(part.text + marks, part.anchor, classes, part.tip, part.amount)]
             if part.interval:
-                interval = part.interval.replace(" ", "\N{NO-BREAK SPACE}")
-                shown += [nodes.Text(" "), nodes.inline("", interval, classes=["vk-interval"])]
+                shown += [nodes.Text(" "), nodes.inline("", part.interval, classes=["vk-interval"])]
             return shown
         case Note():
             missing = ["vk-missing"] if part.text == NOT_MEASURED else []
-            return [nodes.inline("", part.text, classes=["vk-note", *missing])]
+            return [nodes.inline("", _unbroken(part.text), classes=["vk-note", *missing])]
         case Link():
             return [_link(part.text, part.anchor, ["vk-row"], "")]
         case Code():
@@ -101,6 +112,11 @@ def _inline(part: Part, docname: str) -> list[nodes.Node]:
             return [nodes.reference("", part.name.rpartition("/")[2], refuri=uri, internal=True)]
         case WebLink():
             return [nodes.reference("", part.text, refuri=part.url)]
+
+
+def _unbroken(text: str) -> str:
+    """``text`` whose lines break neither within a count nor between a number and its unit."""
+    return _UNIT.sub("\N{NO-BREAK SPACE}", text.replace("n = ", COUNT))
 
 
 def _link(text: str, anchor: str | None, classes: list[str], tip: str, amount: float | None = None) -> record_link:
@@ -130,7 +146,7 @@ def table(data: Table, docname: str, csv: str | None = None) -> list[nodes.Node]
     for cells in data.heads:
         row = nodes.row()
         for cell in cells:
-            entry = nodes.entry("", nodes.paragraph("", cell.text.replace("n = ", COUNT)))
+            entry = nodes.entry("", nodes.paragraph("", _unbroken(cell.text)))
             if cell.span > 1:
                 entry["morecols"] = cell.span - 1
             row += entry
@@ -142,36 +158,12 @@ def table(data: Table, docname: str, csv: str | None = None) -> list[nodes.Node]
         row += [nodes.entry("", paragraph(sentence, docname)) for sentence in sentences]
         body += row
     group += [head, body]
-    box = nodes.container("", nodes.table("", group, classes=["vk-grid"]), classes=["vk-table"])
+    dense = ["vk-dense"] if data.columns > DENSE else []
+    box = nodes.container("", nodes.table("", group, classes=["vk-grid"]), classes=["vk-table", *dense])
     below: list[nodes.Node] = [
         nodes.container("", paragraph(note, docname), classes=["vk-below"]) for note in data.notes
     ]
-    if data.metrics:
-        below += [
-            nodes.raw("", '<details class="vk-metrics"><summary>The metrics of this table</summary>', format="html"),
-            nodes.bullet_list("", *(nodes.list_item("", paragraph(metric, docname)) for metric in data.metrics)),
-            nodes.raw("", "</details>", format="html"),
-        ]
     if csv is not None:
         link = addnodes.download_reference("", "", nodes.Text("This table as CSV"), reftarget=f"/{csv}", refdoc=docname)
         below.append(nodes.container("", nodes.paragraph("", "", link), classes=["vk-below", "vk-download"]))
     return [box, *below]
-
-
-def legend() -> nodes.Node:
-    """How each evidence level looks and what it means."""
-    box = nodes.container(classes=["vk-legend"])
-    for kind, meaning in MEANINGS.items():
-        sample = nodes.inline("", kind.value + MARKS[kind], classes=["vk", f"vk-{kind.value}"])
-        box += nodes.paragraph("", "", sample, nodes.Text(f" {meaning}"))
-    interval = nodes.inline("", "[low, high]", classes=["vk-interval"])
-    box += nodes.paragraph("", "", interval, nodes.Text(" 95 % interval"))
-    top = nodes.inline("", "boxed", classes=["vk", "vk-measured", "vk-best"])
-    box += nodes.paragraph("", "", top, nodes.Text(" best of one protocol at one rate, as far as can be tested"))
-    ended = nodes.inline("", "OOM", classes=["vk", "vk-measured", "vk-ended"])
-    box += nodes.paragraph("", "", ended, nodes.Text(" outcome of a run without a value"))
-    missing = nodes.inline("", NOT_MEASURED, classes=["vk-note", "vk-missing"])
-    box += nodes.paragraph("", "", missing, nodes.Text(" no record here"))
-    mark = nodes.inline("", CAVEAT_MARK, classes=["vk"])
-    box += nodes.paragraph("", "", mark, nodes.Text(" the metric is not independent of the tokenizer; never ranked"))
-    return box

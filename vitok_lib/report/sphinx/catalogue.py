@@ -16,7 +16,6 @@ from vitok_lib.report.data.groups import CAPACITY, COMPILE, MEMORY, PROFILE, ROO
 from vitok_lib.report.data.record_view import Entry, of_case
 from vitok_lib.report.findings import flops, memory, quality, speed, summary, window
 from vitok_lib.report.page.content import Code, Sentence, Table
-from vitok_lib.report.page.docutils_nodes import legend
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.report.sphinx.directives import Content, Missing, Picture, Spec, Titled, Wide
 from vitok_lib.report.sphinx.request import Request
@@ -221,7 +220,6 @@ def pairs(request: Request) -> list[Content]:
 
 
 DIRECTIVES: Mapping[str, Spec] = {
-    "evidence-levels": Spec(lambda request: [legend()]),
     "findings": Spec(findings, 1, ("cases", "quantity", "tokenizers", "resolutions")),
     "quality-table": Spec(quality_of_case, 1, ("quantities", "tokenizers")),
     "image-table": Spec(

@@ -2,7 +2,6 @@
 
 ====================================  ==================================================================
 ``{value}`photos-512/NAME:psnr` ``    one value; ``[<study>/]<case>/<record>:<quantity>``
-``{evidence-levels}``                 the legend
 ``{findings} best presets``           sentences, none where nothing was measured; ``:cases:``, ``:quantity:``,
                                       ``:tokenizers:`` and ``:resolutions:`` where a finding needs them
 ``{quality-table} div8k-1024``        published next to measured; ``:quantities: all``, or a list that must be there
@@ -28,7 +27,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
@@ -77,6 +78,11 @@ def seal_pages(app: Sphinx, exception: Exception | None) -> None:
         seal(Path(app.outdir))
 
 
+def add_legend(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """What the bar on top of every page says of evidence levels and marks, for its template."""
+    context["legend"] = docutils_nodes.LEGEND
+
+
 def refuse_typed_results(app: Sphinx, docname: str, source: list[str]) -> None:
     """Fail the build where a page types a result; executed notebooks print what they measured."""
     if Path(app.env.doc2path(docname)).suffix == ".md":
@@ -98,6 +104,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         app.add_directive(name, directive)
     app.connect("source-read", refuse_typed_results)
     app.connect("env-get-outdated", outdated)
+    app.connect("html-page-context", add_legend)
     app.connect("build-finished", copy_records)
     app.connect("build-finished", seal_pages, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.data import paired, protocol
 from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.rates import places_by_rate, rate_of
 from vitok_lib.report.data.record_view import Entry, natural, of_case
-from vitok_lib.report.page.content import NOT_MEASURED, Code, Head, Link, Note, Number, Part, Sentence, Table
+from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Part, Sentence, Table
 from vitok_lib.report.page.formatting import JOINT, caveats, joined, number, outcome, places
 from vitok_lib.report.page.labels import QUALITY, count_words, digits, in_order, is_distance, label, name_of
 from vitok_lib.report.page.templates import sentences
@@ -106,7 +105,6 @@ def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]
         rows=printed,
         groups=starts,
         notes=[*_printed_in(found), *_apart(every, asked), *caveats(_shown(found, asked))],
-        metrics=_metrics(found, asked),
     )
 
 
@@ -233,16 +231,3 @@ def _apart(every: Sequence[Entry], quantities: Sequence[str]) -> list[Sentence]:
         for quantity in quantities
         for counts in protocol.without_common_n(every, quantity)
     ]
-
-
-def _metrics(entries: Sequence[Entry], quantities: Sequence[str]) -> list[Sentence]:
-    """Each quantity with its signatures, as the records state them, and the paper or standard of its formula."""
-    found: list[Sentence] = []
-    for quantity in quantities:
-        values = [entry.record.value(quantity) for entry in entries]
-        signatures = sorted({value.signature for value in values if value and value.signature})
-        if not signatures:
-            continue
-        source = METRICS[quantity].source if quantity in METRICS else None
-        found.append(say("metric", name=name_of(quantity), signatures=[*map(Code, signatures)], source=source))
-    return found
