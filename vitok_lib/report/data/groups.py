@@ -48,6 +48,8 @@ PHRASES = {
 """The settings that a sentence has to name."""
 OF_A_FAMILY = ("window", "attention", "chunk", "tiling")
 """Settings that not every family has; a ranking takes the best of them for each tokenizer."""
+LEAST_PEAK_GIB = 64 / 1024
+"""Below 64 MiB what the allocator and the libraries hold decides a peak of memory, and not the tokenizer."""
 SPACE = "\N{NO-BREAK SPACE}"
 _SIZE = re.compile(r"(\d+)\s*[x×]\s*(\d+)")
 
@@ -74,12 +76,17 @@ def machine_of(entry: Entry) -> Machine:
 
 
 def by_machine(
-    entries: Iterable[Entry], benchmarks: Sequence[str], where: Mapping[str, str] | None = None
+    entries: Iterable[Entry],
+    benchmarks: Sequence[str],
+    where: Mapping[str, str] | None = None,
+    *,
+    with_noise: bool = False,
 ) -> dict[Machine, list[Entry]]:
     """The measured records of ``benchmarks`` that ``where`` lets through, sorted, a list a machine.
 
     ``where`` maps a setting, or ``tokenizer``, ``family`` or ``resolution``, to its value as text, or to several with
-    ``|`` between them; ``*`` is any value that is set and ``-`` none.
+    ``|`` between them; ``*`` is any value that is set and ``-`` none. Records whose peaks of memory are noise are left
+    out unless ``with_noise``.
 
     Raises:
         RequestError: a benchmark or a name in ``where`` is not known.
@@ -89,9 +96,19 @@ def by_machine(
             raise unknown("benchmark of machines", benchmark, BENCHMARKS)
     groups: dict[Machine, list[Entry]] = {}
     for entry in entries:
-        if entry.measured and entry.record.benchmark in benchmarks and _passes(entry, where or {}):
+        asked = entry.measured and entry.record.benchmark in benchmarks and _passes(entry, where or {})
+        if asked and (with_noise or not is_noise(entry)):
             groups.setdefault(machine_of(entry), []).append(entry)
     return {machine: sorted(held, key=_order) for machine, held in groups.items()}
+
+
+def is_noise(entry: Entry) -> bool:
+    """Whether a record of memory has a peak below 64 MiB, or one of an evaluation below that of the model within it."""
+    if entry.record.benchmark != MEMORY:
+        return False
+    model, evaluation = (entry.record.value(name) for name in ("model_peak", "evaluation_peak"))
+    peaks = [peak.value for peak in (model, evaluation) if peak is not None]
+    return any(peak < LEAST_PEAK_GIB for peak in peaks) or peaks != sorted(peaks)
 
 
 def _passes(entry: Entry, where: Mapping[str, str]) -> bool:

@@ -34,6 +34,7 @@ WITHIN_NOISE = "within noise"
 """Next to a ratio of two values without an interval that differ by no more than repeats do."""
 NO_RATE = "no two tokenizers of equal rate share a protocol"
 NO_PROTOCOL = "no two tokenizers share a protocol"
+NOISE = "no two tokenizers have peaks above the noise"
 LEAST_NOISE = 0.05
 """The least share by which two values without an interval differ; repeats of one execution can raise it."""
 _SHOWN_SIGNATURE = 2
@@ -66,7 +67,9 @@ def best_table(entries: Sequence[Entry], benchmarks: Sequence[str], quantities: 
         found = _machine_rows(entries, question, benchmark, quantity, highest, max([LEAST_NOISE, *noise]))
         rows += found
         if not found:
-            unanswered.append(_unanswered(question, NO_PROTOCOL if benchmark in measured else NOT_MEASURED))
+            noisy = any(groups.is_noise(entry) for entry in entries if entry.record.benchmark == benchmark)
+            why = NOISE if noisy else NO_PROTOCOL if benchmark in measured else NOT_MEASURED
+            unanswered.append(_unanswered(question, why))
     heads = [[Head(text) for text in HEADS]]
     return Table(heads=heads, rows=[*rows, *unanswered], notes=[_repeats(noise)])
 
@@ -141,8 +144,10 @@ def _machine_rows(
 ) -> list[list[Sentence]]:
     """A row for each run in which two tokenizers have the quantity, each in its best configuration."""
     rows: list[list[Sentence]] = []
-    for machine, found in groups.by_machine(entries, [benchmark]).items():
+    for machine, found in groups.by_machine(entries, [benchmark], with_noise=True).items():
         for run in groups.runs_of(found, apart_from=("tokenizer", *groups.OF_A_FAMILY)):
+            if any(map(groups.is_noise, run)):  # of which one may be the least
+                continue
             ranking = [Ranked(entry, value) for entry in _executions(run) if (value := groups.held(entry, quantity))]
             ranking.sort(key=lambda held: held.value.value * (-1 if highest else 1))
             best = _one_each(ranking)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data import groups
@@ -46,17 +47,20 @@ def machine_tables(
     Raises:
         RequestError: no record of one of ``tokenizers`` is there, or a benchmark or a setting is not known.
     """
-    by_machine = groups.by_machine(entries, benchmarks, where)
+    by_machine = groups.by_machine(entries, benchmarks, where, with_noise=True)
     present = {entry.record.tokenizer.name for held in by_machine.values() for entry in held}
     missing = [name for name in tokenizers if name not in present]
     if missing:
         raise RequestError(f"no record of {', '.join(missing)} for {', '.join(benchmarks)}")
     found = []
-    for machine, held in by_machine.items():
+    for machine, every in by_machine.items():
+        held = [entry for entry in every if not groups.is_noise(entry)]
         columns = [name for name in quantities if any(entry.record.value(name) for entry in held)]
         shown = [entry for entry in held if _says(entry, columns)]
         if shown:
-            found.append((machine, _machine_table(shown, columns or list(quantities[:1]))))
+            table = _machine_table(shown, columns or list(quantities[:1]))
+            noise = [say("noise", count=len(every) - len(held))] if len(held) < len(every) else []
+            found.append((machine, replace(table, notes=[*table.notes, *noise])))
     return found
 
 
