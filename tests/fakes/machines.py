@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vitok_lib.cost.fits import FITS, Predicted
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import (
     Host,
     ImagesIdentity,
@@ -101,7 +103,7 @@ def write_machine(
             count=settings.get("batch", 1),
             rule=f"{height}x{width} px as drawn",
         ),
-        settings=Settings(device="cuda" if gpu else "cpu", **settings),
+        settings=Settings(**{"device": "cuda" if gpu else "cpu", **settings}),
         outcome=outcome or Outcome(),
         values=tuple(_value(quantity, value, margin, (first or path).stem) for quantity, value in values.items()),
         choices=dict(choices or {}),
@@ -117,6 +119,15 @@ def write_machine(
     )
     write_record(record, path)
     rounds(path, values.get("latency", 1.0), margin).to_parquet(path.parent / f"{path.stem}.parquet", index=False)
+    return path
+
+
+def write_fits(root: Path, resolution: int, name: str, predicted: Predicted, **settings: Any) -> Path:
+    """Write a prediction in bf16 on a GPU; ``settings`` are those of the configuration."""
+    config = RunConfig(name=name, device="cuda", dtype="bfloat16", **settings)
+    path = write_machine(root, FITS, resolution, name, {}, study="derived", gpu=None, **config.options)
+    derived = {"values": predicted.values(), "outcome": Outcome(kind=Kind.DERIVED), "requested": config}
+    write_record(read_record(path).model_copy(update=derived), path)
     return path
 
 

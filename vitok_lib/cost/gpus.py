@@ -35,6 +35,11 @@ class Gpu:
         """Memory that a model can count on."""
         return self.memory_gb * 10**9
 
+    def is_called(self, name: str) -> bool:
+        """Whether ``name`` is this GPU's, in any spelling, with or without its maker and its memory."""
+        plain = _plain(self.name)
+        return _plain(name) in (plain, f"{plain}{self.memory_gb}gb")
+
     def rates(self, precision: str | None = None) -> PeakRates:
         """The specified peak rates for linear layers in bf16 or, with ``precision`` ``"fp8"``, in fp8.
 
@@ -82,12 +87,9 @@ def find_gpu(name: str) -> Gpu:
     Raises:
         RequestError: it is not in the table; the nearest names are given.
     """
-    asked = _plain(name)
-    exact = [gpu for gpu in GPUS.values() if _plain(gpu.name) == asked]
-    with_memory = [gpu for gpu in GPUS.values() if _plain(gpu.name) + f"{gpu.memory_gb}gb" == asked]
-    for found in (exact, with_memory):
-        if found:
-            return found[0]
+    for gpu in GPUS.values():
+        if gpu.is_called(name):
+            return gpu
     raise unknown("GPU", name, GPUS)
 
 
