@@ -48,6 +48,17 @@ def test_a_damaged_header_is_refused(tmp_path: Path, tar: Path, suffix: str, mem
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tgz"])
+@pytest.mark.parametrize("member", [0, 1, 2])
+def test_a_member_that_is_zeros_is_refused(tmp_path: Path, tar: Path, suffix: str, member: int) -> None:
+    """As in a download whose parts come in any order, of which one never came."""
+    data, offsets = bytearray(tar.read_bytes()), _offsets(tar)
+    start, end = offsets[member], offsets[member + 1]
+    data[start:end] = bytes(end - start)
+    with pytest.raises(RequestError, match="damaged or cut short"):
+        open_image_set(_compressed(tmp_path / f"bad{suffix}", bytes(data)))
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tgz"])
 @pytest.mark.parametrize("past", [0, 100, 512, 600])
 def test_a_tar_that_ends_early_is_refused_wherever_it_ends(tmp_path: Path, tar: Path, suffix: str, past: int) -> None:
     """Before a header, within one, after one, and within the data."""

@@ -1,7 +1,8 @@
 """Tar archives read to their last byte: one that is damaged or was cut short is refused, never shortened.
 
 Python's ``tarfile`` ends silently at a header that it cannot read, at the end of the file, and after the first of
-several archives in one file. Here only zeros, another archive or the end may follow an archive, as with ``tar -i``.
+several archives in one file. Here only zeros, another archive or the end may follow an archive, as with ``tar -i``, and
+zeros before another archive only to the end of a record.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ T = TypeVar("T")
 class StrictTar(tarfile.TarFile):
     """A tar archive whose iteration raises ReadError where it does not go on as it must."""
 
-    saw_end = False  # whether the last block was one of zeros
+    zeros = 0  # blocks of them before where it stands
+    begin = 0  # where the present one of several archives begins
 
     @classmethod
     def reading(cls, path: str, mode: str) -> Self:
@@ -30,24 +32,31 @@ class _StrictInfo(tarfile.TarInfo):
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
         assert isinstance(archive, StrictTar)
+        zeros, archive.zeros = archive.zeros, 0
         try:
             info = super().fromtarfile(archive)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
-            archive.saw_end = True
+            archive.zeros = zeros + 1
             raise
         except tarfile.EmptyHeaderError:  # type: ignore[attr-defined]
-            if archive.offset and not archive.saw_end:
+            if archive.offset and not zeros:
                 raise tarfile.ReadError("it ends without the mark of its end") from None
             raise
         except tarfile.SubsequentHeaderError:  # type: ignore[attr-defined]
             raise
         except tarfile.HeaderError as error:
-            if archive.saw_end and _is_all_zeros(archive):
+            if zeros and _is_all_zeros(archive):
+                archive.zeros = zeros
                 raise tarfile.EOFHeaderError("end of file header") from error  # type: ignore[attr-defined]
             raise tarfile.ReadError(f"{error} at byte {archive.offset}") from error
         if info.size < 0:
             raise tarfile.ReadError(f"a member of {info.size} bytes")
-        archive.saw_end = False
+        if zeros:
+            # An archive is filled up to a record with zeros. Others are a part of the file that was never written, as
+            # in a download that was given its size first.
+            if info.offset == zeros * tarfile.BLOCKSIZE or (info.offset - archive.begin) % tarfile.RECORDSIZE:
+                raise tarfile.ReadError(f"{zeros * tarfile.BLOCKSIZE} bytes of zeros before byte {info.offset}")
+            archive.begin = info.offset
         return info
 
 
