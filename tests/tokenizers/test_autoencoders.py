@@ -11,12 +11,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
+from safetensors.torch import load_file, save_file
 
 from vitok_lib.errors import RequestError, UnsupportedError
 from vitok_lib.tokenizers import autoencoders
 from vitok_lib.tokenizers.adapters import encode
 from vitok_lib.tokenizers.architectures import build_on_meta
-from vitok_lib.tokenizers.load import load_tokenizer
+from vitok_lib.tokenizers.identify import identify
+from vitok_lib.tokenizers.load import load_tokenizer, requested_of
 from vitok_lib.tokenizers.registry import SHIPPED, find
 
 NAME = "nano-kl-f8x4"
@@ -94,6 +96,29 @@ def test_the_activation_in_the_configuration_changes_image_and_identity(tmp_path
     (first, weights), (second, others) = found
     assert not torch.equal(first, second)
     assert weights != others
+
+
+@pytest.mark.usefixtures("reference")
+def test_shards_of_one_name_in_two_folders_are_all_part_of_the_identity(tmp_path: Path) -> None:
+    folder = tmp_path / "kl"
+    file = folder / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    file.unlink()
+    places = {key: f"{'encoder' if key.startswith('encoder') else 'rest'}/part.safetensors" for key in tensors}
+    index = folder / f"{file.name}.index.json"
+    index.write_text(json.dumps({"weight_map": places}))
+    found = []
+    for _ in range(2):
+        for place in sorted(set(places.values())):
+            (folder / place).parent.mkdir(exist_ok=True)
+            save_file({key: tensor for key, tensor in tensors.items() if places[key] == place}, folder / place)
+        tokenizer = load_tokenizer(NAME, weights=folder)
+        known = identify(requested_of(tokenizer))
+        assert known is not None
+        assert known[0].weights == tokenizer.weights
+        found.append(tokenizer.weights)
+        tensors["encoder.conv_in.bias"] = tensors["encoder.conv_in.bias"] + 1
+    assert not found[0].same_content(found[1])
 
 
 def test_random_weights_of_a_configuration_of_the_library_need_no_digest() -> None:

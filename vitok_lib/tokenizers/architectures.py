@@ -72,7 +72,8 @@ def read_configuration(file: Path) -> dict[str, Any]:
         if not isinstance(config, dict):
             raise ValueError("it is no JSON object")
     except (OSError, ValueError) as error:
-        raise RequestError(f"'{file}' cannot be read as a diffusers configuration ({error})") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RequestError(f"'{file}' cannot be read as a diffusers configuration ({reason})") from error
     return config
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -73,11 +74,17 @@ def with_digests(weights: Weights, files: list[Path], expected: dict[str, str] |
         RequestError: a shipped file differs from the digest in the registry.
     """
     digests = {}
-    for file in files:
-        digests[file.name] = sha256_of(file)
-        if weights.source == "shipped" and expected is not None and expected.get(file.name) != digests[file.name]:
+    for name, file in named(files).items():
+        digests[name] = sha256_of(file)
+        if weights.source == "shipped" and expected is not None and expected.get(name) != digests[name]:
             raise RequestError(f"weight file '{file}' is not the one that was shipped (sha256 differs); reinstall")
     return weights.model_copy(update={"files": digests})
+
+
+def named(files: list[Path]) -> dict[str, Path]:
+    """``files`` by their path below the folder that all are in: shards of several folders may have one name."""
+    folder = os.path.commonpath([file.parent for file in files])
+    return {file.relative_to(folder).as_posix(): file for file in files}
 
 
 def read_tensors(

@@ -9,7 +9,7 @@ from pathlib import Path
 from vitok_lib.digest import sha256_of
 from vitok_lib.records.config import RANDOM, RunConfig, Settings
 from vitok_lib.records.schema import TokenizerIdentity, Weights
-from vitok_lib.tokenizers.files import locate
+from vitok_lib.tokenizers.files import locate, named
 from vitok_lib.tokenizers.presets import resolve
 from vitok_lib.tokenizers.registry import Entry, describe, find
 
@@ -37,7 +37,9 @@ def identify(config: RunConfig) -> tuple[TokenizerIdentity, Settings] | None:
         if located is None:
             return None
         weights, files = located
-        digests = {file.name: _digest(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files}
+        digests = {
+            name: _digest(file, file.stat().st_mtime_ns, file.stat().st_size) for name, file in named(files).items()
+        }
         weights = weights.model_copy(update={"files": digests})
     return describe(config.name).identity(weights), resolve(config).settings
 
