@@ -14,6 +14,7 @@ from tests.measure.speed.fake_machine import (
     QUICK,
     FakeMachine,
     configs,
+    values_of,
 )
 from vitok_lib.measure.common import reuse
 from vitok_lib.measure.common.reproduce import parse
@@ -132,3 +133,35 @@ def test_a_default_that_is_made_at_run_time_is_one_all_the_same(machine: FakeMac
     assert [path.stem for path in results_root().rglob("*.json")] == [
         "w32_d2_h2_8x6@preset=folded,window=3,weights=random0"
     ]
+
+
+def test_peaks_are_measured_before_and_after_and_the_larger_counts(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def peaks(*_: object) -> dict[str, float]:
+        calls.append(len(machine.log))
+        return {"float32": 2e12, "copy": 3e9} if len(calls) == 1 else {"float32": 4e12, "copy": 1e9}
+
+    monkeypatch.setattr("vitok_lib.measure.speed.benchmark.measure_peak_rates", peaks)
+    (record,) = measure_speed(configs("reference"), **QUICK)
+    held = values_of(record)
+    assert (held["ceiling_matmul"], held["ceiling_copy"]) == (4.0, 3.0)
+    assert held["utilisation"] == pytest.approx(100 * held["rate"] / 4.0)
+    assert calls == [0, len(machine.log)], "the rounds are between the two"
+
+
+def test_peaks_that_cannot_be_measured_again_are_those_from_before(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def peaks(*_: object) -> dict[str, float]:
+        if machine.log:
+            raise RuntimeError("the GPU is lost")
+        return {"float32": 2e12, "copy": 3e9}
+
+    monkeypatch.setattr("vitok_lib.measure.speed.benchmark.measure_peak_rates", peaks)
+    told: list[str] = []
+    (record,) = measure_speed(configs("reference"), **QUICK, log=told.append)
+    assert values_of(record)["ceiling_matmul"] == 2.0
+    assert any("the GPU is lost" in line for line in told)

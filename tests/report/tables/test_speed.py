@@ -186,3 +186,14 @@ def test_runs_and_quality_tables_hold_with_measurements_of_machines_beside_them(
     assert cases == {"photos-512"}, f"noise is no image set, whichever of {BENCHMARKS} it is for"
     (latency,) = [part for part in numbers(listed[0]) if part.text == "9 ms"]
     assert "n = 20 repetitions" in latency.tip
+
+
+@pytest.mark.parametrize(("latency", "explained"), [(1.0, True), (1000.0, False)])
+def test_a_share_above_the_peak_is_explained_below_the_table(results: Path, latency: float, explained: bool) -> None:
+    values = {"latency": latency, "rate": 1.0, "utilisation": 102.0 if explained else 98.0}
+    values |= {"ceiling_matmul": 800.0, "ceiling_copy": 4000.0}
+    write_machine(results, "speed", 1024, "5B-f16x64", values, preset="reference", dtype="bfloat16")
+    ((_, shares),) = speed.machine_tables(load(), ["speed"], ["utilisation"])
+    ((_, rooflines),) = roofline_tables(load())
+    for table in (shares, rooflines):
+        assert any("the peak was measured too low" in plain(note) for note in table.notes) == explained

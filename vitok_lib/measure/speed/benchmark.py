@@ -13,7 +13,7 @@ from typing import Unpack
 
 import pandas as pd
 
-from vitok_lib.errors import RequestError
+from vitok_lib.errors import RequestError, error_text
 from vitok_lib.images.prepare import check_resolution
 from vitok_lib.images.sets import ImageSet, open_image_set
 from vitok_lib.measure.common.context import Context, ContextOptions, Log
@@ -51,8 +51,9 @@ def measure_speed(
     """Time ``configurations`` on random images and keep a record of each; the first is the baseline.
 
     Weights and images are on the device. Each is compiled and warmed up until it is steady, then all encode and decode
-    in interleaved rounds, the same fresh images in a round. The machine's peak rates, each configuration's numerical
-    error, and the time from a file to a metric are measured in the same run. What does not fit next to the others is
+    in interleaved rounds, the same fresh images in a round. The machine's peak rates, before and after, of which the
+    larger counts, each configuration's numerical error, and the time from a file to a metric are measured in the same
+    run. What does not fit next to the others is
     tried once more alone. Records are written when the rounds are done, and again when all is, so that a run that is
     stopped keeps its timings. A run answers from its records where all are there, of one run on this machine.
 
@@ -92,9 +93,21 @@ def measure_speed(
         return recorded
 
     check_writable(states[0].record_path)  # a run may take long, and ends with nothing where it cannot be kept
-    own.log("measuring the machine's peak rates")
     precisions = {name for state in states for name in (precision_of(state.settings), state.settings.dtype) if name}
-    rates = measure_peak_rates(sorted(precisions), Clock(states[0].device), seconds / 2, iterations)
+    clock, rates = Clock(states[0].device), dict[str, float]()
+
+    def measure_peaks() -> None:
+        own.log("measuring the machine's peak rates")
+        found = measure_peak_rates(sorted(precisions), clock, seconds / 2, iterations)
+        rates.update({name: max(rate, rates.get(name, 0.0)) for name, rate in found.items()})
+
+    def measure_peaks_again() -> None:
+        try:
+            measure_peaks()
+        except Exception as error:  # such as a GPU that was lost on the way: what was timed is kept
+            own.log(f"the peak rates are those from before the rounds alone: {error_text(error)}")
+
+    measure_peaks()
     repeated = command(
         Measurement(
             "measure_speed",
@@ -116,7 +129,7 @@ def measure_speed(
         return _write(state, rates, own.provenance(repeated, started, state.device))
 
     with side_by_side():
-        return _measure(states, effort, images, own.log, keep)
+        return _measure(states, effort, images, own.log, keep, measure_peaks_again)
 
 
 def _measure(
@@ -125,9 +138,11 @@ def _measure(
     images: ImageSet | None,
     log: Log,
     keep: Callable[[BenchmarkState], Record],
+    finish: Callable[[], None],
 ) -> list[Record]:
-    """All together, and then alone whichever did not fit next to the others; a record of each."""
+    """All together, then ``finish``, and then alone whichever did not fit next to the others; a record of each."""
     measure_interleaved(states, effort, images, log, keep)
+    finish()
     records: list[Record | None] = []
     for state in states:
         crowded = len(states) > 1 and state.outcome.status is OutcomeStatus.OOM

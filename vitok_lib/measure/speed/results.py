@@ -53,12 +53,14 @@ def speed_values(state: BenchmarkState, measured: Mapping[str, float]) -> list[V
     if state.samples:
         values = _timings(state) + _ratio(state) + _work(state, rates)
     if rates is not None:
-        signature = f"matmul|{precision}|random|v1"
+        signature = f"matmul|{precision}|random|before and after|v2"
         values.append(_value("ceiling_matmul", rates.matmul / TERA, "TFLOP/s", signature=signature))
         if precision != dtype:
-            signature = f"matmul|{dtype}|random|v1"
+            signature = f"matmul|{dtype}|random|before and after|v2"
             values.append(_value("ceiling_attention", rates.of_attention / TERA, "TFLOP/s", signature=signature))
-    values.append(_value("ceiling_copy", measured[COPY] / GIGA, "GB/s", signature="copy|read+write|v1"))
+    values.append(
+        _value("ceiling_copy", measured[COPY] / GIGA, "GB/s", signature="copy|read+write|before and after|v2")
+    )
     if state.settings.compile is not None and state.samples:
         values.append(_value("compile_time", state.compile_seconds, "s"))
         values.append(_value("graphs", state.graphs, "count"))

@@ -39,4 +39,5 @@ def _table(held: Sequence[Limits]) -> Table:
         rows.append([*lead(entry, settings), *parts, (whole,), (taken,), (share,), (limit.by,)])
     heads = [*lead_heads(settings), *(Head(f"Roofline, {part}, ms") for part in PARTS), Head("Roofline, all, ms")]
     heads += [Head(label("latency", "ms")), Head("Roofline over measured"), Head("Bound by")]
-    return Table([heads], rows, notes=[say("roofline"), *same_for_all(shown, settings)])
+    above = [say("above_peak")] if any(limit.share > 1 for limit in held) else []
+    return Table([heads], rows, notes=[say("roofline"), *above, *same_for_all(shown, settings)])

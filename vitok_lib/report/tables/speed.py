@@ -27,6 +27,7 @@ from vitok_lib.report.page.templates import sentences
 say = sentences("tables")
 
 COUNTED = ("linear", "attention")
+PERCENT = 100
 OF_SOME = frozenset(("error_reference", "compile_time", "graphs", "recompilations"))
 """What not every record has, such as the error of the baseline to itself."""
 
@@ -59,8 +60,10 @@ def machine_tables(
         shown = [entry for entry in held if _says(entry, columns)]
         if shown:
             table = _machine_table(shown, columns or list(quantities[:1]))
-            noise = [say("noise", count=len(every) - len(held))] if len(held) < len(every) else []
-            found.append((machine, replace(table, notes=[*table.notes, *noise])))
+            notes = [say("noise", count=len(every) - len(held))] if len(held) < len(every) else []
+            shares = [entry.record.value("utilisation") for entry in shown if "utilisation" in columns]
+            notes += [say("above_peak")] if any(share and share.value > PERCENT for share in shares) else []
+            found.append((machine, replace(table, notes=[*table.notes, *notes])))
     return found
 
 
