@@ -14,6 +14,7 @@ from vitok_lib.report.page.content import Number
 CONFIRMED, REFUTED = Verdict.CONFIRMED, Verdict.REFUTED
 NOT_COMPARABLE = Verdict.NOT_COMPARABLE
 BEST = "state-of-the-art"
+HOLDS = ("It holds otherwise.",)
 
 
 def _is_number(part: object) -> bool:
@@ -24,7 +25,7 @@ def test_a_published_number_carries_no_verdict() -> None:
     claim, quoted = CLAIMS["psnr-lead"], Number("33.99 dB", Kind.PUBLISHED, "published")
     for verdict in (CONFIRMED, REFUTED):
         with pytest.raises(ValueError, match="no measured or derived number"):
-            EvaluatedClaim(claim, verdict, (("It is ", quoted, "."),))
+            EvaluatedClaim(claim, verdict, (("It is ", quoted, "."),), correction=HOLDS)
     EvaluatedClaim(claim, CONFIRMED, (("It is ", Number("33.99 dB", Kind.MEASURED, "measured"), "."),))
     with pytest.raises(ValueError, match="a contradiction refutes"):
         EvaluatedClaim(claim, CONFIRMED, (("It is ", quoted, "."),), contradiction=True)
@@ -34,7 +35,6 @@ def test_the_two_claims_on_one_pair_of_dependent_figures_agree_that_they_decide_
     lead = evaluated("fdd-flux-1024")
     assert (lead.verdict, lead.basis) == (NOT_COMPARABLE, "figures that are not independent")
     assert "trained with" in evidence("fdd-flux-1024")
-    assert "0.44" not in evidence(BEST)
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))

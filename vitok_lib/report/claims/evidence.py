@@ -11,11 +11,12 @@ import numpy as np
 from vitok_lib.cost.flops import Flops, vitok_flops
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.statistics import mean_interval
+from vitok_lib.published.sources import EVALUATION_CODE
 from vitok_lib.records.schema import Interval, Kind, OutcomeStatus, Value
 from vitok_lib.report.claims.verdict import Claim, Entries
 from vitok_lib.report.data.paired import interval_of
 from vitok_lib.report.data.record_view import Entry
-from vitok_lib.report.page.content import Number, Sentence
+from vitok_lib.report.page.content import Number, Part, Sentence, WebLink
 from vitok_lib.report.page.formatting import number
 from vitok_lib.report.page.labels import bracket, count_words, digits, is_distance, name_of, signed
 from vitok_lib.report.page.templates import sentences
@@ -34,6 +35,9 @@ BASELINE = "reference"
 
 UNLIKE = ("fid", "ssim")
 """Quantities that the document computes in another way; the templates say how."""
+
+PLANS, PREDICTED, WITH_MARGIN = "fits", "predicted_peak", "peak_with_margin"
+"""The benchmark whose records are predictions for GPUs, the peak, and one that errs on the safe side."""
 
 PETA = 1e15
 
@@ -57,11 +61,24 @@ class Figure:
         return number(self.entry, self.value, unit=True)
 
     @property
-    def what(self) -> str:
-        """Such as "PSNR of 5B-f16x64 on div8k-1024"; a word begins small, an abbreviation stays as it is."""
+    def publisher(self) -> Part:
+        """Who prints it, with a link to the line or section where it can be read."""
+        name = "The document" if self.entry.origin == DOCUMENT else "The project page"
+        source = self.entry.record.source
+        if source is None or source.address is None:
+            return name
+        return WebLink(name, f"{source.address}#{self.value.at}" if self.value.at else source.address)
+
+    @property
+    def name(self) -> str:
+        """The name of its quantity; a word begins small, an abbreviation stays as it is."""
         name = name_of(self.value.quantity)
-        name = name[0].lower() + name[1:] if name[1:2].islower() else name
-        return f"{name} of {self.entry.title} on {self.entry.case}"
+        return name[0].lower() + name[1:] if name[1:2].islower() else name
+
+    @property
+    def what(self) -> str:
+        """Such as "PSNR of 5B-f16x64 on div8k-1024"."""
+        return f"{self.name} of {self.entry.title} on {self.entry.case}"
 
     @property
     def counted(self) -> str:
@@ -125,14 +142,15 @@ def released(
 
 
 def on_gpu(entries: Entries, tokenizer: str, resolution: int) -> list[Entry]:
-    """Our records of the architecture on a GPU at ``resolution``, with any weights; the baseline preset comes first.
+    """Our runs of the architecture on a GPU at ``resolution``, with any weights; the baseline preset comes first.
 
-    Runs under an emulated memory limit are left out.
+    Runs under an emulated memory limit are left out, and so are plans, which ran nowhere.
     """
     found = [
         entry
         for entry in entries
         if entry.measured
+        and entry.record.benchmark != PLANS
         and entry.record.tokenizer.name == tokenizer
         and entry.record.resolution == resolution
         and (entry.record.settings.device or "").startswith("cuda")
@@ -153,6 +171,26 @@ def figures_on_gpu(
         and (value := entry.record.value(quantity)) is not None
     ]
     return sorted(found, key=lambda figure: figure.entry.record.settings.window not in (None, window))
+
+
+def planned(entries: Entries, tokenizer: str, resolution: int, quantity: str) -> list[Figure]:
+    """What is predicted for one image on a GPU, in each configuration that was planned."""
+    return [
+        Figure(entry, value)
+        for entry in entries
+        if (entry.record.benchmark, entry.record.tokenizer.name) == (PLANS, tokenizer)
+        and entry.record.resolution == resolution
+        and entry.record.settings.batch in (None, 1)
+        and (value := entry.record.value(quantity)) is not None
+    ]
+
+
+def unlike(quantity: str) -> list[Sentence]:
+    """Why the document's ``quantity`` compares with none of ours, with the lines of the public evaluation code."""
+    if quantity not in UNLIKE:
+        return []
+    links = [WebLink(*place) for place in EVALUATION_CODE[quantity].places]
+    return [say(f"unlike_{quantity}", links=links)]
 
 
 def one_run(first: Entry, second: Entry, varied: Iterable[str]) -> bool:
@@ -191,6 +229,14 @@ def arithmetic(text: str, formula: str, *figures: Figure) -> Number:
     anchor = figures[0].entry.anchor if figures else None
     caveat = next((figure.shown.caveat for figure in figures if figure.shown.caveat), None)
     return Number(text, weakest, f"{weakest.value}: {formula}", anchor, caveat=caveat)
+
+
+def quote(claim: Claim) -> Number | None:
+    """The number that the document gives in ``claim``, ready for print."""
+    if claim.published is None:
+        return None
+    text = f"{claim.published:,g} {claim.unit}".strip().replace("-", "−")
+    return Number(text, claim.kind, f"{claim.kind.value}: the document, {claim.where}")
 
 
 def amount(value: float, unit: str = "", quantity: str = "") -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from docutils import nodes
 
 from vitok_lib.records.schema import Kind
+from vitok_lib.report.claims.evidence import quote
 from vitok_lib.report.claims.judge import counts, evaluate_claims
 from vitok_lib.report.claims.registry import CLAIMS
 from vitok_lib.report.claims.verdict import EvaluatedClaim, Verdict
@@ -24,6 +25,7 @@ MEANINGS = {
     Verdict.NOT_COMPARABLE: (
         "its numbers differ in protocol or are not independent of the tokenizer (†); nothing follows from them"
     ),
+    Verdict.NOT_CHECKABLE: "the document leaves out what a check needs, such as its machine, its batch or its images",
     Verdict.NOT_MEASURED: "no measurement here decides it yet; figures printed later by others do not",
 }
 
@@ -82,7 +84,8 @@ class ClaimList(ClaimsDirective):
         verdict = nodes.strong("", item.verdict.value, classes=[VERDICT_CLASS, f"{VERDICT_CLASS}-{kind}"])
         head = nodes.paragraph("", "", verdict, nodes.Text(f" · {claim.statement}"), classes=["vk-claim-head"])
         box = nodes.container("", head, ids=[anchor(claim.id)], classes=["vk-claim"])
-        box += docutils_nodes.bullets([*item.evidence, _rule(item)], docname)
+        instead = [item.correction] if item.correction and item.correction not in item.evidence else []
+        box += docutils_nodes.bullets([*instead, *item.evidence, _rule(item)], docname)
         return box
 
 
@@ -106,11 +109,7 @@ def overview(evaluated: Sequence[EvaluatedClaim]) -> Table:
 
 def stated(item: EvaluatedClaim) -> Part:
     """The number that the document gives in this claim, ready for print."""
-    claim = item.claim
-    if claim.published is None:
-        return Note("no number")
-    tip = f"{claim.kind.value}: the document, {claim.where}"
-    return Number(f"{claim.published:,g} {claim.unit}".strip().replace("-", "−"), claim.kind, tip)
+    return quote(item.claim) or Note("no number")
 
 
 def _rule(item: EvaluatedClaim) -> Sentence:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.fakes.claims import evaluated, evidence
@@ -20,18 +19,11 @@ DROP = "drop-by-few-images"
 NEEDED = 2.29 / 1.96 * math.sqrt(50)
 
 
-def scattered(deviation: float, n: int) -> list[float]:
-    """Numbers with exactly this standard deviation around 36.67 dB."""
-    drawn = np.random.default_rng(0).normal(size=n)
-    values: list[float] = (36.67 + deviation * (drawn - drawn.mean()) / drawn.std(ddof=1)).tolist()
-    return values
-
-
 @pytest.mark.parametrize(("f16", "verdict"), [(31.0, CONFIRMED), (28.0, REFUTED)])
 def test_tokenizers_are_compared_at_equal_compression(results: Path, f16: float, verdict: Verdict) -> None:
-    assert evaluated("f16-over-f32").verdict == NOT_COMPARABLE
+    assert evaluated("f16-over-f32").verdict == NOT_MEASURED
     write_released(results, "5B-f16x64", "div8k-1024", {"psnr": [40.0, 41.0, 42.0]})
-    assert evaluated("f16-over-f32").verdict == NOT_COMPARABLE, "12 : 1 against 24 : 1 says nothing"
+    assert evaluated("f16-over-f32").verdict == NOT_MEASURED, "12 : 1 against 24 : 1 says nothing"
     write_released(results, "5B-f32x128", "div8k-1024", {"psnr": [28.0, 29.0, 30.0]})
     write_released(results, "5B-f16x32", "div8k-1024", {"psnr": [f16 - 1.1, f16, f16 + 1.1]})
     assert evaluated("f16-over-f32").verdict == verdict
@@ -47,41 +39,24 @@ def test_a_difference_that_is_not_significant_settles_nothing(results: Path, f16
 
 @pytest.mark.parametrize(
     ("levels", "verdict"),
-    [((34.0, 34.1, 34.2, 34.3), CONFIRMED), ((34.3, 34.2, 34.1, 34.0), REFUTED), ((34.0, 34.9, 34.2, 34.3), REFUTED)],
+    [((34.0, 34.3), CONFIRMED), ((34.3, 34.0), REFUTED)],
 )
 def test_wider_windows_are_judged_on_the_same_images(
     results: Path, levels: tuple[float, ...], verdict: Verdict
 ) -> None:
-    assert evaluated("wider-is-better").verdict == NOT_COMPARABLE, "the document mixes n = 50 and n = 100"
-    for window, level in zip((64, 256, 512, 1024), levels, strict=True):
+    assert evaluated("wider-is-better").verdict == NOT_MEASURED
+    for window, level in zip((64, 1024), levels, strict=True):
         samples = {"psnr": [level - 3, level, level + 3]}
         write_released(results, "5B-f16x64", "div8k-8192", samples, window=window)
     assert evaluated("wider-is-better").verdict == verdict
 
 
 def test_the_needed_scatter_is_shown_and_nothing_else_stands_in_for_it(results: Path) -> None:
-    for name, case in (("pca-f16x64", "photos-512"), ("nano-f16x64", "div8k-4096")):
-        write_measured(results, "cpu", name, case, {"psnr": [28.0, 32.0] * 50})
-    write_released(results, "flux", "div8k-4096", {"psnr": [28.0, 32.0] * 50})
+    write_measured(results, "cpu", "nano-f16x64", "div8k-4096", {"psnr": [28.0, 32.0] * 50})
     assert (evaluated(DROP).verdict, evaluated(DROP).basis) == (NOT_MEASURED, "nothing measured yet")
     assert f"{NEEDED:.2f} dB" in evidence(DROP)
     assert f"{NEEDED:.2f}" == "8.26"
-    assert "1.96 standard errors" in evidence(DROP)
-    assert "n = 50 images were drawn at random" in evidence(DROP)
-    assert "same images of div8k-4096 and div8k-8192" in evidence(DROP)
-
-
-@pytest.mark.parametrize(
-    ("deviation", "n", "verdict"), [(8.2, 50, REFUTED), (8.3, 50, NOT_MEASURED), (3.0, 49, NOT_MEASURED)]
-)
-def test_its_own_scatter_over_enough_of_the_images_rules_chance_out(
-    results: Path, deviation: float, n: int, verdict: Verdict
-) -> None:
-    write_released(results, "5B-f16x64", "div8k-4096", {"psnr": scattered(deviation, n)})
-    assert evaluated(DROP).verdict == verdict
-    if verdict == REFUTED:
-        assert evaluated(DROP).basis == "measurement"
-        assert f"Over its n = {n} images the standard deviation is {deviation:.2f} dB" in evidence(DROP)
+    assert "over n = 50" in evidence(DROP)
 
 
 def test_the_drop_at_8192_is_settled_by_pairs_where_there_are_some(results: Path) -> None:

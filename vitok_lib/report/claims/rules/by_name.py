@@ -6,30 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vitok_lib.report.claims.rules import (
-    bottleneck,
-    capacity,
-    compare,
-    document,
-    quality,
-)
+from vitok_lib.report.claims.rules.compare import Compare
+from vitok_lib.report.claims.rules.count import Count
+from vitok_lib.report.claims.rules.fits import Fits
 
-Rules = Annotated[
-    compare.Compare
-    | compare.Latent
-    | quality.Measured
-    | quality.AtEqualRate
-    | quality.Rises
-    | quality.FewImages
-    | capacity.Fits
-    | bottleneck.Convolutions
-    | bottleneck.AttentionIsMinor
-    | document.OneProtocol
-    | document.OneResolution
-    | document.Counts
-    | document.RatesOfModels
-    | document.Float8Memory
-    | document.BestEverywhere,
-    Field(discriminator="name"),
-]
+Rules = Annotated[Compare | Fits | Count, Field(discriminator="name")]
 """Every rule; its ``name`` tells which."""

@@ -1,14 +1,17 @@
-"""What fits a GPU: all confirm, one refutes, and any larger size that fits shows it."""
+"""What fits a GPU: all confirm, one refutes, any larger size that fits shows it, and a plan decides where none ran."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.fakes.claims import evaluated
 from tests.fakes.released import machine_record, write_machine
-from vitok_lib.records.schema import Outcome, OutcomeStatus
+from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
 from vitok_lib.report.claims.verdict import Verdict
+from vitok_lib.report.page.content import plain
 
 CONFIRMED, REFUTED = Verdict.CONFIRMED, Verdict.REFUTED
 NOT_COMPARABLE, NOT_MEASURED = Verdict.NOT_COMPARABLE, Verdict.NOT_MEASURED
@@ -24,11 +27,39 @@ def test_running_out_of_memory_is_confirmed_by_all_and_refuted_by_one(results: P
     assert evaluated("baselines-from-4096").verdict == NOT_MEASURED, "nobody tried SD"
     write_machine(results, oom("sd", 4096))
     assert evaluated("baselines-from-4096").verdict == CONFIRMED
-    tiled = machine_record("sd", "memory", 8192, {"model_peak": 9.0}, settings={"tiling": True})
+    tiled = machine_record("sd", "memory", 8192, {"weights": 0.2, "model_peak": 9.0}, settings={"tiling": True})
     write_machine(results, tiled, "tiling")
     assert evaluated("baselines-from-4096").verdict == REFUTED
     assert evaluated("sd-at-4096").verdict == REFUTED, "what fits at 8192 px fits at 4096"
     assert evaluated("flux-at-4096").verdict == CONFIRMED
+    assert "in tiles takes 9" in plain(evaluated("sd-at-4096").correction), "the peak, not the weights"
+
+
+def plan(results: Path, name: str, resolution: int, peak: float, **settings: Any) -> None:
+    record = machine_record(
+        name, "fits", resolution, {"predicted_peak": peak / 2, "peak_with_margin": peak}, settings=settings
+    )
+    values = [value.model_copy(update={"kind": Kind.DERIVED, "unit": "GiB"}) for value in record.values]
+    record = record.model_copy(update={"values": tuple(values), "outcome": Outcome(kind=Kind.DERIVED)})
+    write_machine(results, record, ",".join(settings), study="derived")
+
+
+def test_a_plan_decides_against_80_gb_and_gives_way_to_a_run(results: Path) -> None:
+    plan(results, "flux", 8192, 74.6)  # 80 GB are 74.5 GiB
+    assert evaluated("flux-at-8192").verdict == NOT_MEASURED
+    plan(results, "flux", 8192, 4.5, tiling=True)
+    found = evaluated("flux-at-8192")
+    assert (found.verdict, found.basis) == (REFUTED, "arithmetic")
+    assert found.discrepancy is not None
+    assert (found.discrepancy.claimed, found.discrepancy.found) == (pytest.approx(80e9 / 2**30), 4.5)
+    write_machine(results, machine_record("flux", "memory", 8192, {"model_peak": 9.0}, settings={"tiling": True}))
+    assert evaluated("flux-at-8192").basis == "measurement"
+    assert "predicted" not in plain(evaluated("flux-at-8192").correction)
+
+
+def test_a_plan_is_no_run(results: Path) -> None:
+    plan(results, "5B-f16x64", 8192, 21.6, window=1024)
+    assert evaluated("vitok-at-8192").basis == "arithmetic"
 
 
 def test_a_smaller_card_that_was_emulated_says_nothing(results: Path) -> None:
