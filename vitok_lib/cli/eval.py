@@ -69,13 +69,14 @@ def eval_command(
     configs = [RunConfig(name=name, **options) for name in tokenizers]
     for config in configs if not (force or fallbacks) else ():
         plan = plan_of(config, resolution)
-        if plan.fits is False and not is_recorded(config, **request, context=context):
+        if plan.fits is False and not is_recorded(config, **request, time_limit=time_limit, context=context):
             check_fits(plan, ", and --force tries it all the same")
-    records = []
+    records: list[Record] = []
     began = time.monotonic()
     try:
         for config in configs:
-            left = None if time_limit is None else max(time_limit - (time.monotonic() - began), _AT_ONCE)
+            spent = time.monotonic() - began if records else 0.0
+            left = None if time_limit is None else max(time_limit - spent, _AT_ONCE)
             with ProgressBar(f"{config.name} on {image_set.name} at {resolution} px") as bar:
                 record = evaluate(
                     config,

@@ -17,7 +17,7 @@ from vitok_lib.measure.memory.worker import ProbeResult
 from vitok_lib.measure.predict.plan import predict
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record
-from vitok_lib.records.store import read_records
+from vitok_lib.records.store import read_records, results_root
 from vitok_lib.tokenizers.registry import describe
 
 TINY = "w32_d2_h2/8x6"
@@ -155,6 +155,27 @@ def test_a_record_that_is_there_is_not_measured_again(monkeypatch: pytest.Monkey
     assert _capacity(limit_gib=0.02).settings.memory_limit_gib == 0.02
     _capacity(again=True)
     assert len(tried) > 2 * count
+
+
+def test_a_search_in_other_steps_is_another_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    _bounded_at(monkeypatch, 150, OutcomeStatus.OOM)
+    sides = {}
+    for step in (None, 32, 8, 64):  # the stride is 8 px, and 448 px the upper end in steps of 32 as of 64
+        largest = _capacity(step=step, largest=448).value("largest_resolution")
+        assert largest is not None
+        sides[step] = largest.value
+    assert sides == {None: 144, 32: 128, 8: 144, 64: 128}
+    assert len(list(results_root().rglob("*.json"))) == 3
+
+
+def test_more_time_searches_again_where_less_ended_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    _bounded_at(monkeypatch, 100, OutcomeStatus.TIMEOUT)
+    ended = _capacity(time_limit=5.0)
+    tried = _bounded_at(monkeypatch, 200, OutcomeStatus.OOM)
+    assert _capacity(time_limit=5.0) == ended
+    assert tried == []
+    assert _capacity(time_limit=50.0).outcome.status is OutcomeStatus.OK
+    assert tried
 
 
 def test_the_command_asks_for_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,13 +157,34 @@ def test_a_time_limit_ends_with_how_many_of_how_many_and_a_retry_goes_on(folder:
     assert 1 <= done < COUNT == record.outcome.total
     assert record.values[0].n == done == len(slow.batches)
     untouched = Rounding()
-    assert evaluate(untouched, images=folder, resolution=64) == record
+    for limit in (0.7, 0.5):
+        assert evaluate(untouched, images=folder, resolution=64, time_limit=limit) == record
     assert untouched.batches == []
     rest = Rounding()
     whole = evaluate(rest, images=folder, resolution=64, retry=True)
     assert len(rest.batches) == COUNT - done
     fresh = evaluate(Rounding(), images=folder, resolution=64, study="fresh")
     assert whole.model_dump(exclude={"provenance"}) == fresh.model_dump(exclude={"provenance"})
+
+
+@pytest.mark.parametrize("limit", [60.0, None])
+def test_more_time_goes_on_where_less_ended(folder: Path, limit: float | None) -> None:
+    slow = Rounding(lambda _: time.sleep(0.1))
+    done = evaluate(slow, images=folder, resolution=64, time_limit=0.15).outcome.done
+    assert done is not None
+    rest = Rounding()
+    record = evaluate(rest, images=folder, resolution=64, time_limit=limit)
+    assert record.outcome.status is OutcomeStatus.OK
+    assert len(rest.batches) == COUNT - done
+
+
+def test_what_may_change_after_running_out_of_memory_is_tried_after_a_record_of_that(folder: Path) -> None:
+    assert evaluate(Tileable(), images=folder, resolution=64).outcome.status is OutcomeStatus.OOM
+    for _ in range(2):  # and the second time from the record
+        assert evaluate(Tileable(), images=folder, resolution=64, on_oom=["tiling"]).settings.tiling is True
+    assert evaluate(Rounding(_larger_than(2)), images=folder, resolution=64, batch=4).outcome.status == "oom"
+    record = evaluate(Rounding(_larger_than(2)), images=folder, resolution=64, batch=4, on_oom=["batch"])
+    assert record.outcome.status is OutcomeStatus.OK
 
 
 def test_a_time_limit_shorter_than_one_image_still_gets_ahead(folder: Path) -> None:

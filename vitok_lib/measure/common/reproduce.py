@@ -30,7 +30,7 @@ EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"
 _CONFIG = "vitok_lib.records.config"
 _NUMBERS: Mapping[str, type] = {
     **dict.fromkeys(("resolution", "samples", "subset_seed", "iterations"), int),
-    "seconds": float,
+    **dict.fromkeys(("seconds", "time_limit"), float),
 }
 """Options of the command line that are no text."""
 _FLAGS = ("tiling", "slicing", "folded", "graphs")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitok_lib.measure.common.context import Context
+from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.records.config import RunConfig, Settings
 from vitok_lib.records.provenance import describe_host
 from vitok_lib.records.schema import ImagesIdentity, OutcomeStatus, Record, TokenizerIdentity
@@ -19,7 +20,9 @@ class Asked:
     Weights are the same where their content is, wherever they lie; what is None of the tokenizer is not known before it
     is loaded, and not compared. ``signatures`` of metrics are those that the record
     must have been asked for. ``device`` is that of a measurement of time or memory, which compares on one machine with
-    the same libraries alone; None where the machine does not matter.
+    the same libraries alone; None where the machine does not matter. A record of less than is asked for is no answer:
+    one that ran out of a shorter ``time_limit`` (in seconds, None: none), or out of memory with several images at once
+    where ``smaller_batch`` may be tried.
     """
 
     requested: RunConfig
@@ -28,6 +31,8 @@ class Asked:
     images: ImagesIdentity
     signatures: tuple[str, ...] = ()
     device: str | None = None
+    time_limit: float | None = None
+    smaller_batch: bool = False
 
     def is_of_the_same_work(self, record: Record) -> bool:
         """Whether ``record`` is of this configuration, these weights and these images, whatever it measured of them."""
@@ -46,9 +51,25 @@ class Asked:
         """Whether ``record`` is the answer, whichever way it ended."""
         if not self.is_of_the_same_work(record) or not set(self.signatures) <= set(record.metrics):
             return False
+        if self._goes_further(record):
+            return False
         if self.device is None:
             return True
         return record.provenance is not None and record.provenance.host == describe_host(self.device)
+
+    def _goes_further(self, record: Record) -> bool:
+        outcome = record.outcome
+        if outcome.status is OutcomeStatus.TIMEOUT:
+            had = _time_limit_of(record)
+            return self.time_limit is None or (had is not None and self.time_limit > had)
+        return self.smaller_batch and outcome.memory is not None and outcome.memory.batch > 1
+
+
+def _time_limit_of(record: Record) -> float | None:
+    """What its command allowed; None where it does not say."""
+    command = "" if record.provenance is None else record.provenance.command
+    limit: float | None = parse(command).request.get("time_limit") if command else None
+    return limit
 
 
 def answer(path: Path, asked: Asked, context: Context, *, retry: bool = False) -> Record | None:

@@ -66,7 +66,7 @@ def measure_capacity(
         raise RequestError("on a CPU the search would take all memory of this machine; give a limit in GiB")
     probe = MemoryProbe(spec)
     images = noise_identity(config.batch, upper, upper)
-    path = probe.record_path(own.study, BENCHMARK, upper)
+    path = probe.record_path(own.study, BENCHMARK, upper, step=steps_of if steps_of > stride else None)
     kept = answer(path, probe.asked(images), own)
     if kept is not None:
         probe.close()

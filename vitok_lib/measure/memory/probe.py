@@ -112,15 +112,18 @@ class MemoryProbe:
         bounds = {"batch": spec.config.batch, "memory_limit_gib": spec.limit_gib}
         self.settings = self.settings.model_copy(update=bounds)
 
-    def record_path(self, study: str, benchmark: str, resolution: int) -> Path:
-        """Where the record goes."""
+    def record_path(self, study: str, benchmark: str, resolution: int, **others: object) -> Path:
+        """Where the record goes; ``others``: what else is unusual in the measurement, as for ``RunConfig.suffix``."""
         limit = None if self.spec.limit_gib is None else f"{self.spec.limit_gib:g}GiB"
-        suffix = self.spec.config.suffix(self.identity.weights, limit=limit)
+        suffix = self.spec.config.suffix(self.identity.weights, limit=limit, **others)
         return record_path(study, benchmark, resolution, self.identity.name, suffix)
 
     def asked(self, images: ImagesIdentity) -> Asked:
         """What a record must be of to answer."""
-        return Asked(self.spec.config, self.identity, self.settings, images, device=self.spec.config.device)
+        config = self.spec.config
+        return Asked(
+            config, self.identity, self.settings, images, device=config.device, time_limit=self.spec.time_limit
+        )
 
     def attempt(self, resolution: int, model_alone: bool = True) -> ProbeResult:
         """Take squares of that side through it; whatever goes wrong is the failure of the result.

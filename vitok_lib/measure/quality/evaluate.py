@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Unpack
@@ -23,7 +24,7 @@ from vitok_lib.measure.quality.runner import Limits, Run
 from vitok_lib.metrics.pixel import from_uint8, to_uint8
 from vitok_lib.metrics.signature import find_metric
 from vitok_lib.records.config import RunConfig
-from vitok_lib.records.schema import Outcome, OutcomeStatus, Record
+from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
 from vitok_lib.records.store import atomic, read_record, write_record
 from vitok_lib.tokenizers.identify import identify
 from vitok_lib.tokenizers.interface import Tokenizer
@@ -79,6 +80,7 @@ def evaluate(
         if choice not in AFTER_OUT_OF_MEMORY:
             raise unknown("choice after running out of memory", choice, AFTER_OUT_OF_MEMORY)
     asked = Context(**context)
+    limits = Limits(time_limit, "batch" in on_oom, workers)
     image_set = open_image_set(images) if isinstance(images, str | Path) else images
 
     def request_of(given: Tokenizer | RunConfig) -> Request | None:
@@ -87,15 +89,14 @@ def evaluate(
     given = RunConfig(name=tokenizer) if isinstance(tokenizer, str) else tokenizer
     if isinstance(given, RunConfig):
         request = request_of(given)
-        recorded = answer(request.path, request.asked, asked, retry=retry) if request else None
-        if recorded is not None:
+        recorded = _recorded(request, limits, asked, retry) if request else None
+        if recorded is not None and (recorded.outcome.status is not OutcomeStatus.OOM or "tiling" not in on_oom):
             return recorded
         given = load(given)
         for setting, reason in getattr(given, "choices", {}).items():
             asked.log(f"{given.spec.name}: {setting}: {reason}")
     request = request_of(given)
     assert request is not None
-    limits = Limits(time_limit, "batch" in on_oom, workers)
     record = _measured_once(given, request, limits, retry, asked)
     tiled = getattr(given, "tiled", None)
     if record.outcome.status is not OutcomeStatus.OOM or "tiling" not in on_oom or tiled is None:
@@ -123,11 +124,12 @@ def is_recorded(
     samples: int | None,
     metrics: Sequence[str],
     retry: bool,
+    time_limit: float | None,
     context: Context,
 ) -> bool:
     """Whether :func:`evaluate` would answer from a record without loading the tokenizer."""
     request = _request(config, images, resolution, samples, metrics, None, context.study)
-    return request is not None and answer(request.path, request.asked, context, retry=retry) is not None
+    return request is not None and _recorded(request, Limits(time_limit), context, retry) is not None
 
 
 def _request(
@@ -162,9 +164,15 @@ def _request(
     )
 
 
+def _recorded(request: Request, limits: Limits, context: Context, retry: bool) -> Record | None:
+    """The record that answers ``request`` as far as ``limits`` let it go."""
+    asked = replace(request.asked, time_limit=limits.time_limit, smaller_batch=limits.smaller_batch)
+    return answer(request.path, asked, context, retry=retry)
+
+
 def _measured_once(tokenizer: Tokenizer, request: Request, limits: Limits, retry: bool, context: Context) -> Record:
     """The record of ``request``, from the disk where it is there, and measured by one process alone where not."""
-    recorded = answer(request.path, request.asked, context, retry=retry)
+    recorded = _recorded(request, limits, context, retry)
     if recorded is not None:
         return recorded
     if request.path.exists():
@@ -172,7 +180,7 @@ def _measured_once(tokenizer: Tokenizer, request: Request, limits: Limits, retry
         request = request.along_with(read_record(request.path))
     with Journal(request.journal_path, request.key) as journal:
         # Another process may have written it while this one waited.
-        recorded = answer(request.path, request.asked, context, retry=retry)
+        recorded = _recorded(request, limits, context, retry)
         if recorded is not None:
             if recorded.outcome.status is OutcomeStatus.OK:
                 journal.remove()
@@ -185,14 +193,16 @@ def _measured_once(tokenizer: Tokenizer, request: Request, limits: Limits, retry
             journal.forget_failures()
         started = datetime.now(UTC)
         outcome = Run(tokenizer, request, journal, limits, context.progress).finish()
-        record = _write(tokenizer, request, journal, outcome, context, started)
+        ended_by = limits.time_limit if outcome.status is OutcomeStatus.TIMEOUT else None
+        provenance = context.provenance(request.command(ended_by), started, request.settings.device or "cpu")
+        record = _write(tokenizer, request, journal, outcome, provenance)
         if outcome.status is OutcomeStatus.OK:
             journal.remove()
     return record
 
 
 def _write(
-    tokenizer: Tokenizer, request: Request, journal: Journal, outcome: Outcome, context: Context, started: datetime
+    tokenizer: Tokenizer, request: Request, journal: Journal, outcome: Outcome, provenance: Provenance
 ) -> Record:
     entries = request.manifest.entries
     results = {entry.name: journal.results[entry.sha256] for entry in entries if entry.sha256 in journal.results}
@@ -211,7 +221,7 @@ def _write(
         metrics=request.signatures,
         choices=getattr(tokenizer, "choices", {}),
         samples=samples.name if samples else None,
-        provenance=context.provenance(request.command(), started, request.settings.device or "cpu"),
+        provenance=provenance,
     )
     if samples is not None:
         table = per_image_table(results, {entry.name: entry.sha256 for entry in entries})

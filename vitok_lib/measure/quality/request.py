@@ -98,8 +98,8 @@ class Request:
         suffix = self.requested.suffix(self.tokenizer.weights, **others)
         return record_path(self.study, self.image_set.name, self.resolution, self.requested.name, suffix)
 
-    def command(self) -> str:
-        """The command line that measures the same again."""
+    def command(self, time_limit: float | None = None) -> str:
+        """The command line that measures the same again; ``time_limit`` in seconds where that was what ended it."""
         names = tuple(metric.name for metric in self.metrics)
         request = {
             "images": getattr(self.image_set, "opened_as", None) or self.image_set.name,
@@ -109,5 +109,6 @@ class Request:
             "subset_seed": self.image_set.subset_seed,
             "metrics": ",".join(names) if names != DEFAULT_METRICS else None,
             "study": self.study,
+            "time_limit": time_limit,
         }
         return command(Measurement(EVAL, (self.requested,), request))

@@ -177,7 +177,7 @@ class Run:
         return limit is not None and self._slowest > 0 and time.monotonic() - self._started + self._slowest > limit
 
     def _timeout(self) -> Outcome:
-        detail = f"the time limit of {self.limits.time_limit:g} s was reached; --retry goes on from here"
+        detail = f"the time limit of {self.limits.time_limit:g} s was reached; more time or --retry goes on from here"
         return Outcome(status=OutcomeStatus.TIMEOUT, detail=detail)
 
     def _out_of_memory(self, failure: Failure, piece: list[Loaded]) -> Outcome:
