@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-PROTOCOL = frozenset({"1.5", "100 dB", "95 %", "5 %", "64 MiB"})
-"""σ of the SSIM window, the PSNR of equal images, the level of intervals and what may miss them, the least peak."""
+PROTOCOL = frozenset({"1.5", "100 dB", "95 %", "5 %", "64 MiB", "100 %"})
+"""σ of the SSIM window, PSNR of equal images, level of intervals and what may miss them, least peak, the whole."""
 
 _SPACE = r"[ \N{NO-BREAK SPACE}]?"
 _NUMBER = r"(?<![\w.,])\d[\d,]*(?:\.\d+)?"
