@@ -14,7 +14,7 @@ from vitok_lib.report.claims.judge import evaluate_claims
 from vitok_lib.report.data import paired
 from vitok_lib.report.data.groups import CAPACITY, COMPILE, MEMORY, PROFILE, ROOFLINE, SPEED, TILING, WINDOWS
 from vitok_lib.report.data.record_view import Entry, of_case
-from vitok_lib.report.findings import flops, memory, quality, speed, summary, window
+from vitok_lib.report.findings import contradictions, flops, memory, quality, speed, summary, window
 from vitok_lib.report.page.content import Code, Sentence, Table
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.report.sphinx.directives import Content, Missing, Picture, Spec, Titled, Wide
@@ -69,6 +69,7 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "patches": lambda request: speed.patches_measured(request.entries, *request.pair()),
     "patches-flops": lambda request: flops.patches_compared(*request.pair(), request.sizes()),
     "equal-flops": lambda request: flops.where_attention_equals_linear(request.words("tokenizers")),
+    "contradictions": _of_entries(contradictions.contradictions),
     "published-flops": _of_entries(flops.published_flops),
 }
 
