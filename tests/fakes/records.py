@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vitok_lib.metrics.statistics import METHOD, mean_interval
+from vitok_lib.metrics.signature import bounds_of
+from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
 from vitok_lib.records.schema import (
     Host,
     ImagesIdentity,
@@ -109,7 +110,7 @@ def _identity(name: str) -> TokenizerIdentity:
 def _mean(quantity: str, numbers: Sequence[float], signature: str) -> Value:
     held = np.array(numbers, dtype=np.float64)
     held = held[~np.isnan(held)]
-    bounds = mean_interval(held)
+    bounds = clipped(mean_interval(held), bounds_of(quantity))
     return Value(
         quantity=quantity,
         value=float(held.mean()),

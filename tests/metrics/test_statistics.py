@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from vitok_lib.metrics.statistics import (
+    clipped,
     holm,
     mean_interval,
     median_interval,
@@ -186,3 +187,24 @@ def test_the_interval_of_a_median_is_that_of_the_binomial_law(n: int) -> None:
 
 def test_five_rounds_have_no_interval_of_their_median() -> None:
     assert median_interval(_values(5).tolist()) is None
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [((0.4, 1.1), (0.4, 1.0)), ((-1.2, 0.3), (-1.0, 0.3)), ((-0.5, 0.5), (-0.5, 0.5)), ((1.0, 1.0), (1.0, 1.0))],
+)
+def test_an_interval_is_cut_at_the_bounds(interval: tuple[float, float], expected: tuple[float, float]) -> None:
+    assert clipped(interval, (-1, 1)) == expected
+    assert clipped(None, (-1, 1)) is None
+
+
+def test_cutting_costs_no_coverage() -> None:
+    """Values of an SSIM that are close to 1, n = 5: the intervals are narrower and hold the mean as often."""
+    rng = np.random.default_rng(7)
+    samples = 1 - rng.beta(1, 8, (4000, 5))
+    mean, found = 8 / 9, [mean_interval(sample) for sample in samples]
+    cut = [clipped(interval, (-1, 1)) for interval in found]
+    assert any(interval is not None and interval[1] > 1 for interval in found)
+    assert [low <= mean <= high for low, high in filter(None, cut)] == [
+        low <= mean <= high for low, high in filter(None, found)
+    ]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vitok_lib.check import sums
-from vitok_lib.metrics.signature import METRICS
-from vitok_lib.metrics.statistics import METHOD, mean_interval
+from vitok_lib.metrics.signature import METRICS, bounds_of
+from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
 from vitok_lib.published.study import PUBLISHED
 from vitok_lib.records.schema import OutcomeStatus, Record, Value
 from vitok_lib.records.store import slug
@@ -114,7 +114,7 @@ def _samples(path: Path, record: Record) -> Iterator[str]:
         if not math.isclose(found, value.value, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
             yield f"holds '{value.quantity}' = {value.value:g}, and the {name} of its single images is {found:g}"
         whole = not largest and all(map(math.isfinite, column))
-        yield from _interval(value, mean_interval(column) if whole else None)
+        yield from _interval(value, clipped(mean_interval(column), bounds_of(value.quantity)) if whole else None)
 
 
 def _interval(value: Value, expected: tuple[float, float] | None) -> Iterator[str]:

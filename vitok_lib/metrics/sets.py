@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +12,7 @@ from vitok_lib.errors import RequestError, unknown
 from vitok_lib.metrics.extrapolation import frechet_at_infinity
 from vitok_lib.metrics.frechet import MINIMUM_COUNT, Features, check_features, frechet_distance
 from vitok_lib.metrics.kernel import kernel_distance
-from vitok_lib.metrics.statistics import METHOD, Estimate, mean_interval
+from vitok_lib.metrics.statistics import METHOD, Estimate, clipped, mean_interval
 
 
 def set_estimate(statistic: str, originals: Features, reconstructions: Features) -> Estimate | None:
@@ -57,7 +58,7 @@ def _paired(originals: Features, reconstructions: Features) -> Estimate | None:
     if len(originals) == 0:
         return None
     distances = paired_distances(originals, reconstructions)
-    low, high = mean_interval(distances) or (None, None)
+    low, high = clipped(mean_interval(distances), (0, math.inf)) or (None, None)
     return Estimate(float(distances.mean()), len(distances), low, high, f"{METHOD} over images")
 
 

@@ -8,6 +8,7 @@ images next to it. Nothing here computes anything, so the report can read it wit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +19,7 @@ from vitok_lib.metrics.pins import tag
 Scope = Literal["image", "rate", "set"]
 CODEC = "codec"  # the family whose latent is a stream of bits
 _STREAM = "bpp|stream|per-image-mean|v1"
+_UNBOUNDED = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Metric:
 
     ``scope`` is ``image`` (a value of each image and its reconstruction), ``rate`` (a value of each latent) or
     ``set`` (one value of all images, from the features of ``extractor`` by ``statistic``). ``needs`` says what images
-    must be for a value, where not all have one.
+    must be for a value, where not all have one. The value of an image is within ``bounds``.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Metric:
     extractor: str | None = None
     statistic: str | None = None
     needs: str = ""
+    bounds: tuple[float, float] = _UNBOUNDED
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,12 @@ EXTRACTORS = {
 }
 """``random`` is a convolutional network that never was trained: it runs anywhere, and says little of quality."""
 
+_DECIBELS = (0, 100)  # of PSNR: all differences are 255, and none is above 0
+_FROM_ZERO = (0, math.inf)
+_BOUNDS_OF_TILING = {
+    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement"), _DECIBELS),
+    "seam_error": _FROM_ZERO,
+}
 _IMAGE_METRICS = (
     Metric(
         "psnr",
@@ -89,6 +98,7 @@ _IMAGE_METRICS = (
         "10·log₁₀(255²/MSE) over all pixels and channels of an 8-bit image, then the mean over images; "
         "equal images count as 100 dB",
         higher_is_better=True,
+        bounds=_DECIBELS,
     ),
     Metric(
         "ssim",
@@ -100,6 +110,7 @@ _IMAGE_METRICS = (
         "(scikit-image, Wang's own) differs by up to 0.006 at 300 px",
         higher_is_better=True,
         needs="sides of 11 px or more",
+        bounds=(-1, 1),
     ),
     Metric(
         "ms-ssim",
@@ -110,6 +121,7 @@ _IMAGE_METRICS = (
         "images with a side below 176 px have none",
         higher_is_better=True,
         needs="sides of 176 px or more",
+        bounds=(0, 1),
     ),
     Metric(
         "lpips",
@@ -117,6 +129,7 @@ _IMAGE_METRICS = (
         "",
         f"lpips|alex:{tag('lpips')}|rgb|u8|per-image-mean|v1",
         "Zhang, Isola, Efros, Shechtman & Wang 2018, AlexNet with linear weights 0.1, through torchmetrics",
+        bounds=_FROM_ZERO,
     ),
     Metric(
         "dists",
@@ -124,6 +137,7 @@ _IMAGE_METRICS = (
         "",
         f"dists|vgg16:{tag('dists')}|rgb|u8|per-image-mean|v1",
         "Ding, Ma, Wang & Simoncelli 2020, VGG-16, through torchmetrics",
+        bounds=_FROM_ZERO,
     ),
     Metric(
         "bpp",
@@ -133,6 +147,7 @@ _IMAGE_METRICS = (
         "bits of the latent over pixels of the image: of a codec the stream it writes, "
         "of any other tokenizer each latent value as 16 bits, without entropy coding",
         scope="rate",
+        bounds=_FROM_ZERO,
     ),
 )
 
@@ -192,7 +207,8 @@ def _set_metrics() -> Iterator[Metric]:
             rule = f"native-{facts.crop_side}" if statistic == "patch-fd" else facts.rule
             signature = f"{metric}|{facts.weights}|{rule}|u8{detail}|d:{facts.dimensions}|v1"
             needs = _SET_NEEDS.get(statistic, "")
-            yield Metric(metric, title, "", signature, source, False, "set", name, statistic, needs)
+            bounds = _FROM_ZERO if statistic == "paired" else _UNBOUNDED
+            yield Metric(metric, title, "", signature, source, False, "set", name, statistic, needs, bounds)
 
 
 METRICS = {metric.name: metric for metric in (*_IMAGE_METRICS, *_set_metrics())}
@@ -203,6 +219,11 @@ def find_metric(name: str) -> Metric:
     if name not in METRICS:
         raise unknown("metric", name, METRICS)
     return METRICS[name]
+
+
+def bounds_of(quantity: str) -> tuple[float, float]:
+    """What the values of a metric, or of a quantity of tiling, are between: single ones and their means alike."""
+    return METRICS[quantity].bounds if quantity in METRICS else _BOUNDS_OF_TILING.get(quantity, _UNBOUNDED)
 
 
 def signature_of(metric: Metric, family: str) -> str:

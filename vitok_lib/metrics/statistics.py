@@ -89,6 +89,17 @@ def mean_interval(values: ArrayLike, level: float = 0.95, comparisons: int = 1) 
     return mean - margin, mean + margin
 
 
+def clipped(interval: tuple[float, float] | None, bounds: tuple[float, float]) -> tuple[float, float] | None:
+    """``interval`` without what lies outside the ``bounds`` of a quantity.
+
+    It covers the mean as often as before, since the mean of values within the bounds is within them.
+    """
+    if interval is None:
+        return None
+    low, high = (min(max(end, bounds[0]), bounds[1]) for end in interval)
+    return low, high
+
+
 def paired_interval(
     a: ArrayLike, b: ArrayLike, level: float = 0.95, comparisons: int = 1
 ) -> tuple[float, float] | None:

@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from scipy import stats
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
 from tests.fakes.images import write_noise
 from tests.fakes.tokenizers import Scaling
 from vitok_lib.errors import RequestError
+from vitok_lib.measure.quality.aggregate import interval_of_mean
 from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.records.schema import OutcomeStatus, Record, Weights
 from vitok_lib.records.store import results_root
@@ -225,3 +227,26 @@ def test_results_that_cannot_be_written_are_one_sentence(folder: Path, monkeypat
     monkeypatch.setenv("VITOK_RESULTS", str(blocked))
     with pytest.raises(RequestError, match="cannot write"):
         evaluate(Darkening(), images=folder, resolution=64)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "values", "expected"),
+    [
+        ("ssim", [0.2, 1.0, 0.9], (None, 1)),
+        ("ms-ssim", [0.0, 0.9], (0, 1)),
+        ("psnr", [20.0, 100.0], (0, 100)),
+        ("lpips", [0.0, 0.8], (0, None)),
+        ("bpp", [0.1, 3.0], (0, None)),
+        ("tiled_agreement", [40.0, 100.0], (0, 100)),
+        ("kid-random", [-0.1, 0.9], (None, None)),
+    ],
+)
+def test_an_interval_ends_where_its_metric_does(
+    quantity: str, values: list[float], expected: tuple[float | None, float | None]
+) -> None:
+    column = np.array(values)
+    free = stats.t.interval(0.95, len(column) - 1, column.mean(), stats.sem(column))
+    found = interval_of_mean(column, quantity)
+    assert found is not None
+    ends = [end if bound is None else bound for end, bound in zip(free, expected, strict=True)]
+    assert (found.low, found.high) == pytest.approx(ends)

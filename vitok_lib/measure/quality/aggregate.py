@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from vitok_lib.measure.quality.metric_suite import PATCHES, takes_patches, unpacked
 from vitok_lib.metrics.frechet import at_counts, counts_for
 from vitok_lib.metrics.sets import set_estimate
-from vitok_lib.metrics.signature import METRICS, Metric
-from vitok_lib.metrics.statistics import METHOD, mean_interval
+from vitok_lib.metrics.signature import METRICS, Metric, bounds_of
+from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
 from vitok_lib.records.schema import Interval, Kind, Record, Value
 
 _KEPT_ELSEWHERE = ("features", "status")
@@ -75,13 +75,13 @@ def _mean(metric: Metric, signature: str, results: Results) -> list[Value]:
     if column.size == 0:
         return []
     mean = math.fsum(column) / column.size
-    return [_value(metric, signature, mean, column.size, interval_of_mean(column))]
+    return [_value(metric, signature, mean, column.size, interval_of_mean(column, metric.name))]
 
 
-def interval_of_mean(column: NDArray[np.float64]) -> Interval | None:
+def interval_of_mean(column: NDArray[np.float64], quantity: str) -> Interval | None:
     """The interval of the mean over images, as a record keeps it; None for one image, or a value that is not finite."""
-    bounds = mean_interval(column) if np.isfinite(column).all() else None
-    return Interval(low=bounds[0], high=bounds[1], method=f"{METHOD} over images") if bounds else None
+    ends = clipped(mean_interval(column), bounds_of(quantity)) if np.isfinite(column).all() else None
+    return Interval(low=ends[0], high=ends[1], method=f"{METHOD} over images") if ends else None
 
 
 def _distance(

@@ -180,7 +180,7 @@ def _values(results: Sequence[Result]) -> tuple[Value, ...]:
             continue
         interval, value = None, float(column.max())
         if quantity in _MEANS:
-            interval, value = interval_of_mean(column), math.fsum(column) / column.size
+            interval, value = interval_of_mean(column, quantity), math.fsum(column) / column.size
         values.append(
             Value(
                 quantity=quantity,
