@@ -16,6 +16,7 @@ import yaml
 from nbformat import NotebookNode
 
 from vitok_lib.errors import RequestError, unknown
+from vitok_lib.images.sets import open_image_set
 from vitok_lib.parameters import as_text, convert, find_source, notebook_sources, read_parameters
 from vitok_lib.project import ROOT, in_clone
 from vitok_lib.records.store import atomic, check_study
@@ -98,6 +99,9 @@ def _finish(notebook: NotebookNode, parameters: dict[str, Any]) -> None:
 def run_profile(profile: str, study: str, report: Callable[[str], None]) -> list[str]:
     """Execute every notebook of ``profiles/<profile>.yml`` in its order, with records into ``study``.
 
+    An entry that says ``skip_without: SET`` is passed over, with a sentence, where that image set is not installed:
+    the report then shows the committed records of it.
+
     Returns:
         A sentence for each entry that could not run; it keeps none of the others from running.
 
@@ -111,12 +115,28 @@ def run_profile(profile: str, study: str, report: Callable[[str], None]) -> list
     failures = []
     for entry in yaml.safe_load(files[profile].read_text(encoding="utf-8")):
         output = RUNS / f"{entry['output']}.ipynb"
+        if reason := _not_installed(entry.get("skip_without")):
+            report(f"skipping {entry['notebook']} -> {os.path.relpath(output)}: {reason}")
+            continue
         report(f"running {entry['notebook']} -> {os.path.relpath(output)}")
         try:
             run_notebook(entry["notebook"], entry["parameters"] | {"study": study}, output)
         except RequestError as error:
             failures.append(f"run '{entry['output']}' of profile '{profile}' failed: {error}")
     return failures
+
+
+def _not_installed(image_set: str | None) -> str | None:
+    """Why the images of ``image_set`` are not on this machine, or None."""
+    if image_set is None:
+        return None
+    try:
+        open_image_set(image_set)
+    except RequestError as error:
+        if error.code != "images-not-found":
+            raise
+        return str(error)
+    return None
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vitok_lib.images import challenge, photographs
+from vitok_lib.images import challenge, photographs, wallpapers
 
 LEAVES_COUNT = 64
 
@@ -27,6 +27,13 @@ _FACTS = (
         len(photographs.held_out()),
         f"{len(photographs.held_out())} photographs that scikit-image and scikit-learn ship, held out from this "
         "project's training.",
+    ),
+    ImageSetFacts(
+        "wallpapers",
+        "wallpapers",
+        len(wallpapers.of_use("evaluate")),
+        f"{len(wallpapers.of_use('evaluate'))} photographs of 2,560 to 6,028 px that Debian packages as wallpapers, the "
+        "largest first, held out from this project's training.",
     ),
     ImageSetFacts(
         "leaves",

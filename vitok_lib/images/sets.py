@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.images import challenge, hub, leaves, photographs, plugins
+from vitok_lib.images import challenge, hub, leaves, photographs, plugins, wallpapers
 from vitok_lib.images.drawn import DrawnSet
 from vitok_lib.images.facts import IMAGE_SET_FACTS, LEAVES_COUNT, ImageSetFacts
 from vitok_lib.images.file_set import FileSet
@@ -78,6 +78,11 @@ def _photos() -> FileSet:
     return FileSet(facts.benchmark, facts.description, files)
 
 
+def _wallpapers() -> FileSet:
+    facts = IMAGE_SET_FACTS["wallpapers"]
+    return FileSet(facts.benchmark, facts.description, wallpapers.found("evaluate"))
+
+
 def _draw_leaves(name: str, resolution: int) -> NDArray[np.uint8]:
     return leaves.render(int(name.removeprefix("leaf-")), resolution)
 
@@ -96,6 +101,7 @@ def _challenge() -> DrawnSet:
 
 IMAGE_SETS: Mapping[str, Callable[[], ImageSet]] = {
     "photos": _photos,
+    "wallpapers": _wallpapers,
     "leaves": _leaves,
     "challenge": _challenge,
     **{name: partial(open_remote, name) for name in REMOTES},
