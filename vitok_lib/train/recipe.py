@@ -58,7 +58,10 @@ RECIPES = {
         Recipe("nano-f32x64", "vitok", "w192_d1_h3-w192_d4_h3/1x32x64", _VITOK_F32_CROPS, 1e-3),
         Recipe("nano-kl-f8x16", "kl", "f8x16", _KL_CROPS, 1.5e-3),
         Recipe("nano-kl-f8x4", "kl", "f8x4", _KL_CROPS, 1.5e-3),
+        # A baseline for each rate of the others: 12, 24 and 48 pixel values a latent value.
         Recipe("pca-f16x64", "pca", "f16x64", (), 0.0),
+        Recipe("pca-f16x32", "pca", "f16x32", (), 0.0),
+        Recipe("pca-f32x64", "pca", "f32x64", (), 0.0),
     )
 }
 
