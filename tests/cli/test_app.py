@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import yaml
 from vitok_lib import notebooks
 from vitok_lib.cli.app import main
 from vitok_lib.errors import RequestError
+from vitok_lib.images import wallpapers
 from vitok_lib.project import ROOT
 from vitok_lib.report import build
 
@@ -156,10 +158,27 @@ def test_a_notebook_takes_the_study_of_the_command(monkeypatch: pytest.MonkeyPat
     assert given == {"samples": "1", "study": "mine"}
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_profile_passes_over_an_image_set_that_is_not_installed_and_says_so(
+    installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(wallpapers, "of_use", lambda use: () if installed else wallpapers.wallpapers()[:1])
+    monkeypatch.setenv("VITOK_WALLPAPERS", str(tmp_path))
+    ran: list[str] = []
+    monkeypatch.setattr(notebooks, "run_notebook", lambda name, parameters, output: ran.append(output.stem))
+    monkeypatch.setattr(sys, "argv", ["vitok", "run", "--profile", "cpu"])
+    with contextlib.suppress(SystemExit):
+        main()
+    assert ("div8k-wallpapers-1024" in ran) == installed
+    assert "challenge-384" in ran
+    assert (wallpapers.wallpapers()[0].package in capsys.readouterr().err) == (not installed)
+
+
 def test_a_run_that_fails_keeps_neither_the_others_nor_the_book_from_being_made(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran: list[str] = []
+    monkeypatch.setattr(wallpapers, "of_use", lambda use: ())  # as where all of them are installed
 
     def run(name: str, parameters: dict[str, Any], output: Path) -> None:
         ran.append(output.stem)

@@ -43,6 +43,8 @@ def test_the_family_is_complete() -> None:
         "nano-kl-f8x16",
         "nano-kl-f8x4",
         "pca-f16x64",
+        "pca-f16x32",
+        "pca-f32x64",
     }
 
 

@@ -32,8 +32,8 @@ _FACTS = (
         "wallpapers",
         "wallpapers",
         len(wallpapers.of_use("evaluate")),
-        f"{len(wallpapers.of_use('evaluate'))} photographs of 2,560 to 6,028 px that Debian packages as wallpapers, the "
-        "largest first, held out from this project's training.",
+        f"{len(wallpapers.of_use('evaluate'))} photographs of 2,560 to 6,028 px that Debian packages as wallpapers, "
+        "the largest first, held out from this project's training.",
     ),
     ImageSetFacts(
         "leaves",

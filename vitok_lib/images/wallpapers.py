@@ -42,9 +42,16 @@ class Wallpaper:
 @lru_cache(maxsize=1)
 def wallpapers() -> tuple[Wallpaper, ...]:
     """All photographs of the manifest, those to evaluate on first, the largest first."""
-    with files("vitok_lib.images").joinpath("wallpapers.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return tuple(Wallpaper(**row | {"width": int(row["width"]), "height": int(row["height"])}) for row in rows)
+    text = files("vitok_lib.images").joinpath("wallpapers.csv").read_text(encoding="utf-8")
+    return tuple(
+        Wallpaper(
+            **{field: row[field] for field in ("name", "use", "package", "version", "path")},
+            width=int(row["width"]),
+            height=int(row["height"]),
+            **{field: row[field] for field in ("sha256", "author", "licence", "subject")},
+        )
+        for row in csv.DictReader(text.splitlines())
+    )
 
 
 def of_use(use: str) -> tuple[Wallpaper, ...]:

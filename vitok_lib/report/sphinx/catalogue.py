@@ -109,6 +109,7 @@ def reference(request: Request) -> list[Content]:
         "evaluation code": runs.code_table,
         "image sets": lambda: runs.image_set_table(request.entries),
         "photographs": runs.photograph_table,
+        "wallpapers": runs.wallpaper_table,
         "training": lambda: runs.training_table(runs.training_files()),
         "simulated intervals": runs.simulation_table,
     }

@@ -17,8 +17,8 @@
 ``{coverage-table}``                  what was measured on which machine
 ``{versus-table} A B``                two tokenizers wherever they share a protocol
 ``{run-list}``                        every record with its provenance
-``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``training``,
-                                      ``simulated intervals``
+``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``wallpapers``,
+                                      ``training``, ``simulated intervals``
 ====================================  ==================================================================
 """
 

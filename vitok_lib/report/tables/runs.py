@@ -9,6 +9,7 @@ from pathlib import Path
 import vitok_lib
 from vitok_lib.errors import RequestError
 from vitok_lib.images.photographs import PHOTOGRAPHS
+from vitok_lib.images.wallpapers import wallpapers
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.published.sources import EVALUATION_CODE, RELEASE
 from vitok_lib.records.schema import Host, Kind, OutcomeStatus, Source
@@ -201,6 +202,24 @@ def photograph_table() -> Table:
         for photograph in PHOTOGRAPHS
     ]
     heads = ("Photograph", "Subject", "Source", "Shipped by", "Licence", "Use")
+    return Table([[Head(text) for text in heads]], rows)
+
+
+def wallpaper_table() -> Table:
+    """The packaged photographs: what each shows, its size, package, author and licence, and its use."""
+    rows: list[list[Sentence]] = [
+        [
+            (each.name,),
+            (each.subject,),
+            (f"{each.width} × {each.height}",),
+            (f"{each.package} {each.version}",),
+            (each.author,),
+            (each.licence,),
+            ("held out" if each.use == "evaluate" else "training",),
+        ]
+        for each in wallpapers()
+    ]
+    heads = ("Photograph", "Subject", "Size, px", "Package", "Author", "Licence", "Use")
     return Table([[Head(text) for text in heads]], rows)
 
 
