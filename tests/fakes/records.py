@@ -39,8 +39,19 @@ TOKENIZERS = {
 }
 """What the book asks for: family, downsampling, channels of the latent, a PSNR to scatter around."""
 CODECS = {"jpeg:q=75": 30.0, "webp:q=80": 31.0}
+BASELINES = {"pca-f16x32": ("pca", 16, 32, 25.0), "pca-f32x64": ("pca", 32, 64, 24.0)}
 RELEASED = {"5B-f16x64": ("vitok", 16, 64, 0.0), "flux": ("kl", 8, 16, 0.0)}
-CASES = ("photos-256", "photos-512", "leaves-256", "leaves-512", "challenge-384", "challenge-768", "challenge-1536")
+WALLPAPERS = ("wallpapers-1024", "wallpapers-2048", "wallpapers-4096")
+CASES = (
+    "photos-256",
+    "photos-512",
+    "leaves-256",
+    "leaves-512",
+    *WALLPAPERS,
+    "challenge-384",
+    "challenge-768",
+    "challenge-1536",
+)
 HOST = Host(cpu="test", cores=2, memory_gib=8.0, platform="test", python="3.11", packages={"numpy": "2"})
 
 
@@ -96,7 +107,7 @@ def measured_record(
 def _identity(name: str) -> TokenizerIdentity:
     if ":" in name:
         return TokenizerIdentity(name=name, family="codec", weights=Weights(source="none"))
-    family, downsampling, channels, _ = (TOKENIZERS | RELEASED)[name]
+    family, downsampling, channels, _ = (TOKENIZERS | BASELINES | RELEASED)[name]
     return TokenizerIdentity(
         name=name,
         family=family,

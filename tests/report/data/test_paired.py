@@ -88,6 +88,21 @@ def test_each_rate_has_a_best_of_its_own_and_none_ranks_across_rates(results: Pa
         paired.paired(first, second, "psnr")
 
 
+def test_each_tokenizer_is_compared_with_the_pca_baseline_of_its_own_rate(results: Path) -> None:
+    columns = {"nano-f16x64": [30.0, 31.0, 33.0], "pca-f16x64": [29.0, 30.0, 32.1]}  # 4 bit/px
+    columns |= {"nano-f16x32": [27.0, 28.0, 30.0], "pca-f16x32": [28.0, 29.0, 31.5]}  # 2 bit/px
+    columns |= {"nano-f32x64": [20.0, 21.0, 22.0]}  # 1 bit/px, without a baseline
+    for name, column in columns.items():
+        write_measured(results, "cpu", name, CASE, {"psnr": column})
+    entries = load()
+    found = {entry.stem: paired.to_baseline(entry, entries, "psnr") for entry in entries}
+    assert {name: difference.other.stem for name, difference in found.items() if difference} == {
+        "nano-f16x64": "pca-f16x64",
+        "nano-f16x32": "pca-f16x32",
+    }
+    assert found["nano-f16x32"].mean == pytest.approx(-3.5 / 3)
+
+
 def test_a_value_that_is_not_finite_is_named(results: Path) -> None:
     write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": [30.0, 31.0]})
     path = write_measured(results, "cpu", "pca-f16x64", CASE, {"psnr": [29.0, 28.0]})

@@ -44,7 +44,7 @@ def test_the_table_of_baselines_holds_what_is_of_their_rate(results: Path) -> No
     assert heads(table) == ["Tokenizer", "photos-512"]
     assert [plain(cells[0]) for cells in table.rows] == ["jpeg:q=75", "nano-f16x64"]
     assert row(table, "nano-f16x64")["photos-512"].startswith("−1.00 [")
-    with pytest.raises(RequestError, match="shares protocol and rate with the PCA baseline"):
+    with pytest.raises(RequestError, match="shares protocol and rate with a PCA baseline"):
         by_image.baseline_table(load(), ["photos-256"], "psnr")
 
 

@@ -18,9 +18,6 @@ from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import NOT_SIGNIFICANT
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER
 
-PCA_BASELINE = "pca-f16x64"
-"""The closed-form linear tokenizer: what a learned one of its rate has to beat."""
-
 LEVEL = 0.95
 LEAST_FOR_PAIRS = 20
 """Images from which on all pairs are tested; of fewer the values of single images say more."""
@@ -143,22 +140,25 @@ def _by_image(entries: Sequence[Entry], quantity: str) -> NDArray[np.float64]:
     return whole
 
 
+def is_baseline(entry: Entry) -> bool:
+    """Whether the tokenizer is a closed-form linear one: what a learned one of its rate has to beat."""
+    return entry.record.tokenizer.family == "pca"
+
+
 def to_baseline(entry: Entry, entries: Iterable[Entry], quantity: str) -> Difference | None:
     """The paired difference to the PCA baseline of the entry's own protocol and rate; None of itself and without one.
 
     The intervals of all tokenizers of the protocol and rate hold together.
     """
     value = entry.record.value(quantity)
-    if not entry.measured or value is None or entry.record.tokenizer.name == PCA_BASELINE:
+    if not entry.measured or value is None or is_baseline(entry):
         return None
     group = [candidate.entry for candidate in by_protocol(entries, quantity).get(protocol(entry, value), [])]
-    baselines = [other for other in group if other.record.tokenizer.name == PCA_BASELINE]
+    baselines = [other for other in group if is_baseline(other) and equal_rates(entry, other)]
     if entry not in group or not baselines:
         return None
     baseline = min(baselines, key=lambda other: len(other.stem))
-    if not equal_rates(entry, baseline):
-        return None
-    alike = [other for other in group if other not in baselines and equal_rates(other, baseline)]
+    alike = [other for other in group if not is_baseline(other) and equal_rates(other, baseline)]
     return paired(entry, baseline, quantity, comparisons=len(alike))
 
 

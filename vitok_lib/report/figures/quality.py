@@ -52,7 +52,7 @@ def by_tokenizer(entries: Sequence[Entry], cases: Sequence[str], quantity: str) 
                 interval = held.value.interval
                 row, is_baseline = (
                     names.index(held.entry.title),
-                    held.entry.record.tokenizer.name == paired.PCA_BASELINE,
+                    paired.is_baseline(held.entry),
                 )
                 style = styles[held.entry.title]
                 if interval:
@@ -69,7 +69,7 @@ def by_tokenizer(entries: Sequence[Entry], cases: Sequence[str], quantity: str) 
         return finished(
             figure,
             f"Dot plot of the mean {label(quantity)} of each tokenizer. " + ". ".join(words) + ".",
-            say.text("by_tokenizer", metric=label(quantity), baseline=paired.PCA_BASELINE),
+            say.text("by_tokenizer", metric=label(quantity)),
         )
 
 

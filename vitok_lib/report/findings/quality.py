@@ -77,7 +77,7 @@ def _winner(shared: Protocol, order: Sequence[Ranked]) -> Sentence:
 
 
 def distance_to_baseline(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:
-    """One sentence a tokenizer of its rate: on which side of the PCA baseline it is, and how far from it.
+    """One sentence a tokenizer of its rate: on which side of its PCA baseline it is, and how far from it.
 
     Raises:
         RequestError: nothing in ``case`` shares protocol and rate with the PCA baseline.
@@ -94,11 +94,11 @@ def distance_to_baseline(entries: Sequence[Entry], case: str, quantity: str) -> 
         if not difference.clear:
             side = "equal" if difference.interval else "untested"
         shown = difference_number(difference, unit=f" {unit}" if unit else "")
-        about = {"name": entry.title, "case": case, "metric": name_of(quantity)}
+        about = {"name": entry.title, "baseline": difference.other.title, "case": case, "metric": name_of(quantity)}
         found.append(say("to_baseline", side=side, difference=shown, **about))
     if not found:
         raise RequestError(
-            f"no record of '{case}' shares protocol and rate with the PCA baseline '{paired.PCA_BASELINE}'"
+            f"no record of '{case}' shares protocol and rate with a PCA baseline; measure one, such as pca-f16x64"
         )
     return found
 

@@ -73,7 +73,8 @@ def baseline_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str
         printed.append([(Link(title, held[0].anchor),), *cells])
     if not printed:
         raise RequestError(
-            f"no record of {', '.join(cases)} shares protocol and rate with the PCA baseline '{paired.PCA_BASELINE}'"
+            f"no record of {', '.join(cases)} shares protocol and rate with a PCA baseline; measure one, such as "
+            "pca-f16x64"
         )
     return Table(heads=[[Head("Tokenizer"), *(Head(case) for case in cases)]], rows=printed)
 
