@@ -31,8 +31,6 @@ from vitok_lib.report.tables.versus import versus_table
 
 say = sentences("tables")
 
-SIGNATURES = "signatures"
-"""The one reference that is a list: a signature and its formula are too long for columns."""
 PUBLISHED_WINDOWS = "published-windows"
 NOTEBOOKS = {
     WINDOWS: "sliding_window",
@@ -102,22 +100,25 @@ def versus(request: Request) -> list[Content]:
 
 
 def reference(request: Request) -> list[Content]:
-    """One of the tables that say where numbers come from."""
+    """Where numbers come from: a table, or a list where the texts are too long for columns."""
     known: dict[str, Callable[[], Table]] = {
         "machines": lambda: runs.machine_table(request.entries),
-        "sources": lambda: runs.source_table(request.entries),
-        "evaluation code": runs.code_table,
         "image sets": lambda: runs.image_set_table(request.entries),
         "photographs": runs.photograph_table,
         "wallpapers": runs.wallpaper_table,
         "training": lambda: runs.training_table(runs.training_files()),
         "simulated intervals": runs.simulation_table,
     }
+    lists: dict[str, Callable[[], list[Sentence]]] = {
+        "signatures": lambda: runs.signature_list(request.entries),
+        "sources": lambda: runs.source_list(request.entries),
+        "evaluation code": runs.code_list,
+    }
     name = request.arguments[0]
-    if name == SIGNATURES:
-        return [*runs.signature_list(request.entries)]
-    if name not in known:
-        raise unknown("reference table", name, [*known, SIGNATURES])
+    if name not in known | lists:
+        raise unknown("reference table", name, [*known, *lists])
+    if name in lists:
+        return [*lists[name]()]
     data = known[name]()
     return [data if data.rows else nodes.paragraph("", f"There are no {name} to list yet.")]
 

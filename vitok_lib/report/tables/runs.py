@@ -11,7 +11,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.images.photographs import PHOTOGRAPHS
 from vitok_lib.images.wallpapers import wallpapers
 from vitok_lib.metrics.signature import METRICS
-from vitok_lib.published.sources import EVALUATION_CODE, RELEASE
+from vitok_lib.published.sources import EVALUATION_CODE
 from vitok_lib.records.schema import Host, Kind, OutcomeStatus, Source
 from vitok_lib.report.data.groups import BENCHMARKS
 from vitok_lib.report.data.record_view import Entry, natural
@@ -108,21 +108,20 @@ def _origin(entry: Entry, hosts: Sequence[str], measured: bool) -> list[Sentence
     ]
 
 
-def source_table(entries: Sequence[Entry]) -> Table:
+def source_list(entries: Sequence[Entry]) -> list[Sentence]:
     """Who published the figures that are not ours: where each can be read, when it was, and what is missing."""
     sources = {entry.record.source.name: entry.record.source for entry in entries if entry.record.source}
-    rows: list[list[Sentence]] = [
-        [
-            (Code(name),),
-            (source.title,),
-            _address(source),
-            (f"{source.dated:%Y-%m-%d}" if source.dated else Note("not known"),),
-            (f"{source.read:%Y-%m-%d}" if source.read else Note("–"),),
-            (source.note or "",),
-        ]
+    return [
+        (
+            Code(name),
+            f": {source.title}, ",
+            *_address(source),
+            f"; dated {source.dated:%Y-%m-%d}" if source.dated else "; its date is not known",
+            f"; read {source.read:%Y-%m-%d}. " if source.read else ". ",
+            source.note or "",
+        )
         for name, source in sorted(sources.items())
     ]
-    return Table([[Head(text) for text in ("Source", "Title", "Where", "Dated", "Read", "Note")]], rows)
 
 
 def _address(source: Source) -> Sentence:
@@ -135,13 +134,12 @@ def _address(source: Source) -> Sentence:
     return (*parts, *([source.without_address] if source.without_address else []))
 
 
-def code_table() -> Table:
+def code_list() -> list[Sentence]:
     """What the public evaluation code does, with file and lines."""
-    rows: list[list[Sentence]] = [
-        [(statement.text,), listed([WebLink(*place) for place in statement.places], ", ")]
+    return [
+        (statement.text.removesuffix("."), " (", *listed([WebLink(*place) for place in statement.places], ", "), ").")
         for statement in EVALUATION_CODE.values()
     ]
-    return Table([[Head("What it does"), Head(f"Where, at {RELEASE[:SHORT_HASH]}")]], rows)
 
 
 def image_set_table(entries: Sequence[Entry]) -> Table:
