@@ -94,7 +94,23 @@ class WebLink:
     url: str
 
 
-Part = str | Number | Note | Link | Code | RecordFile | WebLink
+@dataclass(frozen=True)
+class PageLink:
+    """A link to an element of another page of the report."""
+
+    text: str
+    page: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Strong:
+    """The words of a paragraph that a reader looks for."""
+
+    text: str
+
+
+Part = str | Number | Note | Link | Code | RecordFile | WebLink | PageLink | Strong
 Sentence = tuple[Part, ...]
 
 

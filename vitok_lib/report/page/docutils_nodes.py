@@ -19,9 +19,11 @@ from vitok_lib.report.page.content import (
     Link,
     Note,
     Number,
+    PageLink,
     Part,
     RecordFile,
     Sentence,
+    Strong,
     Table,
     WebLink,
 )
@@ -107,11 +109,20 @@ def _inline(part: Part, docname: str) -> list[nodes.Node]:
         case Code():
             return [nodes.literal("", part.text)]
         case RecordFile():
-            up = "../" * docname.count("/")
-            uri = f"{up}{RECORDS_FOLDER}/{quote(part.name, safe='/@=,')}.json"
+            uri = f"{_up(docname)}{RECORDS_FOLDER}/{quote(part.name, safe='/@=,')}.json"
             return [nodes.reference("", part.name.rpartition("/")[2], refuri=uri, internal=True)]
         case WebLink():
             return [nodes.reference("", part.text, refuri=part.url)]
+        case PageLink():
+            uri = f"{_up(docname)}{part.page}.html#{part.anchor}"
+            return [nodes.reference("", part.text, refuri=uri, internal=True)]
+        case Strong():
+            return [nodes.strong("", part.text)]
+
+
+def _up(docname: str) -> str:
+    """From the page ``docname`` to the folder of the site."""
+    return "../" * docname.count("/")
 
 
 def _unbroken(text: str) -> str:

@@ -15,9 +15,21 @@ from typing import Any
 from jinja2 import StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 
-from vitok_lib.report.page.content import Code, Link, Note, Number, Part, RecordFile, Sentence, WebLink, plain
+from vitok_lib.report.page.content import (
+    Code,
+    Link,
+    Note,
+    Number,
+    PageLink,
+    Part,
+    RecordFile,
+    Sentence,
+    Strong,
+    WebLink,
+    plain,
+)
 
-_PARTS = (Number, Note, Link, Code, RecordFile, WebLink)
+_PARTS = (Number, Note, Link, Code, RecordFile, WebLink, PageLink, Strong)
 _SPACE = re.compile(r"[ \t\n]+")
 _BEFORE_STOP = re.compile(r" (?=[,;.](?:\s|$))")
 
@@ -86,6 +98,7 @@ def _environment() -> NativeEnvironment:
     # Jinja joins what a template yields into text; here it stays a row of parts.
     environment.concat = lambda values: tuple(_flat(values))
     environment.filters["listed"] = listed
+    environment.globals |= {"strong": Strong, "code": Code}
     return environment
 
 

@@ -15,6 +15,10 @@ from vitok_lib.report.data import paired
 from vitok_lib.report.data.groups import CAPACITY, COMPILE, MEMORY, PROFILE, ROOFLINE, SPEED, TILING, WINDOWS
 from vitok_lib.report.data.record_view import Entry, of_case
 from vitok_lib.report.findings import contradictions, flops, memory, quality, speed, summary, window
+from vitok_lib.report.findings.best_reconstruction import best_reconstruction
+from vitok_lib.report.findings.corrections import corrections
+from vitok_lib.report.findings.fastest import fastest
+from vitok_lib.report.findings.what_fits import what_fits
 from vitok_lib.report.page.content import Code, Sentence, Table
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.report.sphinx.directives import Content, Missing, Picture, Spec, Titled, Wide
@@ -23,8 +27,10 @@ from vitok_lib.report.tables import by_image, runs
 from vitok_lib.report.tables.best import best_table
 from vitok_lib.report.tables.coverage import coverage_table
 from vitok_lib.report.tables.flops import flops_table
+from vitok_lib.report.tables.measured_where import measured_where
 from vitok_lib.report.tables.memory import capacity_tables
 from vitok_lib.report.tables.quality import quality_table
+from vitok_lib.report.tables.released import released_table
 from vitok_lib.report.tables.roofline import roofline_tables
 from vitok_lib.report.tables.speed import machine_tables, profile_tables, published_window_tables, window_tables
 from vitok_lib.report.tables.versus import versus_table
@@ -61,6 +67,10 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "bias": _of_cases(quality.bias_with_n),
     "counts": _of_entries(quality.value_counts),
     "estimates": lambda request: quality.estimates_met_by_figures(request.entries, request.quantity),
+    "best-reconstruction": _of_entries(best_reconstruction),
+    "what-fits": _of_entries(what_fits),
+    "fastest": _of_entries(fastest),
+    "corrections": lambda request: corrections(evaluate_claims(request.entries)),
     "claims": lambda request: [summary.claims_counted(evaluate_claims(request.entries))],
     "outcomes": _of_entries(summary.outcomes_counted),
     **{name: _of_entries(make) for name, make in (window.FINDINGS | speed.FINDINGS | memory.FINDINGS).items()},
@@ -243,6 +253,8 @@ DIRECTIVES: Mapping[str, Spec] = {
         ("resolutions", "windows"),
     ),
     "best-table": Spec(best, options=("benchmarks", "quantities")),
+    "released-table": Spec(lambda request: [released_table(request.entries)]),
+    "measured-where": Spec(lambda request: [Wide(measured_where(request.entries))]),
     "coverage-table": Spec(lambda request: [coverage_table(request.entries)]),
     "versus-table": Spec(versus, 2),
     "run-list": Spec(every_run),

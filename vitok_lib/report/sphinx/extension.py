@@ -14,7 +14,9 @@
 ``{flops-table} 5B-f16x64``           FLOPs by formula over ``:resolutions:`` and ``:windows:``
 ``{claim-counts}``                    the verdicts; ``{claim-overview}``: a row a claim; ``{claim-list}``: evidence
 ``{best-table}``                      the best tokenizer per question: quality on ``:benchmarks:``, speed, memory, size
-``{coverage-table}``                  what was measured on which machine
+``{released-table}``                  every released model: what it is, its quality, speed, memory and licence
+``{measured-where}``                  a row a machine, and what nobody has measured
+``{coverage-table}``                  which question is answered by whom
 ``{versus-table} A B``                two tokenizers wherever they share a protocol
 ``{run-list}``                        every record with its provenance
 ``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``wallpapers``,
