@@ -98,7 +98,7 @@ def test_site_lands_at_the_top(book: Path) -> None:
 def test_every_page_has_the_legend(book: Path) -> None:
     for page in PAGES:
         html = (book / "_build" / "html" / f"{page}.html").read_text()
-        assert html.count('class="vk-legend') == 1
+        assert html.count('class="vk-legend"') == 1
         for kind in ("measured", "derived", "published", "estimated"):
             assert f"vk-{kind}" in html
 
