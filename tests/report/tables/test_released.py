@@ -62,7 +62,7 @@ def test_a_published_value_stays_until_somebody_measures_and_an_estimate_never_s
 
 def test_what_follows_another_protocol_is_marked_and_no_number_to_sort_by(results: Path) -> None:
     write_published()
-    write_measured(results, "cpu", "jpeg:q=75", "photos-512", {"psnr": [34.0, 36.0], "bpp": [1.5, 2.5]})
+    write_measured(results, "cpu", "jpeg:q=75", "wallpapers-1024", {"psnr": [34.0, 36.0], "bpp": [1.5, 2.5]})
     table = released_table(load())
     # Only the hand-written summary has FLUX.1; all others come from the project page.
     assert (psnr(table, "flux").text, psnr(table, "flux").amount) == ("‡ 31.45", None)
