@@ -26,6 +26,7 @@ from vitok_lib.report.sphinx.request import Request
 from vitok_lib.report.tables import by_image, runs
 from vitok_lib.report.tables.best import best_table
 from vitok_lib.report.tables.coverage import coverage_table
+from vitok_lib.report.tables.fits import fits_table, memory_sizes_table
 from vitok_lib.report.tables.flops import flops_table
 from vitok_lib.report.tables.measured_where import measured_where
 from vitok_lib.report.tables.memory import capacity_tables
@@ -34,6 +35,7 @@ from vitok_lib.report.tables.released import released_table
 from vitok_lib.report.tables.roofline import roofline_tables
 from vitok_lib.report.tables.speed import machine_tables, profile_tables, published_window_tables, window_tables
 from vitok_lib.report.tables.versus import versus_table
+from vitok_lib.report.tables.worked_example import worked_example
 
 say = sentences("tables")
 
@@ -232,6 +234,19 @@ def pairs(request: Request) -> list[Content]:
     return [few, Picture(f"by-image-{case}-{quantity}", draw(request.entries, [case], quantity))]
 
 
+def fits(request: Request) -> list[Content]:
+    """Which memory holds each model, in short; with ``:memory-sizes:`` how it fits in each."""
+    name, resolutions = request.arguments[0], request.sizes("1024 2048 4096 8192")
+    every = "memory-sizes" in request.options
+    return [(memory_sizes_table if every else fits_table)(request.entries, name, resolutions)]
+
+
+def example(request: Request) -> list[Content]:
+    """How the numbers of what fits come about, for one ViTok on ``:gpu:``; a table for each of ``:resolutions:``."""
+    gpu = " ".join(request.required("gpu", "RTX 4090"))
+    return [worked_example(request.entries, request.arguments[0], size, gpu) for size in request.sizes()]
+
+
 DIRECTIVES: Mapping[str, Spec] = {
     "findings": Spec(findings, 1, ("cases", "quantity", "tokenizers", "resolutions")),
     "quality-table": Spec(quality_of_case, 1, ("quantities", "tokenizers")),
@@ -252,6 +267,8 @@ DIRECTIVES: Mapping[str, Spec] = {
         1,
         ("resolutions", "windows"),
     ),
+    "worked-example": Spec(example, 1, ("resolutions", "gpu")),
+    "fits-table": Spec(fits, 1, ("resolutions", "memory-sizes")),
     "best-table": Spec(best, options=("benchmarks", "quantities")),
     "released-table": Spec(lambda request: [released_table(request.entries)]),
     "measured-where": Spec(lambda request: [Wide(measured_where(request.entries))]),

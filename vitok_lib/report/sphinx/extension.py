@@ -12,6 +12,9 @@
 ``{machine-table} speed``             ``:quantities:`` of speed and memory, a table each machine, as ``:where:`` has it;
                                       without these ``sliding-window``, ``roofline``, ``profile`` or ``capacity``
 ``{flops-table} 5B-f16x64``           FLOPs by formula over ``:resolutions:`` and ``:windows:``
+``{fits-table} H100``                 the smallest GPU that holds each model, its peak, its time on the named GPU, over
+                                      ``:resolutions:``; with ``:memory-sizes:`` how it fits in each memory size
+``{worked-example} 5B-f16x64``        how such a number comes about, at ``:resolutions:`` on ``:gpu:``
 ``{claim-counts}``                    the verdicts; ``{claim-overview}``: a row a claim; ``{claim-list}``: evidence
 ``{best-table}``                      the best tokenizer per question: quality on ``:benchmarks:``, speed, memory, size
 ``{released-table}``                  every released model: what it is, its quality, speed, memory and licence

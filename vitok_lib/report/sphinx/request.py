@@ -48,9 +48,9 @@ class Request:
             raise RequestError(f"'{' '.join(self.arguments)}' needs two ':tokenizers:', not {len(found)}")
         return found[0], found[1]
 
-    def sizes(self) -> list[int]:
+    def sizes(self, default: str = "") -> list[int]:
         """``:resolutions:`` in pixels."""
-        found = self.words("resolutions")
+        found = self.words("resolutions", default)
         if not found or not all(word.isdigit() for word in found):
             raise RequestError(f"'{' '.join(found)}' is no list of sizes in pixels, such as '1024 2048'")
         return [int(word) for word in found]

@@ -1,0 +1,81 @@
+"""What fits: the smallest memory and how, what every size holds, and the marks of a bound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.machines import write_fits, write_machine
+from tests.fakes.reading import heads, row, text_of
+from vitok_lib.cost.fits import Predicted
+from vitok_lib.cost.flops import SideFlops
+from vitok_lib.errors import RequestError
+from vitok_lib.records.schema import Kind
+from vitok_lib.report.data.record_view import load
+from vitok_lib.report.page.content import Number
+from vitok_lib.report.tables.fits import fits_table, memory_sizes_table, three_digits
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, RELEASED, find
+
+GIB = 2**30
+H100 = "NVIDIA H100 80GB HBM3"
+
+
+@pytest.fixture
+def predictions(results: Path) -> Path:
+    """Each model at 8192 px: 20 GiB untiled with a margin of a half, 2 GiB in tiles, 988.4 TFLOP; qwen never fits."""
+    side = SideFlops(linear=494_700 * 10**9, attention=0)
+    for name in RELEASED:
+        convolutional = find(name).family in CONVOLUTIONAL
+        margin = 1.5 if convolutional else 1.0
+        for gib, settings in ((20, {}), (2, {"tiling": True} if convolutional else {"window": 1024})):
+            size = 1000 if name == "qwen" else gib
+            peak = int(size * GIB / margin)
+            write_fits(results, 8192, name, Predicted(GIB, peak, size * GIB, side, side, GIB, GIB), **settings)
+    return results
+
+
+def test_a_cell_names_the_smallest_memory_how_the_peak_and_the_least_time(predictions: Path) -> None:
+    table = fits_table(load(), "H100", [8192])
+    assert heads(table) == ["Model", "8192 px"]
+    assert [text_of(cells[0]) for cells in table.rows] == list(RELEASED)
+    assert row(table, "flux")["8192 px"] == "8 GB in tiles: 2.00 GiB, ≥ 1.00 s".replace("≥ ", "≥\u202f")
+    assert row(table, "5B-f16x64")["8192 px"].startswith("8 GB window 1,024: 2.00 GiB")
+    assert row(table, "qwen")["8192 px"].startswith("over 80 GB")
+
+
+def test_every_size_says_how_it_holds_the_model(predictions: Path) -> None:
+    table = memory_sizes_table(load(), "RTX 4090", [8192])
+    cells = row(table, "sd")
+    assert [cells[f"{size} GB"] for size in (8, 16, 24, 48, 80)] == ["in tiles", "in tiles", "yes", "yes", "yes"]
+    assert (cells["Peak"], cells["Peak in tiles"]) == ("20.0 GiB", "2.00 GiB")
+    assert {row(table, "qwen")[f"{size} GB"] for size in (8, 80)} == {"no"}
+
+
+def test_a_measured_time_is_no_bound_and_the_note_says_how_far_it_is_above(predictions: Path) -> None:
+    options = {"gpu": H100, "dtype": "bfloat16", "batch": 1, "preset": "reference"}
+    write_machine(predictions, "speed", 8192, "sd", {"latency": 3000.0}, **options, tiling=True)
+    table = fits_table(load(), "H100", [8192])
+    (cells,) = [cells for cells in table.rows if text_of(cells[0]) == "sd"]
+    assert text_of(cells[1]).endswith("GiB, 3.00 s")
+    assert [part.kind for part in cells[1] if isinstance(part, Number)] == [Kind.DERIVED, Kind.DERIVED, Kind.MEASURED]
+    notes = " ".join(text_of(note) for note in table.notes)
+    assert "50%" in notes
+    assert "0%" in notes
+    assert "3.00× to 3.00×" in notes
+    assert "No peak of a ViTok was measured" in notes
+
+
+def test_a_missing_prediction_names_the_command_that_makes_it(predictions: Path) -> None:
+    with pytest.raises(RequestError, match=r"'350M-f16x16' at 4096 px; vitok plan .*--study derived"):
+        fits_table(load(), "H100", [8192, 4096])
+    with pytest.raises(RequestError, match="H1000"):
+        fits_table(load(), "H1000", [8192])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.7886, "0.789"), (5.66, "5.66"), (14.8, "14.8"), (154.4, "154"), (999.96, "1,000"), (0.0123, "0.0123")],
+)
+def test_three_digits(value: float, text: str) -> None:
+    assert three_digits(value) == text
