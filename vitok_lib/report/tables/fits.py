@@ -62,6 +62,8 @@ def fits_table(entries: Sequence[Entry], gpu: str, resolutions: Sequence[int]) -
 def memory_sizes_table(entries: Sequence[Entry], gpu: str, resolutions: Sequence[int]) -> Table:
     """A row a model and resolution: how it fits in each of the common memory sizes, its peaks, its time on ``gpu``.
 
+    What the peaks and times rest on is printed below the table in short, which comes before it on a page.
+
     Raises:
         RequestError: as :func:`fits_table`.
     """
@@ -75,7 +77,7 @@ def memory_sizes_table(entries: Sequence[Entry], gpu: str, resolutions: Sequence
             [
                 (case.name,),
                 (f"{case.resolution} px",),
-                *((Note("no") if used is None else _how(used) or "yes",) for used in held),
+                *(("no" if used is None else _how(used) or "yes",) for used in held),
                 _peak_cell(entries, case, gpu, usual),
                 _peak_cell(entries, case, gpu, tiled[0]) if tiled else (Note("–"),),
                 _time(latency(entries, case.name, case.resolution, gpu)),
@@ -84,7 +86,7 @@ def memory_sizes_table(entries: Sequence[Entry], gpu: str, resolutions: Sequence
     heads = [Head("Model"), Head("Size"), *(Head(f"{size} GB") for size in SIZES_GB)]
     heads += [Head("Peak"), Head("Peak in tiles"), Head(f"Time, {where.name}")]
     starts = [index for index, case in enumerate(cases) if case.resolution == resolutions[0]]
-    return Table([heads], rows, groups=starts, notes=[say("fits_by_memory"), *_notes(entries, cases, gpu)])
+    return Table([heads], rows, groups=starts, notes=[say("fits_by_memory")])
 
 
 def _cases(entries: Sequence[Entry], resolutions: Sequence[int]) -> list[_Case]:
