@@ -125,8 +125,8 @@ def write_presets(root: Path, speedups: dict[str, float], margin: float) -> None
 @pytest.mark.parametrize(
     ("speedups", "margin", "said"),
     [
-        ({"reference": 1.0, "fast": 1.02}, 0.05, "none of 2 presets is significantly faster"),
-        ({"reference": 1.0, "fast": 0.98, "fp8": 0.9}, 0.001, "none of 3 presets is faster"),
+        ({"reference": 1.0, "fast": 1.02}, 0.05, "no other preset is significantly faster"),
+        ({"reference": 1.0, "fast": 0.98, "fp8": 0.9}, 0.001, "none of 2 other presets is faster"),
         ({"reference": 1.0, "fast": 2.0, "fp8": 2.01}, 0.01, "the difference to fast is not significant"),
         ({"reference": 1.0, "fast": 2.0, "fp8": 2.5}, 0.01, "fp8 is the fastest of 3 presets, 2.50× [2.48, 2.52]"),
     ],
@@ -143,7 +143,7 @@ def test_the_gain_is_that_of_the_rounds_and_not_of_the_medians(results: Path) ->
     first = write_machine(results, "speed", 1024, VITOK, {"latency": 529.0, "speedup": 1.0}, preset="reference")
     values = {"latency": 502.0, "speedup": 0.977}
     write_machine(results, "speed", 1024, VITOK, values, preset="folded", first=first)
-    assert "none of 2 presets is faster" in texts(speed.fastest_presets(load()))[0]
+    assert "no other preset is faster" in texts(speed.fastest_presets(load()))[0]
 
 
 def test_a_coarser_patch_is_compared_with_its_flops(results: Path) -> None:
@@ -161,8 +161,9 @@ def test_compiling_pays_after_the_images_that_earn_it_back_or_never(results: Pat
         values = {"latency": latency, "compile_time": 30.0 if mode else 0.0}
         write_machine(results, "compile-modes", 1024, VITOK, values, **settings)
     paid, unpaid = speed.compiling_pays(load())
-    assert (numbers_in(paid), numbers_in(unpaid)) == ([30.0, 1500.0], [30.0])
-    assert "not significantly faster than eager" in text_of(unpaid)
+    assert numbers_in(paid) == pytest.approx([1.25, 30.0, 1500.0], rel=0.01)
+    assert numbers_in(unpaid) == [pytest.approx(1, abs=0.01), 30.0]
+    assert "the difference is not significant" in text_of(unpaid)
 
 
 def test_the_worst_last_row_and_the_longest_stage_are_named(results: Path) -> None:

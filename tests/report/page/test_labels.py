@@ -7,7 +7,8 @@ import math
 import pytest
 
 from vitok_lib.metrics.signature import METRICS
-from vitok_lib.report.page.labels import HIGHER_IS_BETTER, digits, in_order, memory_words
+from vitok_lib.records.schema import Interval
+from vitok_lib.report.page.labels import HIGHER_IS_BETTER, bracket, digits, in_order, memory_words
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,19 @@ def test_higher_is_better_of_similarity_and_lower_of_distance() -> None:
         "paired-random",
         "patch-fd-random",
     }
+
+
+@pytest.mark.parametrize(
+    ("quantity", "ends", "neutral", "text"),
+    [
+        ("speedup", (1.0006, 1.3), None, "[1.0006, 1.30]"),
+        ("speedup", (0.9, 0.99996), None, "[0.90, 0.99996]"),
+        ("speedup", (1.0, 1.3), None, "[1.00, 1.30]"),
+        ("psnr", (-0.0003, 2.0), 0.0, "[−0.0003, 2.00]"),
+        ("psnr", (-0.0003, 2.0), None, "[−0.00, 2.00]"),
+    ],
+)
+def test_an_interval_shows_on_which_side_of_no_difference_it_ends(
+    quantity: str, ends: tuple[float, float], neutral: float | None, text: str
+) -> None:
+    assert bracket(quantity, Interval(low=ends[0], high=ends[1], method="invented"), neutral) == text

@@ -219,7 +219,7 @@ def paired_sentence(quantity: str, pairs: Paired, first: Figure, second: Figure)
     """The mean difference of :func:`paired_means` in words."""
     mean, interval, n = pairs
     difference = arithmetic(signed(quantity, mean), f"paired over n = {n:,} images", first, second)
-    return say("paired", difference=difference, interval=interval and bracket(quantity, interval))
+    return say("paired", difference=difference, interval=interval and bracket(quantity, interval, neutral=0.0))
 
 
 def arithmetic(text: str, formula: str, *figures: Figure) -> Number:

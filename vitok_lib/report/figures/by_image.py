@@ -140,7 +140,7 @@ def _bars(axes: Axes, difference: Difference, values: NDArray[np.float64]) -> No
 
 def _in_text(case: str, difference: Difference, values: NDArray[np.float64]) -> str:
     higher = int((values > 0).sum())
-    ends = f" {bracket(difference.quantity, difference.interval)}" if difference.interval else ""
+    ends = f" {bracket(difference.quantity, difference.interval, neutral=0.0)}" if difference.interval else ""
     return (
         f"On {case} the mean difference is {signed(difference.quantity, difference.mean)}{ends}; it is above zero on "
         f"{higher} of {len(values)} images."

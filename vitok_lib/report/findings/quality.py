@@ -58,7 +58,8 @@ def _winner(shared: Protocol, order: Sequence[Ranked]) -> Sentence:
     quantity, first, second = shared.quantity, order[0], order[1]
     unit, difference = f" {first.value.unit}" if first.value.unit else "", None
     if all(paired.holds_single_images(held.entry, quantity) for held in (first, second)):
-        difference = paired.paired(first.entry, second.entry, quantity)
+        # Among all of this rate, as for the mark in the table.
+        difference = paired.paired(first.entry, second.entry, quantity, comparisons=len(order) - 1)
     return say(
         "best",
         case=shared.case,

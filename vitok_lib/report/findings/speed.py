@@ -41,7 +41,7 @@ def fastest_presets(entries: Sequence[Entry]) -> list[Sentence]:
             say(
                 "fastest",
                 lead=lead(base, "preset"),
-                count=len(timed),
+                others=len(timed) - 1,
                 preset=first.record.settings.preset,
                 gain=gain.number,
                 verdict=_verdict(gain),
@@ -82,19 +82,22 @@ def compiling_pays(entries: Sequence[Entry]) -> list[Sentence]:
         eager = next((entry for entry in timed if entry.record.settings.compile is None), None)
         for entry in timed:
             spent = groups.held(entry, "compile_time")
-            if eager is None or entry is eager or spent is None:
+            gain = speed_ratio(entry, eager) if eager and entry is not eager else None
+            if eager is None or gain is None or spent is None:
                 continue
-            saved, images = eager.value("latency").value - entry.value("latency").value, None
-            if saved > 0 and differs(entry, eager):
-                what = "compile time over the time saved an image"
+            verdict, images = _verdict(gain), None
+            if verdict == "significant":
+                saved = eager.value("latency").value * (1 - 1 / gain.value)
+                what = "compile time over the time saved an image, by the ratio of the rounds"
                 images = derived(f"{1000 * spent.value / saved:,.0f}", what, entry)
             mode, shown = entry.record.settings.compile, number(entry, spent, unit=True)
-            found.append(say("compiling", lead=lead(entry), mode=mode, spent=shown, images=images))
+            values = {"gain": gain.number, "verdict": verdict, "images": images}
+            found.append(say("compiling", lead=lead(entry), mode=mode, spent=shown, **values))
     return found
 
 
 def last_tokens(entries: Sequence[Entry]) -> list[Sentence]:
-    """The comparison of each machine whose last row of tokens is worst, as where an index overflows.
+    """The comparison of each machine whose last row of tokens is worst against the whole, as where an index overflows.
 
     Errors are those of the small image against exact arithmetic, and of the large one against the baseline.
     """

@@ -124,7 +124,7 @@ def difference_number(difference: Difference, *, unit: str = "") -> Number:
         kind=Kind.DERIVED,
         tip=" · ".join(facts),
         anchor=difference.entry.anchor,
-        interval=bracket(quantity, interval) if interval else None,
+        interval=bracket(quantity, interval, neutral=0.0) if interval else None,
         caveat=caveat,
     )
 

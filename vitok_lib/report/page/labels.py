@@ -108,6 +108,9 @@ DECIMALS = {
     **dict.fromkeys(("utilisation", "share"), 1),
 }
 
+NEUTRAL = dict.fromkeys(("speedup", "relative_time"), 1.0)
+"""The ratio at which nothing differs: whether an interval includes it has to be seen."""
+
 _LEAST_WITHOUT_POWER = 1e-3
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -180,8 +183,18 @@ def signed(quantity: str, value: float) -> str:
     return ("+" if value > 0 else "") + digits(quantity, value)
 
 
-def bracket(quantity: str, interval: Interval) -> str:
-    return f"[{digits(quantity, interval.low)}, {digits(quantity, interval.high)}]"
+def bracket(quantity: str, interval: Interval, neutral: float | None = None) -> str:
+    """An interval in print. An end that is close to ``neutral`` has the digits that show on which side it is."""
+    neutral = NEUTRAL.get(quantity) if neutral is None else neutral
+    return f"[{', '.join(_end(quantity, end, neutral) for end in (interval.low, interval.high))}]"
+
+
+def _end(quantity: str, value: float, neutral: float | None) -> str:
+    text = digits(quantity, value)
+    if neutral is None or value == neutral or text.lstrip("−") != digits(quantity, neutral):
+        return text
+    decimals = math.ceil(-math.log10(abs(value - neutral)))
+    return f"{value:.{decimals}f}".replace("-", "−")
 
 
 def memory_words(size: int) -> str:

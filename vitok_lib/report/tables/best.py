@@ -93,7 +93,9 @@ def _quality_rows(entries: Sequence[Entry], case: str, quantity: str) -> list[li
         group = _one_each(alike)
         if len(group) >= protocol.MINIMUM_TO_RANK:
             question = (f"{direction} {name_of(quantity)} on {case} at ", rate_number([held.entry for held in group]))
-            rows.append([question, *_first_two(group[0], group[1], _paired(group[0], group[1])), (shared_by_all,)])
+            rows.append(
+                [question, *_first_two(group[0], group[1], _paired(*group[:2], len(group) - 1)), (shared_by_all,)]
+            )
     return rows
 
 
@@ -110,11 +112,11 @@ def _short(signature: str | None) -> str:
     return "|".join((signature or "no signature").split("|")[:_SHOWN_SIGNATURE])
 
 
-def _paired(first: Ranked, second: Ranked) -> Sentence:
+def _paired(first: Ranked, second: Ranked, comparisons: int) -> Sentence:
     quantity = first.value.quantity
     if not all(paired.holds_single_images(held.entry, quantity) for held in (first, second)):
         return (Note("no values of single images"),)
-    found = paired.paired(first.entry, second.entry, quantity)
+    found = paired.paired(first.entry, second.entry, quantity, comparisons)
     shown = difference_number(found, unit=f" {first.value.unit}" if first.value.unit else "")
     return (shown, *significance(found))
 
