@@ -54,11 +54,11 @@ def fastest_presets(entries: Sequence[Entry]) -> list[Sentence]:
 
 
 def _verdict(gain: Ratio) -> str:
+    if gain.interval is not None and not gain.significant:
+        return "not significant"
     if gain.value <= 1:
         return "slower"
-    if gain.interval is None:
-        return "no interval"
-    return "significant" if gain.significant else "not significant"
+    return "significant" if gain.interval else "no interval"
 
 
 def patches_measured(entries: Sequence[Entry], coarse: str, fine: str) -> list[Sentence]:
