@@ -94,7 +94,11 @@ def _quality_rows(entries: Sequence[Entry], case: str, quantity: str) -> list[li
         if len(group) >= protocol.MINIMUM_TO_RANK:
             question = (f"{direction} {name_of(quantity)} on {case} at ", rate_number([held.entry for held in group]))
             rows.append(
-                [question, *_first_two(group[0], group[1], _paired(*group[:2], len(group) - 1)), (shared_by_all,)]
+                [
+                    question,
+                    *_first_two(group[0], group[1], _paired(group[0], group[1], len(group) - 1)),
+                    (shared_by_all,),
+                ]
             )
     return rows
 
