@@ -40,7 +40,7 @@ options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "ba
 asked = {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
 asked |= {"notebook": "compile_modes", "parameters": vars(run)}
 
-options |= {} if run.window < 0 else {"window": run.window}
+options |= {} if run.window == -1 else {"window": run.window}
 modes = run.modes
 configurations = [
     RunConfig(name=run.tokenizer, preset=preset, compile=mode, **options)

@@ -45,7 +45,7 @@ from IPython.display import Markdown, display
 import vitok_lib as vl
 
 images = vl.open_image_set(
-    run.image_set, rule=run.rule or None, subset_seed=run.subset_seed if run.subset_seed >= 0 else None
+    run.image_set, rule=run.rule or None, subset_seed=None if run.subset_seed == -1 else run.subset_seed
 )
 specs = {name: vl.describe(name) for name in run.tokenizers}
 samples = run.samples or None
@@ -57,7 +57,7 @@ first_image = images.load(images.names()[0], run.resolution)
 records, reconstructions, refused = [], {}, {}
 for name, spec in specs.items():
     own = {"device": run.device, "dtype": run.dtype, "weights": run.weights} if spec.family != "codec" else {}
-    if run.window >= 0 and spec.family == "vitok":
+    if run.window != -1 and spec.family == "vitok":
         own["window"] = run.window
     try:
         tokenizer = vl.load_tokenizer(name, **own)

@@ -53,7 +53,7 @@ def eager_and_fp8(name, **options):
     """The configurations whose largest size is looked for: a ViTok in its window, and in 8 bits if asked for."""
     if vl.describe(name).family != "vitok":
         return [RunConfig(name=name, **shared, **options)]
-    eager = RunConfig(name=name, window=None if run.window < 0 else run.window, **shared, **options)
+    eager = RunConfig(name=name, window=None if run.window == -1 else run.window, **shared, **options)
     return [eager, eager.replace(folded=True, precision="fp8")] if run.fp8 else [eager]
 
 

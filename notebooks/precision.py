@@ -40,7 +40,7 @@ options = {"device": run.device, "weights": run.weights, "batch": run.batch}
 asked = {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
 asked |= {"notebook": "precision", "parameters": vars(run)}
 
-options |= {} if run.window < 0 else {"window": run.window}
+options |= {} if run.window == -1 else {"window": run.window}
 records = []
 for name in run.tokenizers:
     configurations = [

@@ -39,7 +39,7 @@ options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "ba
 records = []
 for name in run.tokenizers:
     vitok = vl.describe(name).family == "vitok"
-    window = run.window if vitok and run.window >= 0 else None
+    window = run.window if vitok and run.window != -1 else None
     for preset in run.presets if vitok else ("reference",):
         records.append(
             measure_profile(

@@ -49,7 +49,7 @@ asked |= {"notebook": "speed", "parameters": vars(run)}
 
 names = run.tokenizers
 presets = run.presets
-options |= {} if run.window < 0 else {"window": run.window}
+options |= {} if run.window == -1 else {"window": run.window}
 further = [parse_size(size) for size in run.also]
 configurations = [RunConfig(name=name, preset=preset, **options) for name in names for preset in presets]
 sizes = [None for _ in configurations]

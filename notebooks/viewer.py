@@ -47,7 +47,7 @@ refused = {}
 
 def load(name):
     own = {"device": run.device, "dtype": run.dtype, "weights": run.weights} if specs[name].family != "codec" else {}
-    if run.window >= 0 and specs[name].family == "vitok":
+    if run.window != -1 and specs[name].family == "vitok":
         own["window"] = run.window
     return vl.load_tokenizer(name, **own)
 

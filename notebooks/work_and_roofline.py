@@ -40,7 +40,7 @@ asked = {"seconds": run.seconds, "iterations": run.iterations, "again": run.agai
 asked |= {"notebook": "work_and_roofline", "parameters": vars(run)}
 
 names = run.tokenizers
-options |= {} if run.window < 0 else {"window": run.window}
+options |= {} if run.window == -1 else {"window": run.window}
 records = []
 for resolution in run.resolutions:
     configurations = [RunConfig(name=name, preset=run.preset, **options) for name in names]

@@ -60,6 +60,11 @@ def _vitok(*words: str) -> subprocess.CompletedProcess[str]:
         (["run", "div8k", "-p", "samples", "many"], "parameter 'samples' must be a whole number, not 'many'"),
         (["speed", "nano-f16x64", "--resolution", "64", "--seconds", "nan"], "seconds (=nan) must be 0 or more"),
         (["run", "--profile", "cpu", "-p", "samples=1"], "profile 'cpu' has its own parameters and outputs"),
+        (["speed", "nano-f16x64", "--resolution", "64", "--preset", ""], "preset (='') is empty"),
+        (
+            ["eval", "jpeg", "--images", "photos", "--resolution", "8", "--subset-seed", "-1"],
+            "subset seed (=-1) must be",
+        ),
         (["report", "--profile", "cpuu"], "unknown profile 'cpuu'; did you mean cpu"),
     ],
     ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
@@ -75,6 +80,66 @@ def test_a_wrong_request_is_one_sentence_and_status_2(
     assert sentence in said.err
     assert len(said.err.strip().splitlines()) == 1
     assert said.out == ""
+
+
+def _said(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["vitok", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    return int(ended.value.code or 0), said.out, said.err
+
+
+def test_a_folder_without_records_is_named_and_no_blank_line(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed(*words: str) -> tuple[int, str, str]:
+        return _said(["list", "records", *words], monkeypatch, capsys)
+
+    assert listed() == (0, "", f"vitok: there is no folder of results '{results}'; VITOK_RESULTS names another\n")
+    (results / "empty" / "photos-64").mkdir(parents=True)
+    (results / "file").touch()
+    (results / "nowhere").symlink_to(results / "gone")
+    status, out, err = listed()
+    assert (status, out) == (0, "")
+    assert f"'{results}' holds no record" in err
+    assert f"'{results / 'empty'}' holds no record" in err
+    assert f"'{results / 'file'}' is no folder" in err
+    assert f"'{results / 'nowhere'}' is no folder" in err
+    assert json.loads(listed("--json")[1]) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["eval", "pca-f16x64", "--images", "leaves", "--samples", "1"],
+        ["speed", "pca-f16x64", "--seconds", "0", "--iterations", "1"],
+    ],
+    ids=["eval", "speed"],
+)
+def test_a_file_where_a_study_should_be_is_named(
+    words: list[str], results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results.mkdir()
+    (results / "mine").touch()
+    status, out, err = _said([*words, "--resolution", "16", "--study", "mine"], monkeypatch, capsys)
+    assert (status, out) == (2, "")
+    assert f"'{results / 'mine'}' is no folder; move it away" in err
+
+
+@pytest.mark.parametrize("words", [["list", "records"], ["check"]], ids=lambda words: words[0])
+def test_a_record_nested_too_deep_is_one_sentence(
+    words: list[str], results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deep = results / "local" / "photos-64" / "deep.json"
+    deep.parent.mkdir(parents=True)
+    deep.write_text("[" * 100_000 + "]" * 100_000)
+    status, out, err = _said(words, monkeypatch, capsys)
+    assert status == (2 if words[0] == "list" else 1)
+    assert f"record '{deep}' is not valid" in out + err
+    assert "Traceback" not in err
 
 
 def test_eval_prints_json_and_ends_with_status_0() -> None:

@@ -153,8 +153,13 @@ def test_no_cache_is_kept_where_none_is_wanted(
 
 
 @pytest.mark.parametrize("value", ["much", "-1", "nan"])
-def test_a_limit_that_is_no_size_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_limit_that_is_no_size_is_refused_also_where_all_is_kept(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    cache.pixels("kept", Maker())
+    cache.text("kept", lambda: "text")
     monkeypatch.setenv("VITOK_CACHE_GIB", value)
+    for read in (lambda: cache.pixels("kept", Maker()), lambda: cache.text("kept", lambda: "")):
+        with pytest.raises(RequestError, match=rf"VITOK_CACHE_GIB \(='{value}'\)"):
+            read()
     with pytest.raises(RequestError, match=rf"VITOK_CACHE_GIB \(='{value}'\)"):
         cache.pixels("key", Maker())
 

@@ -32,6 +32,18 @@ OTHERS = {
 """A value other than the default for every field."""
 
 
+@pytest.mark.parametrize("field", [field for field, value in OTHERS.items() if isinstance(value, str)])
+def test_an_empty_text_is_refused_and_taken_for_no_default(field: str) -> None:
+    with pytest.raises(RequestError, match=rf"^{field} \(=''\) is empty"):
+        RunConfig(name="t", **{field: ""})
+
+
+@pytest.mark.parametrize("batch", [0, -1, 2**16 + 1, 10**9, 10**30])
+def test_a_batch_that_no_machine_holds_is_refused_at_once(batch: int) -> None:
+    with pytest.raises(RequestError, match=rf"^batch \(={batch}\) must be at least 1 image"):
+        RunConfig(name="t", batch=batch)
+
+
 def test_the_defaults_need_no_words() -> None:
     config = RunConfig(name="nano-f16x64")
     assert config.options == {}

@@ -139,7 +139,9 @@ def test_stride_channels_and_parameters_are_the_models(reference: AutoencoderKL,
 
 @pytest.mark.usefixtures("reference")
 @pytest.mark.parametrize(
-    "content", [None, b"", b"{", b"[]", b"\xff"], ids=["missing", "empty", "cut", "list", "no-text"]
+    "content",
+    [None, b"", b"{", b"[]", b"\xff", b"[" * 100_000 + b"]" * 100_000],
+    ids=["missing", "empty", "cut", "list", "no-text", "deep"],
 )
 def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
     config = tmp_path / "kl" / "config.json"

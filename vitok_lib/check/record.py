@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vitok_lib.check import sums
+from vitok_lib.errors import RequestError
 from vitok_lib.metrics.signature import METRICS, bounds_of
 from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
 from vitok_lib.published.study import PUBLISHED
 from vitok_lib.records.schema import OutcomeStatus, Record, Value
-from vitok_lib.records.store import slug
+from vitok_lib.records.store import read_samples, slug
 
 _ROUNDING = 1e-9
 LARGEST = ("max_difference", "chunked_difference")
@@ -95,12 +96,10 @@ def _samples(path: Path, record: Record) -> Iterator[str]:
     """Whether the means of a record, and their intervals, are those of the single images that it keeps."""
     if record.samples is None:
         return
-    import pandas as pd
-
     try:
-        table = pd.read_parquet(path.parent / record.samples)
-    except (OSError, ValueError) as error:
-        yield f"names '{record.samples}', which cannot be read: {' '.join(str(error).split())}"
+        table = read_samples(path, record)
+    except RequestError as error:
+        yield f"names '{record.samples}', which cannot be read: {error}"
         return
     for value in record.values:
         if value.quantity not in table.columns:

@@ -49,7 +49,7 @@ def _pages(site: Path) -> Iterator[str]:
     try:
         sealed = json.loads((site / SEAL).read_text(encoding="utf-8"))
         pages = {str(name): str(found) for name, found in sealed.items()}
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         yield f"the built book has no readable '{SEAL}', so that nobody knows whether its pages were changed: {_AGAIN}"
         return
     for name, sealed_digest in pages.items():

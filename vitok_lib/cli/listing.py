@@ -70,8 +70,12 @@ def list_notebooks() -> list[Row]:
 
 
 def list_records() -> list[Row]:
-    from vitok_lib.records.store import iterate, results_root
+    """Every record; what of the results folder holds none is said on standard error."""
+    from vitok_lib.cli.output import log
+    from vitok_lib.records.store import iterate, results_root, without_records
 
+    for sentence in without_records():
+        log(f"vitok: {sentence}")
     return [
         {
             "record": str(path.relative_to(results_root()).with_suffix("")),

@@ -55,7 +55,7 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     def called(**values: Any) -> None:
         options = {name: values.pop(name) for name in _OPTIONS}
         older = options.pop("path")
-        options["preset"] = options["preset"] or older
+        options["preset"] = older if options["preset"] is None else options["preset"]
         command(**values, options=options)
 
     called.__signature__ = signature.replace(parameters=[*required, *shared, *optional])  # type: ignore[attr-defined]

@@ -16,6 +16,8 @@ def print_rows(rows: list[dict[str, str | int]], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
+    if not rows:
+        return
     from rich.console import Console
     from rich.table import Table
 

@@ -35,7 +35,8 @@ def speed_command(
     from vitok_lib.measure.speed.benchmark import measure_speed
     from vitok_lib.tokenizers.presets import REFERENCE
 
-    presets = (options.pop("preset") or REFERENCE).split(",")
+    preset = options.pop("preset")
+    presets = (REFERENCE if preset is None else preset).split(",")
     records = measure_speed(
         [RunConfig(name=name, preset=preset.strip(), **options) for name in tokenizers for preset in presets],
         resolution=resolution,

@@ -48,6 +48,7 @@ def root() -> Path:
 
 def pixels(key: str, make: Callable[[], Pixels]) -> Pixels:
     """The entry of ``key``, ``[H, W, 3]`` in 0…255, from the disk or from ``make``; the caller's own to write to."""
+    _limit_asked()  # nonsense is refused also where nothing is to be written
     path = _place("pixels", key)
     found = _read_pixels(path)
     if found is not None:
@@ -62,6 +63,7 @@ def pixels(key: str, make: Callable[[], Pixels]) -> Pixels:
 
 def text(key: str, make: Callable[[], str]) -> str:
     """The text of ``key``, from the disk or from ``make``."""
+    _limit_asked()
     path = _place("texts", key)
     try:
         digest, _, body = path.read_bytes().partition(b"\n")
@@ -142,9 +144,15 @@ def _reserve(folder: Path, size: int) -> bool:
 
 
 def _limit(folder: Path, used: int) -> float:
+    asked = _limit_asked()
+    return min(_DEFAULT_LIMIT, (shutil.disk_usage(folder).free + used) / 2) if asked is None else asked
+
+
+def _limit_asked() -> float | None:
+    """Bytes that the environment asks for; None where it does not."""
     given = os.environ.get("VITOK_CACHE_GIB")
     if not given:
-        return min(_DEFAULT_LIMIT, (shutil.disk_usage(folder).free + used) / 2)
+        return None
     try:
         limit = float(given)
     except ValueError:

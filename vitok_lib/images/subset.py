@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from vitok_lib.errors import RequestError
 
+_SHOWN_BITS = 128  # Python writes no number of thousands of digits
+
 
 def ordered(names: Iterable[str], seed: int | None) -> tuple[str, ...]:
     """``names`` in the order of ``seed``, or as they come for None.
@@ -19,10 +21,13 @@ def ordered(names: Iterable[str], seed: int | None) -> tuple[str, ...]:
 
 
 def check_seed(seed: int | None) -> None:
-    """Raise RequestError unless ``seed`` is a whole number of 64 bits or None."""
+    """Raise RequestError unless ``seed`` is None or a whole number from 0 to 2^63 - 1."""
     if seed is None:
         return
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise RequestError(f"subset seed must be a whole number, not {seed!r}")
-    if not -(1 << 63) <= seed < 1 << 63:
-        raise RequestError("subset seed must be between -2^63 and 2^63 - 1; give a smaller one")
+    if not 0 <= seed < 1 << 63:
+        given = f"{seed}" if seed.bit_length() <= _SHOWN_BITS else f"a number of {seed.bit_length()} bits"
+        raise RequestError(
+            f"subset seed (={given}) must be 0 or more, and below 2^63; leave it out for the set's order"
+        )

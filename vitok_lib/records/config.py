@@ -16,6 +16,7 @@ from vitok_lib.errors import RequestError
 
 RELEASED, RANDOM = "released", "random"
 _DIGEST_IN_NAME = 8  # hex digits
+_LARGEST_BATCH = 2**16  # far beyond any memory, and bytes still count in 64 bits
 _LARGEST_SEED = 2**63 - 1  # of torch's generators
 _IN_NAME = (
     *("preset", "window", "dtype", "device", "batch", "precision", "compile", "attention", "folded", "chunk"),
@@ -126,8 +127,11 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _is_in_range(self) -> RunConfig:
-        if self.batch < 1:
-            raise RequestError(f"batch (={self.batch}) must be at least 1 image")
+        for field in RunConfig.model_fields:
+            if getattr(self, field) == "":
+                raise RequestError(f"{field} (='') is empty; give a value, or leave it out")
+        if not 1 <= self.batch <= _LARGEST_BATCH:
+            raise RequestError(f"batch (={self.batch}) must be at least 1 image, and at most {_LARGEST_BATCH:,}")
         if self.window is not None and self.window < 0:
             raise RequestError(f"window (={self.window}) must be 0 or more tokens, or None for full attention")
         if self.chunk is not None and self.chunk < 0:

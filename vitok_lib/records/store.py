@@ -9,15 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from vitok_lib.errors import RequestError
+from vitok_lib.errors import RequestError, error_text
 from vitok_lib.project import path_in_environment
 from vitok_lib.records.schema import Record
 from vitok_lib.records.studies import LOCAL as LOCAL
 from vitok_lib.records.studies import PUBLISHED, studies_in_order
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -105,6 +108,12 @@ def check_writable(path: Path) -> None:
 
 def cannot_write(path: Path, error: OSError) -> RequestError:
     """The error for a results folder that refuses a file."""
+    in_the_way = next((parent for parent in path.parents if parent.exists() and not parent.is_dir()), None)
+    if in_the_way is not None:
+        return RequestError(
+            f"cannot write '{path}': '{in_the_way}' is no folder; move it away, or name another study",
+            code="cannot-write",
+        )
     reason = error.strerror or str(error)
     return RequestError(
         f"cannot write '{path}': {reason}; free some space or set VITOK_RESULTS to a folder that can be written",
@@ -140,6 +149,23 @@ def read_model(path: Path, model: type[Model], noun: str) -> Model:
         ) from error
 
 
+def read_samples(path: Path, record: Record) -> pd.DataFrame:
+    """The table of single images, or of single timings, next to the ``record`` at ``path``.
+
+    Raises:
+        RequestError: the record names none, or it is missing or damaged.
+    """
+    if record.samples is None:
+        raise RequestError(f"record '{path}' holds no single values")
+    import pandas as pd
+
+    table = path.parent / record.samples
+    try:
+        return pd.read_parquet(table)
+    except Exception as error:  # pyarrow raises what it likes of a damaged file
+        raise RequestError(f"'{table}' of record '{path.stem}' cannot be read: {error_text(error)}") from error
+
+
 def cannot_read(path: Path, error: OSError) -> RequestError:
     """The error for a file or folder under ``results`` that cannot be read."""
     reason = error.strerror or str(error)
@@ -162,6 +188,20 @@ def record_files(suffix: str = ".json") -> list[Path]:
         for path in _visible(case)
         if path.suffix == suffix
     ]
+
+
+def without_records() -> Iterator[str]:
+    """A sentence for the results folder, or each study in it, that holds no record."""
+    root, files = results_root(), record_files()
+    if not root.is_dir():
+        yield f"there is no folder of results '{root}'; VITOK_RESULTS names another"
+    elif not files:
+        yield f"the folder of results '{root}' holds no record"
+    held = {path.parts[-3] for path in files}
+    for study in _visible(root):
+        if study.name not in held:
+            what = "holds no record" if study.is_dir() else "is no folder, so that it is no study"
+            yield f"'{study}' {what}"
 
 
 def _visible(folder: Path) -> list[Path]:

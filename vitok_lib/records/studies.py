@@ -45,5 +45,5 @@ def _gpu(record: Path) -> str | None:
     try:
         gpu: str | None = json.loads(record.read_bytes())["provenance"]["host"].get("gpu")
         return gpu
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None

@@ -5,15 +5,30 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-with warnings.catch_warnings():
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """What is imported stays: looking for garbage meanwhile takes a fifth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+with warnings.catch_warnings(), _without_collection():
     # Importing diffusers inside a notebook complains that progress bars have no widget.
     warnings.filterwarnings("ignore", message="IProgress not found")
     from diffusers import AutoencoderDC, AutoencoderKL, AutoencoderKLFlux2, AutoencoderKLQwenImage

@@ -71,7 +71,7 @@ def read_configuration(file: Path) -> dict[str, Any]:
         config = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(config, dict):
             raise ValueError("it is no JSON object")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise RequestError(f"'{file}' cannot be read as a diffusers configuration ({reason})") from error
     return config

@@ -204,7 +204,7 @@ def _shards(folder: Path, wanted: dict[str, tuple[int, ...]]) -> dict[Path, dict
         parts: dict[Path, dict[str, tuple[int, ...]]] = {folder / name: {} for name in sorted(set(places.values()))}
         for key, shape in wanted.items():
             parts[folder / places[key]][key] = shape
-    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise RequestError(f"'{index}' is no index of this model's weights ({error!r}); fetch it again") from error
     return parts
 

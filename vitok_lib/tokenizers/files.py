@@ -27,11 +27,7 @@ def locate(entry: Entry, weights: str | Path, revision: str | None, patterns: li
     if weights != "released":
         path = Path(weights)
         if not path.exists():
-            raise RequestError(
-                f"weights '{weights}' of tokenizer '{entry.name}' do not exist; "
-                "give 'released', 'random', or the path of a file or folder",
-                code="weights-not-found",
-            )
+            raise no_weights(entry.name, weights)
         return path, Weights(source="file")
     if entry.sha256 is not None:
         return SHIPPED / entry.name, Weights(source="shipped")
@@ -42,6 +38,15 @@ def locate(entry: Entry, weights: str | Path, revision: str | None, patterns: li
     snapshot = _download(entry.repository, revision or entry.revision, patterns, entry.gated)
     identity = Weights(source="released", repository=entry.repository, revision=snapshot.name)
     return snapshot / (entry.subfolder or ""), identity
+
+
+def no_weights(name: str, weights: str | Path) -> RequestError:
+    """The error for a path of weights where nothing is."""
+    return RequestError(
+        f"weights '{weights}' of tokenizer '{name}' do not exist; "
+        "give 'released', 'random', or the path of a file or folder",
+        code="weights-not-found",
+    )
 
 
 def _download(repository: str, revision: str | None, patterns: list[str], gated: bool) -> Path:

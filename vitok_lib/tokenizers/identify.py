@@ -60,7 +60,7 @@ def _of_an_autoencoder(entry: Entry, config: RunConfig) -> tuple[Weights, list[P
     if not (folder / WEIGHT_FILE).is_file():
         try:
             names = set(json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))["weight_map"].values())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None  # loading says what is wrong
     files = [folder / name for name in (*sorted(names), CONFIG)]
     return (weights, files) if all(file.is_file() for file in files) else None

@@ -11,6 +11,7 @@ import torch
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.project import expanded
 from vitok_lib.records.config import RANDOM, RELEASED, RunConfig
+from vitok_lib.tokenizers.files import no_weights
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.presets import resolve
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe, find
@@ -133,7 +134,7 @@ def checked(config: RunConfig) -> RunConfig:
     """``config`` as the record keeps it: weights by their absolute path, and nothing that this tokenizer has not.
 
     Raises:
-        RequestError: the tokenizer is not known, or a setting is none or does not apply to it.
+        RequestError: the tokenizer is not known, a setting is none or does not apply to it, or no weights are there.
     """
     entry = find(config.name)
     if config.dtype not in DTYPES:
@@ -143,9 +144,13 @@ def checked(config: RunConfig) -> RunConfig:
     _check_applies(entry, config)
     if entry.family == "codec":  # it runs in Pillow, whatever device the tokenizers next to it run on
         config = config.replace(device="cpu", dtype="float32", seed=0)
+    if config.weights in (RELEASED, RANDOM):
+        return config
     path = expanded(config.weights, "weights")
-    if config.weights not in (RELEASED, RANDOM) and path.exists():
-        config = config.replace(weights=str(path.absolute()))
+    if path.exists():
+        return config.replace(weights=str(path.absolute()))
+    if entry.family != "plugin":  # which may take a word of its own
+        raise no_weights(config.name, config.weights)
     return config
 
 

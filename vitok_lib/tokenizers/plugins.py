@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 GROUP = "vitok_lib.tokenizers"
 _DEFAULTS: dict[str, Any] = {"weights": "released", "device": "cpu", "dtype": "float32", "seed": 0}
-_NO_FILES = ("released", "random", "")
+_NO_FILES = ("released", "random")
 _PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _DATA = {"spec": TokenizerSpec, "weights": Weights, "settings": Settings}
 _METHODS = ("encode", "decode", "reconstruct")

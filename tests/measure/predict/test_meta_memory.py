@@ -100,6 +100,19 @@ def test_one_block_stands_for_all() -> None:
             assert first == second
 
 
+@pytest.mark.parametrize(("window", "folded", "chunk"), [(None, None, None), (9, None, None), (None, True, 512)])
+def test_one_chunk_stands_for_all(window: int | None, folded: bool | None, chunk: int | None) -> None:
+    short, whole = (
+        build_meta_model(find("nano-f16x64"), "float32", window, False, folded=folded, chunk=chunk) for _ in range(2)
+    )
+    assert short is not None
+    assert whole is not None
+    assert short.repeated
+    whole.repeated = ()
+    assert short.footprint(400, 3) == whole.footprint(400, 3)
+    assert short.footprint(1024, 16) == whole.footprint(1024, 16)
+
+
 def test_beyond_the_traced_sizes_memory_of_many_bands_is_a_straight_line() -> None:
     name = "w32_d1_h2/1x1x4"
     guessed, exact = (build_meta_model(find(name), "float32", 300, False) for _ in range(2))

@@ -254,6 +254,7 @@ def test_free_memory_of_a_gpu_is_that_of_the_one_named(monkeypatch: pytest.Monke
         ("nano-f16x64", 64, {"device": "gpu"}, "device 'gpu' is none that torch knows; try device 'cpu'"),
         ("nano-f16x64", 64, {"dtype": "float31"}, "unknown dtype 'float31'; did you mean float32"),
         ("nano-f16x64", 64, {"batch": 0}, "batch (=0) must be at least 1"),
+        ("flux", 64, {"batch": 10**9}, "batch (=1000000000) must be at least 1 image, and at most 65,536"),
         ("nano-f16x64", 64, {"precision": "fp9"}, "unknown precision 'fp9'; did you mean fp8"),
         ("nano-f16x64", 64, {"chunk": -1}, "chunk (=-1) must be 1 or more tokens, 0 for all"),
         ("nano-f16x64", 64, {"attention": "mask"}, "attention 'mask' is not for full attention"),
@@ -425,6 +426,17 @@ def test_the_command_prints_the_plan_and_refuses_what_does_not_fit(
     assert _vitok(*asked, "--force", monkeypatch=monkeypatch) == 0
     forced = capsys.readouterr()
     assert (json.loads(forced.out), forced.err) == ([first, second], "")
+
+
+@pytest.mark.parametrize("name", ["nano-f16x64", "flux", "jpeg:q=75"])
+def test_a_plan_refuses_what_could_not_be_loaded(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("plan", name, "--resolution", "64", "--weights")
+    assert _vitok(*asked, "/no/such/file", monkeypatch=monkeypatch) == 2
+    assert "weights '/no/such/file' of tokenizer" in capsys.readouterr().err
+    assert _vitok(*asked, "", monkeypatch=monkeypatch) == 2
+    assert "weights (='') is empty" in capsys.readouterr().err
 
 
 def test_an_evaluation_that_does_not_fit_is_refused_before_loading_unless_forced(

@@ -6,8 +6,10 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.fakes.images import write_noise
@@ -37,6 +39,44 @@ def _records() -> int:
 
 def _copy(folder: Path, of: str = VITOK) -> Path:
     return Path(shutil.copytree(ROOT / "vitok_lib" / "weights" / of, folder))
+
+
+def _shortened(table: Path) -> None:
+    pd.read_parquet(table).head(1).to_parquet(table, index=False)
+
+
+def _of_other_values(table: Path) -> None:
+    pd.read_parquet(table).assign(psnr=[1.0, 2.0]).to_parquet(table, index=False)
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "gone": Path.unlink,
+    "empty": lambda table: table.write_bytes(b""),
+    "cut short": lambda table: table.write_bytes(table.read_bytes()[:-100]),
+    "nonsense": lambda table: table.write_text("no Parquet"),
+    "shortened": _shortened,
+    "other values": _of_other_values,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_record_without_its_single_values_is_measured_again_which_is_said(damage: str, folder: Path) -> None:
+    first = evaluate(VITOK, images=folder, **SMALL)
+    assert first.samples is not None
+    table = next(results_root().rglob(first.samples))
+    whole = pd.read_parquet(table)
+    DAMAGE[damage](table)
+    said: list[str] = []
+    again = evaluate(VITOK, images=folder, log=said.append, **SMALL)
+    assert (again.provenance, again.values) != (first.provenance, first.values)
+    assert again.values == first.values
+    assert pd.read_parquet(table).equals(whole)
+    told = [sentence for sentence in said if sentence.startswith(f"{VITOK}: measured again, since ")]
+    assert len(told) == 1
+    assert table.name in told[0]
+    said.clear()
+    assert evaluate(VITOK, images=folder, log=said.append, **SMALL) == again
+    assert ["from a record" in sentence for sentence in said] == [True]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from vitok_lib.measure.common import reuse
 from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.speed.benchmark import measure_speed
 from vitok_lib.records.config import RunConfig
-from vitok_lib.records.store import read_record, results_root
+from vitok_lib.records.store import read_record, read_samples, results_root
 
 
 def test_a_record_reads_back(machine: FakeMachine) -> None:
@@ -72,6 +72,17 @@ def test_a_run_that_is_recorded_is_not_done_again(machine: FakeMachine) -> None:
     assert not machine.alive
     measure_speed(configs("reference", "folded"), **QUICK, again=True)
     assert machine.log
+
+
+def test_a_run_without_its_single_timings_is_done_again_which_is_said(machine: FakeMachine) -> None:
+    first = measure_speed(configs("reference", "folded"), **QUICK)
+    assert first[1].samples is not None
+    next(results_root().rglob(first[1].samples)).write_bytes(b"PAR1")
+    said: list[str] = []
+    again = measure_speed(configs("reference", "folded"), log=said.append, **QUICK)
+    assert again[0].provenance != first[0].provenance
+    assert ["measured again" in sentence for sentence in said].count(True) == 1
+    assert all(read_samples(path, read_record(path)).size for path in results_root().rglob("*.json"))
 
 
 @pytest.mark.parametrize("change", ["host", "configuration", "settings", "first", "end to end", "other images"])

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.context import Context
 from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.records.config import RunConfig, Settings
 from vitok_lib.records.provenance import describe_host
 from vitok_lib.records.schema import ImagesIdentity, OutcomeStatus, Record, TokenizerIdentity
-from vitok_lib.records.store import read_record
+from vitok_lib.records.store import read_record, read_samples
+
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,44 @@ def answer(path: Path, asked: Asked, context: Context, *, retry: bool = False) -
     record = read_record(path)
     if not asked.is_answered_by(record) or (retry and record.outcome.status is not OutcomeStatus.OK):
         return None
+    if damage_of(path, record) is not None:
+        return None
     context.log(from_record(record))
     return record
+
+
+def damage_of(path: Path, record: Record) -> str | None:
+    """Why the single values next to the ``record`` at ``path`` are not those that it was made of; None where they are.
+
+    The report needs them, so that a record without them is no answer.
+    """
+    if record.samples is None:
+        return None
+    try:
+        table = read_samples(path, record)
+    except RequestError as error:
+        return str(error)
+    for value in record.values:
+        if value.quantity not in table:
+            continue
+        column = table[value.quantity].dropna()
+        close = (
+            math.isclose(found, value.value, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+            for found in (column.mean(), column.max())
+        )
+        if len(column) != value.n or not any(close):
+            return f"'{record.samples}' does not hold the {value.n} values of '{value.quantity}'"
+    return None
+
+
+def say_damage(path: Path, context: Context) -> None:
+    """Say that what is recorded at ``path`` is measured again for want of its single values."""
+    if context.again or not path.exists():
+        return
+    record = read_record(path)
+    damage = damage_of(path, record)
+    if damage is not None:
+        context.log(f"{record.tokenizer.name}: measured again, since {damage}")
 
 
 def from_record(record: Record) -> str:

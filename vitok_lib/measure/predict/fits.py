@@ -29,7 +29,8 @@ _SETTINGS = ("device", "dtype", "window", "batch", "tiling", "precision", "atten
 
 
 def plan_of(config: RunConfig, resolution: int) -> Plan:
-    """The plan of a configuration; its preset counts as what it sets."""
+    """The plan of a configuration, whose preset counts as what it sets; what could not be loaded is refused."""
+    checked(config)
     resolved = resolve(config)
     return predict(config.name, resolution, **{name: getattr(resolved, name) for name in _SETTINGS})
 

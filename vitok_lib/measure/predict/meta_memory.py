@@ -51,8 +51,8 @@ def trace_memory(
 ) -> tuple[Result, MemoryTrace]:
     """Run ``call`` without gradients and tell what it took; its result is alive at the end.
 
-    Of ``repeated`` modules, which a tiled model calls for each tile, one call for each input shape is run on the meta
-    device; the others are taken to need as much on top of what is alive then.
+    Of ``repeated`` modules, which are called for each tile or each chunk, one call for each input shape is run on the
+    meta device; the others are taken to need as much on top of what is alive then.
     """
     tracker = _Tracker()
     with torch.no_grad(), _once_a_shape(repeated, tracker), _AttentionOnMeta(tracker, fused_attention), tracker:

@@ -147,9 +147,12 @@ def _kernel(running: Running) -> str:
 
 
 def _vitok(entry: Entry, spec: TokenizerSpec, running: Running) -> MetaModel:
-    """One block a side: a block gives back all that it takes, so that more of them hold no more."""
+    """One block a side: a block gives back all that it takes, so that more of them hold no more.
+
+    What goes through chunk by chunk is traced for one of them.
+    """
     from vitok_lib.tokenizers.vitok.checkpoint import ViTok, empty_modules
-    from vitok_lib.tokenizers.vitok.model import Decoder, Encoder
+    from vitok_lib.tokenizers.vitok.model import Decoder, Encoder, RMSNorm, SwiGLU
 
     variant = parse_variant(entry.architecture)
 
@@ -170,6 +173,9 @@ def _vitok(entry: Entry, spec: TokenizerSpec, running: Running) -> MetaModel:
         encoder_bytes + decoder_bytes,
         encoder_bytes,
         decoder_bytes,
+        tuple(
+            module for side in (encoder, decoder) for module in side.modules() if isinstance(module, SwiGLU | RMSNorm)
+        ),
         straight_from=None if running.attention == "mask" else variant.patch * _tokens_a_side(running),
         straight_tokens=_WINDOWS_TRACED * (running.window or 0),
     )

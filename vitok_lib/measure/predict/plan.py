@@ -19,6 +19,7 @@ from vitok_lib.images.prepare import check_resolution
 from vitok_lib.measure.predict.meta_memory import MemoryTrace
 from vitok_lib.measure.predict.meta_model import build_meta_model
 from vitok_lib.measure.predict.prediction import Plan, device_of
+from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.load import DTYPES
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe, find
 from vitok_lib.tokenizers.vitok.running import PRECISIONS
@@ -199,12 +200,7 @@ def _check_settings(
         raise unknown("dtype", dtype, DTYPES)
     if precision is not None and precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
-    if batch < 1:
-        raise RequestError(f"batch (={batch}) must be at least 1 image")
-    if window is not None and window < 0:
-        raise RequestError(f"window (={window}) must be 0 or more tokens, or None for full attention")
-    if chunk is not None and chunk < 0:
-        raise RequestError(f"chunk (={chunk}) must be 1 or more tokens, 0 for all, or None for automatic")
+    RunConfig(name=entry.name, batch=batch, window=window, chunk=chunk)  # refuses what is out of range
     of_a_vitok = {"window": window, "precision": precision, "folded": folded, "chunk": chunk}
     given = [setting for setting, value in of_a_vitok.items() if value is not None]
     if given and entry.family != "vitok":

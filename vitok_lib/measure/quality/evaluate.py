@@ -15,7 +15,7 @@ import torch
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images.sets import ImageSet, check_resolution, open_image_set
 from vitok_lib.measure.common.context import Context, ContextOptions
-from vitok_lib.measure.common.reuse import answer
+from vitok_lib.measure.common.reuse import answer, say_damage
 from vitok_lib.measure.quality.aggregate import per_image_table, values_of
 from vitok_lib.measure.quality.journal import Journal
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
@@ -185,6 +185,7 @@ def _measured_once(tokenizer: Tokenizer, request: Request, limits: Limits, retry
             if recorded.outcome.status is OutcomeStatus.OK:
                 journal.remove()
             return recorded
+        say_damage(request.path, context)
         for leftover in request.path.parent.glob(f".{glob.escape(request.path.stem)}.*.part"):
             leftover.unlink()  # of a process that was killed while it wrote this record
         if context.again:

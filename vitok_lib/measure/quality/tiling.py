@@ -22,7 +22,7 @@ from vitok_lib.images.sets import ImageSet, check_resolution, open_image_set
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.outcomes import Batch, Failure, failure_of, outcome_of
 from vitok_lib.measure.common.reproduce import Measurement, command
-from vitok_lib.measure.common.reuse import Asked, answer
+from vitok_lib.measure.common.reuse import Asked, answer, say_damage
 from vitok_lib.measure.quality.aggregate import interval_of_mean, per_image_table
 from vitok_lib.measure.quality.metric_suite import as_tensor
 from vitok_lib.measure.quality.seams import BAND
@@ -100,6 +100,7 @@ def measure_tiling(
     kept = answer(path, Asked(config, identity, settings, shown, device=config.device), own)
     if kept is not None:
         return kept
+    say_damage(path, own)
     results: dict[str, Result] = {}
     outcome = Outcome()
     if pair is not None:

@@ -18,7 +18,7 @@ from vitok_lib.images.prepare import check_resolution
 from vitok_lib.images.sets import ImageSet, open_image_set
 from vitok_lib.measure.common.context import Context, ContextOptions, Log
 from vitok_lib.measure.common.reproduce import Measurement, command
-from vitok_lib.measure.common.reuse import from_record
+from vitok_lib.measure.common.reuse import damage_of, from_record, say_damage
 from vitok_lib.measure.speed.compile_stats import side_by_side
 from vitok_lib.measure.speed.interleaved import Effort, measure_interleaved
 from vitok_lib.measure.speed.peak_rates import measure_peak_rates
@@ -92,6 +92,8 @@ def measure_speed(
             own.log(from_record(record))
         return recorded
 
+    for state in states:
+        say_damage(state.record_path, own)
     check_writable(states[0].record_path)  # a run may take long, and ends with nothing where it cannot be kept
     precisions = {name for state in states for name in (precision_of(state.settings), state.settings.dtype) if name}
     clock, rates = Clock(states[0].device), dict[str, float]()
@@ -207,6 +209,8 @@ def _recorded(states: Sequence[BenchmarkState], images: ImageSet | None) -> list
     for state in states:
         record = read_record(state.record_path) if state.record_path.exists() else None
         if record is None or not state.asked.is_answered_by(record) or not _is_whole(record, state, images):
+            return None
+        if damage_of(state.record_path, record) is not None:
             return None
         records.append(record)
     runs = {record.provenance.started for record in records if record.provenance is not None}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vitok_lib.errors import RequestError, nearest
 from vitok_lib.records.schema import Kind, Record, Value
-from vitok_lib.records.store import iterate, slug
+from vitok_lib.records.store import iterate, read_samples, slug
 from vitok_lib.report.data.requested import requested
 
 if TYPE_CHECKING:
@@ -118,12 +118,7 @@ class Entry:
         """
         if self.samples_path is None:
             raise RequestError(f"record '{self.name}' holds no values of single images")
-        import pandas as pd
-
-        try:
-            return pd.read_parquet(self.samples_path)
-        except (OSError, ValueError) as error:
-            raise RequestError(f"'{self.samples_path}' of record '{self.name}' cannot be read: {error}") from error
+        return read_samples(self.path, self.record)
 
     def value(self, quantity: str) -> Value:
         """The record's value of ``quantity``.
