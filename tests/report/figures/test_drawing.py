@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vitok_lib.report.figures.drawing import looks, tokenizer_of
+from vitok_lib.report.figures.drawing import family_of, looks, tokenizer_of
 from vitok_lib.tokenizers.registry import REGISTRY
-
-CLONE = [name for name, entry in REGISTRY.items() if entry.sha256 is not None]
 
 
 @pytest.mark.parametrize(
@@ -35,13 +33,27 @@ def test_a_tokenizer_has_its_colour_whatever_stands_beside_it() -> None:
         assert looks([f"{name}, fast"])[f"{name}, fast"]["color"] == alone["color"]
 
 
-def test_what_a_clone_measures_differs_in_colour() -> None:
-    assert len({look["color"] for look in looks(CLONE).values()}) == len(CLONE)
+def test_a_family_has_one_colour_of_its_own() -> None:
+    colours: dict[str, set[str]] = {}
+    for name, entry in REGISTRY.items():
+        colours.setdefault(entry.family, set()).add(looks([name])[name]["color"])
+    assert all(len(held) == 1 for held in colours.values())
+    assert len(set.union(*colours.values())) == len(colours)
 
 
-def test_known_tokenizers_differ_in_colour_or_marker() -> None:
-    pairs = [(look["color"], look["marker"]) for look in looks(REGISTRY).values()]
-    assert len(set(pairs)) == len(pairs)
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [("Td4-T/1x16x64", "vitok"), ("diffusers:OWNER/NAME", "diffusers"), ("jpeg:q=75", "codec"), ("a:b", "plugin")],
+)
+def test_what_the_registry_does_not_list_has_a_family_too(name: str, family: str) -> None:
+    assert family_of(tokenizer_of(name)) == family
+
+
+def test_those_of_a_family_differ_in_marker() -> None:
+    markers: dict[str, list[str]] = {}
+    for name, entry in REGISTRY.items():
+        markers.setdefault(entry.family, []).append(looks([name])[name]["marker"])
+    assert all(len(set(held)) == len(held) for held in markers.values())
 
 
 def test_settings_of_one_tokenizer_differ_in_marker_and_line() -> None:

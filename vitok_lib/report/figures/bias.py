@@ -15,13 +15,15 @@ from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.schema import Value
 from vitok_lib.report.data import protocol
 from vitok_lib.report.data.record_view import Entry, natural
+from vitok_lib.report.figures.direct_labels import Label
 from vitok_lib.report.figures.drawing import (
+    MINIMUM_OF_A_LINE,
     STYLE,
     Drawing,
     Look,
+    draw_interval,
     finished,
-    interval_bar,
-    legend_of,
+    line_or_marks,
     looks,
     panels,
     width,
@@ -47,29 +49,31 @@ def distance_by_n(entries: Sequence[Entry], cases: Sequence[str], quantity: str)
     """A Fréchet distance over the first n images, for growing n, a panel a case; at the edge what n = ∞ would give.
 
     Raises:
-        RequestError: nothing measured in one of ``cases`` holds ``quantity`` at two numbers of images.
+        RequestError: nothing measured in one of ``cases`` holds ``quantity`` at three numbers of images.
     """
     at_infinity = _at_infinity(quantity)
     lines = {case: _lines(entries, case, quantity, at_infinity) for case in cases}
-    names = sorted({line.entry.title for held in lines.values() for line in held}, key=natural)
-    words, styles = [], looks(names)
+    words, labels = [], []
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width(len(cases)), 4.6))
+        figure = Figure(figsize=(width(len(cases)) + 1, 4.6))
         for axes, case in zip(panels(figure, len(cases), share=False), cases, strict=True):
             edge = max(line.points[-1].n or 0 for line in lines[case]) * _EDGE
             for line in lines[case]:
-                _draw(axes, line, edge, styles[line.entry.title])
+                look, last = looks([line.entry.title])[line.entry.title], line.limit or line.points[-1]
+                _draw(axes, line, edge, look)
+                at = edge if line.limit else line.points[-1].n or 0
+                labels.append(Label(axes, at, last.value, line.entry.title, look["color"], end=True))
             _finish(axes, lines[case], edge)
             axes.set_ylabel(label(quantity))
             axes.set_title(f"{case} (study {lines[case][0].entry.origin})", fontsize=10)
             words.append(f"{case}: " + "; ".join(_said(line) for line in lines[case]))
-        legend_of(figure, styles, 2 + len(cases))
         return finished(
             figure,
             f"{label(quantity)} over the first n images against n. " + ". ".join(words) + ".",
             say.text(
                 "distance_by_n", metric=label(quantity), extrapolated=name_of(at_infinity) if at_infinity else None
             ),
+            labels,
         )
 
 
@@ -79,11 +83,11 @@ def _lines(entries: Sequence[Entry], case: str, quantity: str, at_infinity: str 
     for candidate in sorted(ranking, key=lambda candidate: natural(candidate.entry.title)):
         held = candidate.entry.by_count(quantity)
         counts = sorted(n for n in held if n is not None)
-        if len(counts) > 1:
+        if len(counts) >= MINIMUM_OF_A_LINE:
             limit = candidate.entry.record.value(at_infinity) if at_infinity else None
             found.append(Line(candidate.entry, [held[n] for n in counts], limit))
     if not found:
-        raise RequestError(f"nothing measured in '{case}' holds '{quantity}' at two numbers of images")
+        raise RequestError(f"nothing measured in '{case}' holds '{quantity}' at three numbers of images")
     return found
 
 
@@ -114,9 +118,9 @@ def _finish(axes: Axes, lines: Sequence[Line], edge: float) -> None:
 
 def _draw(axes: Axes, line: Line, edge: float, look: Look) -> None:
     counts, distances = [value.n or 0 for value in line.points], [value.value for value in line.points]
-    axes.plot(counts, distances, **look, markersize=5, linewidth=1.2)
+    line_or_marks(axes, counts, distances, look)
     if line.limit is not None:
-        interval_bar(axes, edge, line.limit, look["color"])
+        draw_interval(axes, edge, line.limit, look["color"])
         axes.plot(edge, line.limit.value, **look, markersize=6, markerfacecolor="white")
 
 

@@ -14,17 +14,18 @@ from vitok_lib.errors import RequestError
 from vitok_lib.report.data import paired, protocol
 from vitok_lib.report.data.paired import Difference
 from vitok_lib.report.data.protocol import Ranked
-from vitok_lib.report.data.record_view import Entry, natural
+from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.figures.drawing import (
+    FEW,
     GUIDE_COLOUR,
     STYLE,
     Drawing,
-    Look,
     finished,
-    legend_of,
+    in_rows,
     looks,
-    mark,
     panels,
+    row_panels,
+    single_values,
     width,
 )
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, bracket, digits, label, name_of, signed
@@ -37,25 +38,26 @@ _SPREAD = 0.3
 
 
 def by_image(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Drawing:
-    """The value of each single image, a mark each, a row a tokenizer, with quartiles as a bar and the median as a line.
+    """The value of each single image, a mark each, a row a tokenizer, with the median as a line.
+
+    The bar from the first to the third quartile is drawn for more than ``FEW`` images.
 
     Raises:
         RequestError: no record of one of ``cases`` keeps the ``quantity`` of single images.
     """
     groups = {case: _with_images(entries, case, quantity) for case in cases}
-    names = sorted({held.entry.title for group in groups.values() for held in group}, key=natural, reverse=True)
-    words, styles = [], looks(names)
+    rows = in_rows(groups)
+    words, places = [], {title: place for place, title in enumerate(rows)}
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width(len(cases)), 1.1 + 0.42 * len(names)))
-        for axes, (case, group) in zip(panels(figure, len(cases)), groups.items(), strict=True):
+        figure, drawn = row_panels(len(cases), list(rows.values()), 0.42)
+        for axes, (case, group) in zip(drawn, groups.items(), strict=True):
             for held in group:
-                values = _values(held.entry, quantity)
-                _row(axes, names.index(held.entry.title), values, styles[held.entry.title])
+                values, title = single_values(held.entry, quantity), held.entry.title
+                _row(axes, places[title], values, looks([title])[title]["color"])
                 low, middle, high = np.quantile(values, (0.0, 0.5, 1.0))
                 texts = f"{digits(quantity, middle)} from {digits(quantity, low)} to {digits(quantity, high)}"
-                words.append(f"{case}, {held.entry.title}: median {texts}, {len(values)} images")
+                words.append(f"{case}, {title}: median {texts}, {len(values)} images")
             axes.set_title(f"{case} (study {group[0].entry.origin})", fontsize=10)
-            axes.set_yticks(range(len(names)), names)
             axes.set_xlabel(label(quantity, group[0].value.unit))
         return finished(
             figure,
@@ -72,23 +74,20 @@ def _with_images(entries: Sequence[Entry], case: str, quantity: str) -> list[Ran
     return found
 
 
-def _values(entry: Entry, quantity: str) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = entry.per_image[quantity].to_numpy(dtype=np.float64)
-    known: NDArray[np.float64] = values[~np.isnan(values)]  # an image too small for a metric has none
-    return known
-
-
-def _row(axes: Axes, row: int, values: NDArray[np.float64], look: Look) -> None:
+def _row(axes: Axes, row: int, values: NDArray[np.float64], colour: str) -> None:
     # The order of the set spreads the marks, so an image has one height in every row.
     heights = row + np.linspace(-_SPREAD, _SPREAD, len(values)) if len(values) > 1 else np.full(1, row)
     low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
-    axes.plot([low, high], [row, row], color=look["color"], linewidth=9, alpha=0.22, solid_capstyle="butt")
-    axes.plot(values, heights, **mark(look), markersize=4, alpha=0.75)
-    axes.plot([middle, middle], [row - _SPREAD, row + _SPREAD], color=look["color"], linewidth=2)
+    if len(values) > FEW:
+        axes.plot([low, high], [row, row], color=colour, linewidth=9, alpha=0.22, solid_capstyle="butt")
+    axes.plot(values, heights, linestyle="none", marker="o", color=colour, markersize=4, alpha=0.6, markeredgewidth=0)
+    axes.plot([middle, middle], [row - _SPREAD, row + _SPREAD], color=colour, linewidth=2)
 
 
 def paired_images(entries: Sequence[Entry], cases: Sequence[str], quantity: str, names: Sequence[str]) -> Drawing:
-    """The first of two tokenizers minus the second on each image, sorted, a panel a case, and the mean with interval.
+    """The first of two tokenizers minus the second on each image, sorted, a dot each, a panel a case, and the mean.
+
+    The interval of the mean is drawn for more than ``FEW`` images.
 
     Raises:
         RequestError: ``names`` are not two, one of them was not measured under the protocol of a case, or its record
@@ -101,17 +100,17 @@ def paired_images(entries: Sequence[Entry], cases: Sequence[str], quantity: str,
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width(len(cases)), 3.6))
         for axes, (case, (difference, values)) in zip(panels(figure, len(cases)), found.items(), strict=True):
-            _bars(axes, difference, values)
-            axes.set_title(f"{case} (study {difference.entry.origin})", fontsize=10)
+            _differences(axes, difference, values)
+            axes.set_title(f"{case} (study {difference.entry.origin}, n = {len(values)})", fontsize=10)
             axes.set_xlabel("images, by the difference")
             axes.set_ylabel(f"Δ {label(quantity, difference.entry.value(quantity).unit)}")
             words.append(_in_text(case, difference, values))
-        legend_of(figure, {f"{name} is better": look for name, look in looks(names).items()}, 2)
         title = f"{name_of(quantity)} of {names[0]} minus {names[1]}"
+        banded = any(len(values) > FEW for _, values in found.values())
         return finished(
             figure,
             f"{title}, image by image. " + " ".join(words),
-            say.text("paired", metric=name_of(quantity), first=names[0], second=names[1]),
+            say.text("paired", metric=name_of(quantity), first=names[0], second=names[1], banded=banded),
         )
 
 
@@ -126,16 +125,33 @@ def _pair(
     return paired.paired(first, second, quantity), np.sort(paired.by_image(first, second, quantity))
 
 
-def _bars(axes: Axes, difference: Difference, values: NDArray[np.float64]) -> None:
-    first, second = (look["color"] for look in looks([difference.entry.title, difference.other.title]).values())
+def _differences(axes: Axes, difference: Difference, values: NDArray[np.float64]) -> None:
+    sides = [difference.entry.title, difference.other.title]
+    first, second = (look["color"] for look in looks(sides).values())
     better = (values > 0) == HIGHER_IS_BETTER.get(difference.quantity, True)
-    axes.bar(range(len(values)), values, color=np.where(better, first, second), width=0.85)
-    if difference.interval:
+    places = np.arange(len(values))
+    axes.vlines(places, 0, values, color="#bbbbbb", linewidth=1)
+    for name, colour, shown in ((sides[0], first, better), (sides[1], second, ~better)):
+        axes.plot(places[shown], values[shown], linestyle="none", marker="o", markersize=6, color=colour)
+        if shown.any():
+            last = places[shown][-1] if name == sides[0] else places[shown][0]
+            above = values[last] > 0
+            axes.annotate(
+                f"{name} better",
+                (last, values[last]),
+                xytext=(0, 8 if above else -8),
+                textcoords="offset points",
+                ha="right" if last > len(values) / 2 else "left",
+                va="bottom" if above else "top",
+                fontsize=8.5,
+                color=colour,
+            )
+    if difference.interval and len(values) > FEW:
         axes.axhspan(difference.interval.low, difference.interval.high, color=GUIDE_COLOUR, alpha=0.18, linewidth=0)
     axes.axhline(difference.mean, color=GUIDE_COLOUR, linestyle="--", linewidth=1.2)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_xticks([])
-    axes.set_axisbelow(True)
+    axes.margins(y=0.18)
 
 
 def _in_text(case: str, difference: Difference, values: NDArray[np.float64]) -> str:

@@ -1,35 +1,54 @@
-"""What the figures share: SVG with the same bytes for the same records, one style, words for what is drawn."""
+"""What the figures share: one palette and style, dots or intervals, and SVG that is the same for the same records."""
 
 from __future__ import annotations
 
 import io
 import re
 import zlib
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from vitok_lib.records.schema import Value
+from vitok_lib.report.data import paired
 from vitok_lib.report.data.protocol import Ranked
-from vitok_lib.report.page.labels import digits
-from vitok_lib.tokenizers.registry import REGISTRY
+from vitok_lib.report.data.rates import places_by_rate, rate_of
+from vitok_lib.report.data.record_view import Entry
+from vitok_lib.report.figures.direct_labels import Label, place
+from vitok_lib.report.page.labels import HIGHER_IS_BETTER, digits
+from vitok_lib.tokenizers.codec_names import is_codec
+from vitok_lib.tokenizers.registry import DIFFUSERS, REGISTRY
+from vitok_lib.tokenizers.vitok.variant import looks_like_variant
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31", "#7F7F7F")
-"""Okabe and Ito's palette, which the colour-blind can tell apart; markers and labels repeat what colour says."""
-MARKERS = "osD^vPX<>*p"
+FAMILY_COLOURS = {
+    "vitok": "#0072B2",
+    "kl": "#D55E00",
+    "diffusers": "#D55E00",
+    "dc-ae": "#E69F00",
+    "codec": "#009E73",
+    "pca": "#000000",
+    "plugin": "#CC79A7",
+}
+"""Okabe and Ito's palette, which the colour-blind can tell apart; labels and markers repeat what colour says."""
+MARKERS = "osD^vPX<>*pdhH8"
 LINES = ("-", "--", "-.", ":")
 GUIDE_COLOUR = "#555555"
+FEW = 8
+"""Up to so many images are drawn as a dot each: an interval of so few says less than they do."""
+MINIMUM_OF_A_LINE = 3
+"""Fewer points are no curve and are not joined."""
 STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.color": "#dddddd",
-    "legend.frameon": False,
+    "axes.axisbelow": True,
     "figure.constrained_layout.use": True,
     "svg.hashsalt": "vitok",
 }
@@ -42,15 +61,22 @@ class Drawing:
     svg: str
     alternative: str
     caption: str
+    figure: Figure = field(compare=False, repr=False)
 
 
 Look = dict[str, Any]
 """Colour, marker and line of a tokenizer, as keywords of matplotlib."""
 
 _PLACES = {
-    # Those that a clone can measure come first, so that no two of them share a colour that they need not share.
-    entry.name: place
-    for place, entry in enumerate(sorted(REGISTRY.values(), key=lambda e: (e.sha256 is None, e.family != "codec")))
+    name: place
+    for family in {entry.family for entry in REGISTRY.values()}
+    for place, name in enumerate(
+        sorted(
+            (name for name, entry in REGISTRY.items() if entry.family == family),
+            # Those that a clone can measure come first, so that the plainest markers are theirs.
+            key=lambda name: REGISTRY[name].sha256 is None,
+        )
+    )
 }
 _VARIANT = re.compile(r" \(|, |:(?=q=|bpp=)")
 
@@ -60,21 +86,32 @@ def tokenizer_of(name: str) -> str:
     return _VARIANT.split(name, maxsplit=1)[0]
 
 
+def family_of(tokenizer: str) -> str:
+    """The family of a tokenizer that the registry need not know."""
+    if tokenizer in REGISTRY:
+        return REGISTRY[tokenizer].family
+    if tokenizer.startswith(DIFFUSERS):
+        return "diffusers"
+    if looks_like_variant(tokenizer):
+        return "vitok"
+    return "codec" if is_codec(tokenizer) else "plugin"
+
+
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """The look of each line or mark of a figure: a tokenizer has one colour in every chapter.
+    """The look of each line or mark of a figure: a colour for each family, and in it a marker for each tokenizer.
 
     It follows from the tokenizer's name and not from what else is drawn; settings of one tokenizer differ in marker and
-    line. More tokenizers than colours still differ in the pair of colour and marker.
+    line.
     """
     found: dict[str, Look] = {}
     seen: dict[str, int] = {}
     for name in names:
         tokenizer = tokenizer_of(name)
-        place = _PLACES.get(tokenizer, len(_PLACES) + zlib.crc32(tokenizer.encode()) % (len(COLOURS) * len(MARKERS)))
+        place_in_family = _PLACES.get(tokenizer, zlib.crc32(tokenizer.encode()))
         variant = seen[tokenizer] = seen.get(tokenizer, -1) + 1
         found[name] = {
-            "color": COLOURS[place % len(COLOURS)],
-            "marker": MARKERS[(place + variant) % len(MARKERS)],
+            "color": FAMILY_COLOURS[family_of(tokenizer)],
+            "marker": MARKERS[(place_in_family + variant) % len(MARKERS)],
             "linestyle": LINES[variant % len(LINES)],
         }
     return found
@@ -85,10 +122,37 @@ def mark(look: Look) -> Look:
     return {**look, "linestyle": "none"}
 
 
-def interval_bar(axes: Axes, x: float, value: Value, colour: str) -> None:
-    """The interval of ``value`` as an upright bar at ``x``, where it has one."""
+def line_or_marks(axes: Axes, x: Sequence[float], y: Sequence[float], look: Look) -> None:
+    """A line through points with a mark each; marks alone where they are too few for a line."""
+    axes.plot(x, y, **(look if len(x) >= MINIMUM_OF_A_LINE else mark(look)), markersize=5, linewidth=1.4)
+
+
+def single_values(entry: Entry, quantity: str) -> NDArray[np.float64]:
+    """The values of single images that a record keeps, [images]; one too small for a metric has none."""
+    values: NDArray[np.float64] = entry.per_image[quantity].to_numpy(dtype=np.float64)
+    known: NDArray[np.float64] = values[~np.isnan(values)]
+    return known
+
+
+def draw_spread(axes: Axes, at: float, candidate: Ranked, colour: str, *, upright: bool) -> None:
+    """What lies around a mean at the place ``at`` of the other axis: a dot for each of few images, or its interval."""
+    value, entry = candidate.value, candidate.entry
+    few = value.n is not None and value.n <= FEW and paired.holds_single_images(entry, value.quantity)
+    if few:
+        values = single_values(entry, value.quantity)
+        places = np.full(len(values), at)
+        x, y = (places, values) if upright else (values, places)
+        axes.plot(x, y, linestyle="none", marker="o", markersize=4.5, color=colour, alpha=0.4, markeredgewidth=0)
+    elif value.interval:
+        draw_interval(axes, at, value, colour, upright=upright)
+
+
+def draw_interval(axes: Axes, at: float, value: Value, colour: str, *, upright: bool = True) -> None:
+    """The interval of ``value`` as a bar at the place ``at`` of the other axis, where it has one."""
     if value.interval:
-        axes.plot([x, x], [value.interval.low, value.interval.high], color=colour, linewidth=2.2, alpha=0.55)
+        ends = [value.interval.low, value.interval.high]
+        x, y = ([at, at], ends) if upright else (ends, [at, at])
+        axes.plot(x, y, color=colour, linewidth=2.2, alpha=0.55)
 
 
 def value_text(candidate: Ranked) -> str:
@@ -97,9 +161,48 @@ def value_text(candidate: Ranked) -> str:
     return f"{candidate.entry.title} {digits(value.quantity, value.value)} {value.unit}".rstrip()
 
 
+def range_text(group: Sequence[Ranked]) -> str:
+    """What to see first of several values: the least and the greatest of them."""
+    ordered = sorted(group, key=lambda held: held.value.value)
+    return f"lowest {value_text(ordered[0])}, highest {value_text(ordered[-1])}"
+
+
+def in_rows(groups: Mapping[str, Sequence[Ranked]]) -> dict[str, str]:
+    """A row for each entry of ``groups`` from the bottom up, and its label: by rate, within equal rate by the value.
+
+    Of an entry that is in several groups the first counts.
+    """
+    first: dict[str, Ranked] = {}
+    for group in groups.values():
+        for held in group:
+            first.setdefault(held.entry.title, held)
+    best_last = sorted(
+        first.values(),
+        key=lambda held: held.value.value * (1 if HIGHER_IS_BETTER.get(held.value.quantity, True) else -1),
+    )
+    rated = [place for group in places_by_rate([rate_of(held.entry) for held in best_last]) for place in group]
+    unrated = [place for place in range(len(best_last)) if place not in rated]
+    return {best_last[place].entry.title: _row_label(best_last[place].entry) for place in (*unrated, *rated)}
+
+
+def _row_label(entry: Entry) -> str:
+    rate = rate_of(entry)
+    return f"{entry.title}, {rate:.2g} bit/px" if rate else entry.title
+
+
+def row_panels(count: int, labels: Sequence[str], height: float = 0.36) -> tuple[Figure, list[Axes]]:
+    """A figure of ``count`` panels that share rows, the first of ``labels`` at the bottom."""
+    figure = Figure(figsize=(width(count), 1.1 + height * len(labels)))
+    axes = panels(figure, count)
+    for each in axes:
+        each.set_yticks(range(len(labels)), labels)
+        each.set_ylim(-0.6, len(labels) - 0.4)
+    return figure, axes
+
+
 def width(panels: int) -> float:
-    """Inches for so many panels; the page has room for about nine before print gets small."""
-    return min(9.2, 1.2 + 4.2 * panels)
+    """Inches for so many panels; the page has room for about eleven."""
+    return min(11.5, 1.6 + 4.6 * panels)
 
 
 def panels(figure: Figure, count: int, *, share: bool = True) -> list[Axes]:
@@ -107,19 +210,9 @@ def panels(figure: Figure, count: int, *, share: bool = True) -> list[Axes]:
     return list(figure.subplots(1, count, squeeze=False, sharey=share)[0])
 
 
-def legend_of(figure: Figure, styles: Mapping[str, Look], columns: int, *, hollow: Collection[str] = ()) -> None:
-    """A legend below the panels: each name with its look, and a line unless its mark is ``hollow``."""
-    handles = [
-        Line2D([], [], **mark(look), markerfacecolor="none", label=name)
-        if name in hollow
-        else Line2D([], [], **look, label=name)
-        for name, look in styles.items()
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(styles), columns), fontsize=8)
-
-
-def finished(figure: Figure, alternative: str, caption: str) -> Drawing:
-    """``figure`` as a drawing."""
+def finished(figure: Figure, alternative: str, caption: str, labels: Sequence[Label] = ()) -> Drawing:
+    """``figure`` as a drawing, with ``labels`` next to what they name."""
+    place(figure, labels)
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None})
-    return Drawing(file.getvalue(), alternative, caption)
+    return Drawing(file.getvalue(), alternative, caption, figure)

@@ -14,18 +14,20 @@ from vitok_lib.report.data import groups, protocol
 from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED, Machine
 from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.record_view import Entry, natural
+from vitok_lib.report.figures.direct_labels import Label
 from vitok_lib.report.figures.drawing import (
     GUIDE_COLOUR,
     STYLE,
     Drawing,
+    draw_interval,
+    draw_spread,
     finished,
-    interval_bar,
-    legend_of,
+    line_or_marks,
     looks,
-    mark,
+    range_text,
     value_text,
 )
-from vitok_lib.report.figures.speed import Drawings, line_name
+from vitok_lib.report.figures.speed import Drawings, line_name, short_names
 from vitok_lib.report.page.labels import digits, label
 from vitok_lib.report.page.templates import sentences
 
@@ -84,32 +86,34 @@ def _join(held: Ranked, timed: Sequence[Entry], machine: Machine) -> Point | Non
 
 
 def _quality_and_speed(machine: Machine, case: str, quantity: str, joined: Sequence[Point]) -> Drawing:
-    styles = looks(sorted((point.quality.entry.title for point in joined), key=natural))
-    words = []
+    words, labels = [], []
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.4, 4.6))
+        figure = Figure(figsize=(9, 4.8))
         axes = figure.subplots()
         for point in joined:
-            style, value = styles[point.quality.entry.title], point.quality.value
-            interval_bar(axes, point.latency.value, value, style["color"])
-            if point.latency.interval:
-                ends = [point.latency.interval.low, point.latency.interval.high]
-                axes.plot(ends, [value.value] * 2, color=style["color"], linewidth=2.2, alpha=0.55)
-            axes.plot(point.latency.value, value.value, **mark(style), markersize=8)
+            title, value = point.quality.entry.title, point.quality.value
+            colour = looks([title])[title]["color"]
+            draw_spread(axes, point.latency.value, point.quality, colour, upright=True)
+            draw_interval(axes, value.value, point.latency, colour, upright=False)
+            axes.plot(point.latency.value, value.value, marker="d", markersize=8, color=colour, linestyle="none")
+            labels.append(Label(axes, point.latency.value, value.value, title, colour, radius=8))
             texts = f"{digits('latency', point.latency.value)} {point.latency.unit}, preset {point.preset}"
             words.append(f"{value_text(point.quality)} at {texts}")
+        times = [point.latency.value for point in joined]
         axes.set_xscale("log")
+        axes.set_xlim(min(times) / 1.3, max(times) * 1.3)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("encode and decode of an image, ms")
         axes.set_ylabel(label(quantity, joined[0].quality.value.unit))
         axes.set_title(f"{case}, {machine}", fontsize=10)
-        legend_of(figure, styles, 3, hollow=list(styles))
         return finished(
             figure,
-            f"{label(quantity)} on {case} against the latency of an image on {machine}. {'; '.join(words)}.",
+            f"{label(quantity)} on {case} against the latency of an image on {machine}: "
+            f"{range_text([point.quality for point in joined])}. {'; '.join(words)}.",
             say.text("quality_and_speed", metric=label(quantity), case=case),
+            labels,
         )
 
 
@@ -138,17 +142,23 @@ def _memory(machine: Machine, held: Sequence[Entry], limits: Sequence[float]) ->
     for entry in held:
         lines.setdefault(line_name(entry, differing), {})[entry.record.resolution] = entry
     styles, words = looks(sorted(lines, key=natural)), []
+    shared, short = short_names(styles)
     sizes = sorted({entry.record.resolution for entry in held})
     top = max(*limits, *(value.value for entry in held if (value := groups.held(entry, "model_peak"))), 0.0) * 1.25
+    labels = []
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.4, 4.2 + 0.1 * len(lines)))
+        figure = Figure(figsize=(9.5, 4.6))
         axes = figure.subplots()
         for name, style in styles.items():
             points = dict(sorted(lines[name].items()))
             peaks = {size: value.value for size, e in points.items() if (value := groups.held(e, "model_peak"))}
-            axes.plot(list(peaks), list(peaks.values()), **style, markersize=5)
+            line_or_marks(axes, list(peaks), list(peaks.values()), style)
             ended = [size for size, entry in points.items() if _oom(entry)]
             axes.plot(ended, [top] * len(ended), linestyle="none", marker=OOM_MARK, color=style["color"], markersize=8)
+            labels += [Label(axes, size, top, f"{short[name]}: OOM", style["color"]) for size in ended]
+            if peaks:
+                last = max(peaks)
+                labels.append(Label(axes, last, peaks[last], short[name], style["color"], end=last == sizes[-1]))
             texts = [f"{digits('model_peak', peak)} GiB at {size} px" for size, peak in peaks.items()]
             words.append(f"{name}: {', '.join([*texts, *(f'OOM at {size} px' for size in ended)])}")
         for limit in limits:
@@ -161,11 +171,11 @@ def _memory(machine: Machine, held: Sequence[Entry], limits: Sequence[float]) ->
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("longest side, px")
         axes.set_ylabel(label("model_peak", "GiB"))
-        axes.set_title(str(machine), fontsize=10)
-        legend_of(figure, styles, 2)
+        axes.set_title(", ".join([str(machine), *shared]), fontsize=10)
         bounds = f" Memory limits: {', '.join(f'{limit:g} GiB' for limit in limits)}." if limits else ""
         return finished(
             figure,
             f"Peak memory of the model over the resolution on {machine}. {'; '.join(words)}.{bounds}",
             say.text("memory_frontier"),
+            labels,
         )

@@ -1,33 +1,33 @@
-"""The figures of measured and published quality."""
+"""The figures of measured and published quality, a row a tokenizer."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data import paired, protocol
-from vitok_lib.report.data.record_view import Entry, natural
+from vitok_lib.report.data.protocol import Ranked
+from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.figures.bias import distance_by_n
 from vitok_lib.report.figures.by_image import by_image
+from vitok_lib.report.figures.direct_labels import Label
 from vitok_lib.report.figures.drawing import (
     GUIDE_COLOUR,
+    MARKERS,
     STYLE,
     Drawing,
-    Look,
+    draw_spread,
     finished,
-    legend_of,
+    in_rows,
     looks,
-    mark,
-    panels,
+    range_text,
+    row_panels,
     value_text,
-    width,
 )
 from vitok_lib.report.figures.rate import bits_and_quality, rate_and_quality
 from vitok_lib.report.page.labels import digits, label
@@ -37,35 +37,27 @@ say = sentences("captions")
 
 
 def by_tokenizer(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Drawing:
-    """Measured means with intervals, a panel a case, the PCA baseline as a line.
+    """Measured means, a panel a case, each with a dot for each of few images or its interval; PCA as a line.
 
     Raises:
         RequestError: nothing measured in one of ``cases`` holds ``quantity``.
     """
-    groups = {case: protocol.common(entries, case, quantity) for case in cases}
-    names = sorted({held.entry.title for _, group in groups.values() for held in group}, key=natural, reverse=True)
-    words, styles = [], looks(names)
+    found = {case: protocol.common(entries, case, quantity) for case in cases}
+    rows = in_rows({case: group for case, (_, group) in found.items()})
+    words, places = [], {title: place for place, title in enumerate(rows)}
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width(len(cases)), 1.1 + 0.36 * len(names)))
-        for axes, (case, (shared, group)) in zip(panels(figure, len(cases)), groups.items(), strict=True):
+        figure, drawn = row_panels(len(cases), list(rows.values()))
+        for axes, (case, (shared, group)) in zip(drawn, found.items(), strict=True):
             for held in group:
-                interval = held.value.interval
-                row, is_baseline = (
-                    names.index(held.entry.title),
-                    paired.is_baseline(held.entry),
-                )
-                style = styles[held.entry.title]
-                if interval:
-                    axes.plot(
-                        [interval.low, interval.high], [row, row], color=style["color"], linewidth=2.2, alpha=0.55
-                    )
-                axes.plot(held.value.value, row, **mark(style), markersize=6)
-                if is_baseline:
+                row, look = places[held.entry.title], looks([held.entry.title])[held.entry.title]
+                draw_spread(axes, row, held, look["color"], upright=False)
+                axes.plot(held.value.value, row, marker="d", markersize=8, color=look["color"], linestyle="none")
+                if paired.is_baseline(held.entry):
                     axes.axvline(held.value.value, color=GUIDE_COLOUR, linestyle="--", linewidth=1)
             axes.set_title(f"{case} (study {shared.origin}, {shared.count})", fontsize=10)
-            axes.set_yticks(range(len(names)), names)
             axes.set_xlabel(label(quantity, group[0].value.unit))
-            words.append(f"{case}: " + ", ".join(value_text(held) for held in group))
+            values = ", ".join(value_text(held) for held in group)
+            words.append(f"{case}: {range_text(group)}; all: {values}")
         return finished(
             figure,
             f"Dot plot of the mean {label(quantity)} of each tokenizer. " + ". ".join(words) + ".",
@@ -74,62 +66,67 @@ def by_tokenizer(entries: Sequence[Entry], cases: Sequence[str], quantity: str) 
 
 
 def by_resolution(entries: Sequence[Entry], benchmark: str, quantity: str) -> Drawing:
-    """Values over the resolution, a panel a source, and one for the study with the most lines.
+    """Values at each resolution, a panel a source, and one for the study with the most rows.
 
-    Estimated values are hollow and dotted.
+    The mark names the resolution; estimated values are hollow.
 
     Raises:
         RequestError: no tokenizer has ``quantity`` at two resolutions of ``benchmark``.
     """
-    lines: dict[tuple[str, str], list[Entry]] = {}
-    for entry in entries:
+    held: dict[str, dict[str, list[Entry]]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.record.resolution):
         if entry.record.benchmark == benchmark and entry.record.value(quantity):
-            lines.setdefault((entry.origin, entry.title), []).append(entry)
-    lines = {key: held for key, held in lines.items() if len({entry.record.resolution for entry in held}) > 1}
-    if not lines:
+            held.setdefault(entry.origin, {}).setdefault(entry.title, []).append(entry)
+    for origin, rows in held.items():
+        held[origin] = {title: row for title, row in rows.items() if len({e.record.resolution for e in row}) > 1}
+    held = {origin: rows for origin, rows in held.items() if rows}
+    if not held:
         raise RequestError(f"no tokenizer has '{quantity}' at two resolutions of '{benchmark}'")
-    studies = Counter(origin for origin, name in lines if lines[origin, name][0].measured)
-    origins = sorted(
-        {origin for origin, _ in lines if origin not in studies} | {study for study, _ in studies.most_common(1)}
+    studies = Counter({origin: len(rows) for origin, rows in held.items() if next(iter(rows.values()))[0].measured})
+    kept = {origin for origin in held if origin not in studies} | {study for study, _ in studies.most_common(1)}
+    return _by_resolution({origin: held[origin] for origin in sorted(kept)}, benchmark, quantity)
+
+
+def _by_resolution(held: Mapping[str, Mapping[str, Sequence[Entry]]], benchmark: str, quantity: str) -> Drawing:
+    every = [entry for rows in held.values() for row in rows.values() for entry in row]
+    marks = dict(zip(sorted({entry.record.resolution for entry in every}), MARKERS, strict=False))
+    rows = in_rows(
+        {
+            origin: [Ranked(row[0], row[0].value(quantity)) for row in of_origin.values()]
+            for origin, of_origin in held.items()
+        }
     )
-    lines = {key: held for key, held in lines.items() if key[0] in origins}
-    names = sorted({name for _, name in lines}, key=natural)
-    words, styles = [], looks(names)
+    words, labels = [], []
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width(len(origins)), 4.4))
-        for axes, origin in zip(panels(figure, len(origins)), origins, strict=True):
-            panel = {name: lines[origin, name] for name in names if (origin, name) in lines}
-            for name, held in panel.items():
-                held.sort(key=lambda entry: entry.record.resolution)
-                _line(axes, held, quantity, styles[name])
-                words.append(f"{origin}, {name}: " + ", ".join(_at(entry, quantity) for entry in held))
-            sizes = sorted({entry.record.resolution for held in panel.values() for entry in held})
-            axes.set_xscale("log", base=2)
-            axes.set_xticks(sizes, [str(size) for size in sizes])
-            axes.minorticks_off()
-            axes.set_xlabel("resolution, px")
-            axes.set_ylabel(label(quantity, next(iter(panel.values()))[0].value(quantity).unit))
+        figure, drawn = row_panels(len(held), list(rows.values()))
+        for axes, (origin, of_origin) in zip(drawn, held.items(), strict=True):
+            named: set[int] = set()
+            for place, title in reversed(list(enumerate(rows))):
+                for entry in of_origin.get(title, ()):
+                    _mark(axes, place, entry, quantity, marks)
+                    if entry.record.resolution not in named:
+                        named.add(entry.record.resolution)
+                        text, x = f"{entry.record.resolution} px", entry.value(quantity).value
+                        labels.append(Label(axes, x, place, text, GUIDE_COLOUR))
+                if title in of_origin:
+                    words.append(f"{origin}, {title}: " + ", ".join(_at(entry, quantity) for entry in of_origin[title]))
+            axes.set_xlabel(label(quantity, next(iter(of_origin.values()))[0].value(quantity).unit))
             axes.set_title(f"{benchmark}: {origin}", fontsize=10)
-        legend_of(figure, styles, 2 + len(origins))
-        guesses = any(entry.value(quantity).kind == Kind.ESTIMATED for held in lines.values() for entry in held)
+        guesses = any(entry.value(quantity).kind == Kind.ESTIMATED for entry in every)
         return finished(
             figure,
-            f"{label(quantity)} over the resolution. " + "; ".join(words) + ".",
-            say.text(
-                "by_resolution", metric=label(quantity), benchmark=benchmark, panels=len(origins), estimates=guesses
-            ),
+            f"{label(quantity)} at each resolution. " + "; ".join(words) + ".",
+            say.text("by_resolution", metric=label(quantity), benchmark=benchmark, panels=len(held), estimates=guesses),
+            labels,
         )
 
 
-def _line(axes: Axes, held: Sequence[Entry], quantity: str, look: Look) -> None:
-    """One tokenizer's values in the order of the resolution."""
-    points = [(entry.record.resolution, entry.value(quantity)) for entry in held]
-    for (x, value), (next_x, following) in pairwise(points):
-        guess = Kind.ESTIMATED in (value.kind, following.kind)
-        axes.plot([x, next_x], [value.value, following.value], ":" if guess else "-", color=look["color"])
-    for x, value in points:
-        fill = "white" if value.kind == Kind.ESTIMATED else look["color"]
-        axes.plot(x, value.value, **look, markerfacecolor=fill, markersize=6)
+def _mark(axes: Axes, row: int, entry: Entry, quantity: str, marks: Mapping[int, str]) -> None:
+    """The value of one tokenizer at one resolution."""
+    value, colour = entry.value(quantity), looks([entry.title])[entry.title]["color"]
+    fill = "white" if value.kind == Kind.ESTIMATED else colour
+    marker = marks[entry.record.resolution]
+    axes.plot(value.value, row, marker=marker, color=colour, markerfacecolor=fill, markersize=6.5, linestyle="none")
 
 
 def _at(entry: Entry, quantity: str) -> str:

@@ -12,18 +12,18 @@ from matplotlib.figure import Figure
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data import protocol
 from vitok_lib.report.data.protocol import Protocol, Ranked
-from vitok_lib.report.data.record_view import Entry, natural
+from vitok_lib.report.data.record_view import Entry
+from vitok_lib.report.figures.direct_labels import Label
 from vitok_lib.report.figures.drawing import (
-    GUIDE_COLOUR,
+    FAMILY_COLOURS,
+    MINIMUM_OF_A_LINE,
     STYLE,
     Drawing,
-    Look,
+    draw_spread,
     finished,
-    interval_bar,
-    legend_of,
     looks,
-    mark,
     panels,
+    range_text,
     value_text,
     width,
 )
@@ -58,7 +58,7 @@ def bits_and_quality(entries: Sequence[Entry], cases: Sequence[str], quantity: s
         RequestError: nothing measured in one of ``cases`` holds ``quantity`` and a rate.
     """
     points = {case: _points(entries, case, quantity, _bits) for case in cases}
-    curves = any(len(curve) > 1 for _, held in points.values() for curve in _curves(held).values())
+    curves = any(_curves(held) for _, held in points.values())
     return _against_rate(
         points,
         quantity,
@@ -110,49 +110,49 @@ def _against_rate(
     title: str,
     caption: str,
 ) -> Drawing:
-    every = [point for _, points in panels_of.values() for point in points]
-    names = sorted({point.candidate.entry.title for point in every}, key=natural)
-    hollow = {point.candidate.entry.title for point in every if not point.codec}
-    words, styles = [], looks(names)
+    words, labels = [], []
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width(len(panels_of)), 4.4))
+        figure = Figure(figsize=(width(len(panels_of)), 4.8))
         for axes, (case, (shared, points)) in zip(panels(figure, len(panels_of)), panels_of.items(), strict=True):
-            _draw_points(axes, points, styles)
+            labels += _draw_points(axes, points)
             _scale(axes, [point.rate for point in points], ticks)
             axes.set_xlabel(axis)
             axes.set_ylabel(label(quantity, points[0].candidate.value.unit))
             axes.set_title(f"{case} (study {shared.origin}, {shared.count})", fontsize=10)
-            words.append(
-                f"{case}: " + ", ".join(f"{value_text(p.candidate)} at {digits('rate', p.rate)}" for p in points)
-            )
-        legend_of(figure, styles, 2 + len(panels_of), hollow=hollow)
+            values = ", ".join(f"{value_text(p.candidate)} at {digits('rate', p.rate)}" for p in points)
+            words.append(f"{case}: {range_text([point.candidate for point in points])}; all: {values}")
         alternative = f"{title} against mean {label(quantity)}. " + ". ".join(words) + "."
-        return finished(figure, alternative, caption)
+        return finished(figure, alternative, caption, labels)
 
 
-def _draw_points(axes: Axes, points: Sequence[Point], styles: Mapping[str, Look]) -> None:
-    """A mark for each tokenizer: hollow, so that it does not hide another at its rate, or filled for a codec."""
+def _draw_points(axes: Axes, points: Sequence[Point]) -> list[Label]:
+    """A mark and a label for each tokenizer; the settings of one codec are joined and share a label."""
+    labels, curves = [], _curves(points)
+    for codec, curve in curves.items():
+        axes.plot(*zip(*curve, strict=True), color=FAMILY_COLOURS["codec"], linewidth=1.4, zorder=1)
+        labels.append(Label(axes, *curve[-1], codec, FAMILY_COLOURS["codec"]))
     for point in points:
-        style, value = styles[point.candidate.entry.title], point.candidate.value
-        interval_bar(axes, point.rate, value, style["color"])
-        fill = style["color"] if point.codec else "none"
-        axes.plot(point.rate, value.value, **mark(style), markersize=8, markerfacecolor=fill)
-    for curve in _curves(points).values():
-        axes.plot(*zip(*curve, strict=True), color=GUIDE_COLOUR, linewidth=1, alpha=0.6, zorder=1)
+        title, value = point.candidate.entry.title, point.candidate.value
+        look = looks([title])[title]
+        draw_spread(axes, point.rate, point.candidate, look["color"], upright=True)
+        axes.plot(point.rate, value.value, marker="d", markersize=8, color=look["color"], linestyle="none")
+        if point.codec not in curves:
+            labels.append(Label(axes, point.rate, value.value, title, look["color"]))
+    return labels
 
 
 def _curves(points: Sequence[Point]) -> dict[str, list[tuple[float, float]]]:
-    """Rate and value of each setting of each codec, by growing rate."""
+    """Rate and value of each setting of each codec, by growing rate, of those with enough settings for a line."""
     curves: dict[str, list[tuple[float, float]]] = {}
     for point in sorted(points, key=lambda point: point.rate):
         if point.codec:
             curves.setdefault(point.codec, []).append((point.rate, point.candidate.value.value))
-    return curves
+    return {codec: curve for codec, curve in curves.items() if len(curve) >= MINIMUM_OF_A_LINE}
 
 
 def _scale(axes: Axes, rates: Sequence[float], ticks: Sequence[float]) -> None:
     """Powers of two as equal steps, with those of ``ticks`` that are in sight."""
-    low, high = min(rates) / 1.3, max(rates) * 1.3
+    low, high = min(rates) / 1.15, max(rates) * 1.15
     shown = [tick for tick in ticks if low <= tick <= high]
     axes.set_xscale("log", base=2)
     axes.set_xlim(low, high)

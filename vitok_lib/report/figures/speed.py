@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -14,14 +14,15 @@ from vitok_lib.report.data import chunking, groups
 from vitok_lib.report.data.groups import PROFILE, SETTINGS, Machine
 from vitok_lib.report.data.limits import Limits, limits
 from vitok_lib.report.data.record_view import Entry
+from vitok_lib.report.figures.direct_labels import Label
 from vitok_lib.report.figures.drawing import (
-    COLOURS,
     GUIDE_COLOUR,
+    MINIMUM_OF_A_LINE,
     STYLE,
     Drawing,
+    draw_interval,
     finished,
-    interval_bar,
-    legend_of,
+    line_or_marks,
     looks,
     mark,
 )
@@ -30,8 +31,14 @@ from vitok_lib.report.page.templates import sentences
 
 say = sentences("captions")
 
-HATCHES = ("", "///", "...", "xx", "\\\\\\", "++")
-"""A second sign of the type of operation, next to its colour."""
+OPERATION_COLOURS = ("#77AADD", "#EE8866", "#44BB99", "#EEDD88", "#FFAABB", "#DDDDDD")
+"""Paul Tol's light colours, on which print is read; no family of tokenizers has one of them."""
+LARGEST = "time_attention"
+"""The bars are sorted by the share of this type, which grows with the resolution."""
+_LABELLED_SHARE = 9.0
+"""Per cent of the time below which a segment is too narrow for its name, which then follows the bar."""
+_NEAR = 1.15
+"""Peaks of runs that differ by less than this factor are one line of the roofline."""
 Drawings = list[tuple[Machine, Drawing]]
 
 
@@ -64,7 +71,7 @@ def _lines(held: Sequence[Entry], benchmarks: Sequence[str]) -> Lines:
         if count:
             points = lines.setdefault(line_name(entry, differing), {})
             points.setdefault(count, entry)
-    lines = {name: dict(sorted(points.items())) for name, points in lines.items() if len(points) > 1}
+    lines = {name: dict(sorted(points.items())) for name, points in lines.items() if len(points) >= MINIMUM_OF_A_LINE}
     for points in lines.values():
         record = next(iter(points.values())).record
         counts = windows.setdefault(record.tokenizer.name, {})
@@ -93,38 +100,54 @@ def line_name(entry: Entry, differing: Sequence[str]) -> str:
         elif name == "chunk":
             words += [chunking.chunk_text(entry)] if of_a_vitok else []
         elif text:
-            words.append(text if name in ("preset", "dtype") else f"{SETTINGS[name].lower()} {text}")
+            words.append(
+                text if name in ("preset", "dtype") else f"{SETTINGS[name].lower()} {text}".removesuffix(" yes")
+            )
     return ", ".join(words)
+
+
+def short_names(names: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """The settings that all ``names`` of lines share, and each name without them, so that labels stay short."""
+    parts = {name: name.split(", ") for name in names}
+    settings = [set(held[1:]) for held in parts.values()]
+    shared = set.intersection(*settings) if len(settings) > 1 else set()
+    kept = {name: ", ".join(part for part in held if part not in shared) for name, held in parts.items()}
+    return sorted(shared), kept
 
 
 def _by_tokens(machine: Machine, lines: Lines, quantity: str) -> Drawing:
     names = sorted(lines)
     counts = sorted({count for points in lines.values() for count in points})
     unit = next(iter(lines[names[0]].values())).value(quantity).unit
-    words, styles = [], looks(names)
+    words, labels, styles = [], [], looks(names)
+    shared, short = short_names(names)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.4, 3.6 + 0.2 * len(names)))
+        figure = Figure(figsize=(9.5, 4.6))
         axes = figure.subplots()
         for name, style in styles.items():
             values = [entry.value(quantity) for entry in lines[name].values()]
-            axes.plot(list(lines[name]), [value.value for value in values], **style, markersize=5)
+            line_or_marks(axes, list(lines[name]), [value.value for value in values], style)
             for count, value in zip(lines[name], values, strict=True):
-                interval_bar(axes, count, value, style["color"])
+                draw_interval(axes, count, value, style["color"])
+            last = max(lines[name])
+            labels.append(Label(axes, last, values[-1].value, short[name], style["color"], end=last == counts[-1]))
             texts = (f"{digits(quantity, v.value)} at {count:,}" for count, v in zip(lines[name], values, strict=True))
             words.append(f"{name}: {', '.join(texts)}")
-        _guide(axes, counts, min(points[min(points)].value(quantity).value for points in lines.values()))
         axes.set_xscale("log", base=2)
         _upwards(axes)
+        seen = axes.get_ylim()
+        _guide(axes, counts, min(points[min(points)].value(quantity).value for points in lines.values()))
+        axes.set_ylim(seen)
         axes.set_xticks(counts, [f"{count:,}" for count in counts])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("tokens of an image")
         axes.set_ylabel(label(quantity, unit))
-        axes.set_title(str(machine), fontsize=10)
-        legend_of(figure, styles, 2)
+        axes.set_title(", ".join([str(machine), *shared]), fontsize=10)
         return finished(
             figure,
             f"{label(quantity, unit)} over the tokens of an image on {machine}. {'; '.join(words)}.",
             say.text("by_tokens", quantity=label(quantity, unit)),
+            labels,
         )
 
 
@@ -153,39 +176,51 @@ def _roofline(machine: Machine, held: Sequence[Limits]) -> Drawing:
     lines: dict[str, list[Limits]] = {}
     for limit in held:
         lines.setdefault(line_name(limit.entry, differing), []).append(limit)
-    names = sorted(lines)
-    ridges = [1e3 * limit.matmul / limit.copy for limit in held]
-    spread = np.geomspace(
-        min([*ridges, *(limit.intensity for limit in held)]) / 4,
-        max([*ridges, *(limit.intensity for limit in held)]) * 4,
-        200,
-    )
-    words, styles = [], looks(names)
+    shared, short = short_names(sorted(lines))
+    at = [limit.intensity for limit in held] + [1e3 * limit.matmul / limit.copy for limit in held]
+    spread = np.geomspace(min(at) / 1.5, max(at) * 1.5, 200)
+    words, labels = [], []
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.4, 3.8 + 0.2 * len(names)))
+        figure = Figure(figsize=(9.5, 5.4))
         axes = figure.subplots()
-        for matmul, copy in sorted({(limit.matmul, limit.copy) for limit in held}):
+        for matmul, copy in _distinct(sorted({(limit.matmul, limit.copy) for limit in held})):
             axes.plot(spread, np.minimum(matmul, spread * copy / 1e3), color=GUIDE_COLOUR, linewidth=1, alpha=0.6)
-        for name, style in styles.items():
-            points = lines[name]
-            at, rates = [limit.intensity for limit in points], [limit.rate for limit in points]
-            axes.plot(at, rates, **mark(style), markersize=6, markerfacecolor="none")
+            peak = f"peak {digits('rate', matmul)} TFLOP/s"
+            labels.append(Label(axes, spread[-1], matmul, peak, GUIDE_COLOUR, end=True))
+        for name, style in looks(sorted(lines)).items():
+            for limit in lines[name]:
+                axes.plot(limit.intensity, limit.rate, **mark(style), markersize=6)
+                text = f"{short[name]}, {groups.size_text(limit.entry)}"
+                labels.append(Label(axes, limit.intensity, limit.rate, text, style["color"]))
             texts = (
                 f"{digits('rate', limit.rate)} of {digits('rate', limit.matmul)} TFLOP/s at {_place(limit)}"
-                for limit in points
+                for limit in lines[name]
             )
             words.append(f"{name}: {', '.join(texts)}")
         axes.set_xscale("log")
+        axes.set_xlim(spread[0], spread[-1])
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
         _upwards(axes)
         axes.set_xlabel("arithmetic intensity, FLOP/byte")
         axes.set_ylabel("achieved throughput, TFLOP/s")
-        axes.set_title(str(machine), fontsize=10)
-        legend_of(figure, styles, 2, hollow=names)
+        axes.set_title(", ".join([str(machine), *shared]), fontsize=10)
         return finished(
             figure,
             f"Achieved throughput under the peaks of {machine}. {'; '.join(words)}.",
             say.text("roofline"),
+            labels,
         )
+
+
+def _distinct(peaks: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Of ``peaks`` by throughput those that differ visibly: of runs within ``_NEAR`` the highest."""
+    kept: list[tuple[float, float]] = []
+    for peak in reversed(peaks):
+        if not kept or kept[-1][0] > peak[0] * _NEAR:
+            kept.append(peak)
+    return kept
 
 
 def _place(limit: Limits) -> str:
@@ -204,35 +239,43 @@ def time_by_operation(entries: Sequence[Entry]) -> Drawings:
 
 def _bars(machine: Machine, held: Sequence[Entry]) -> Drawing:
     differing = groups.varying(held)
+    held = sorted(held, key=lambda entry: _time(entry, LARGEST) / sum(_time(entry, name) for name in TIMES))
     titles = [f"{line_name(entry, differing)}, {groups.size_text(entry)}" for entry in held]
     shares = np.array([[_time(entry, name) for name in TIMES] for entry in held])  # [records, types]
     shares = 100 * shares / shares.sum(axis=1, keepdims=True)
     words = []
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8.4, 1.6 + 0.4 * len(held)))
+        figure = Figure(figsize=(11, 1.2 + 0.55 * len(held)))
         axes = figure.subplots()
         for column, name in enumerate(TIMES):
             if shares[:, column].any():
+                left = shares[:, :column].sum(axis=1)
                 axes.barh(
                     range(len(held)),
                     shares[:, column],
-                    left=shares[:, :column].sum(axis=1),
-                    color=COLOURS[column],
-                    hatch=HATCHES[column],
+                    left=left,
+                    color=OPERATION_COLOURS[column],
                     edgecolor="white",
-                    label=name_of(name),
                 )
+                for row, (start, share) in enumerate(zip(left, shares[:, column], strict=True)):
+                    if share >= _LABELLED_SHARE:
+                        text = f"{name_of(name)}\n{digits('share', share)} %"
+                        axes.text(start + share / 2, row, text, ha="center", va="center", fontsize=8)
+        for row, held_shares in enumerate(shares):
+            narrow = [
+                (name, share) for name, share in zip(TIMES, held_shares, strict=True) if 0 < share < _LABELLED_SHARE
+            ]
+            text = ", ".join(f"{name_of(name)} {digits('share', share)} %" for name, share in narrow)
+            axes.text(101, row, text, va="center", fontsize=8)
         for title, row in zip(titles, shares, strict=True):
             texts = [
                 f"{name_of(name).lower()} {digits('share', share)} %" for name, share in zip(TIMES, row, strict=True)
             ]
             words.append(f"{title}: {', '.join(one for one, share in zip(texts, row, strict=True) if share)}")
         axes.set_yticks(range(len(held)), titles)
-        axes.invert_yaxis()
-        axes.set_axisbelow(True)
+        axes.set_xlim(0, 100)
         axes.set_xlabel("share of the time of encode and decode, %")
         axes.set_title(str(machine), fontsize=10)
-        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
         return finished(
             figure,
             f"Share of the time of each type of operation on {machine}. {'; '.join(words)}.",
