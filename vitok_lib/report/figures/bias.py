@@ -17,7 +17,6 @@ from vitok_lib.report.data import protocol
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.figures.direct_labels import Label
 from vitok_lib.report.figures.drawing import (
-    MINIMUM_OF_A_LINE,
     STYLE,
     Drawing,
     Look,
@@ -49,7 +48,7 @@ def distance_by_n(entries: Sequence[Entry], cases: Sequence[str], quantity: str)
     """A Fréchet distance over the first n images, for growing n, a panel a case; at the edge what n = ∞ would give.
 
     Raises:
-        RequestError: nothing measured in one of ``cases`` holds ``quantity`` at three numbers of images.
+        RequestError: nothing measured in one of ``cases`` holds ``quantity`` at two numbers of images.
     """
     at_infinity = _at_infinity(quantity)
     lines = {case: _lines(entries, case, quantity, at_infinity) for case in cases}
@@ -83,11 +82,11 @@ def _lines(entries: Sequence[Entry], case: str, quantity: str, at_infinity: str 
     for candidate in sorted(ranking, key=lambda candidate: natural(candidate.entry.title)):
         held = candidate.entry.by_count(quantity)
         counts = sorted(n for n in held if n is not None)
-        if len(counts) >= MINIMUM_OF_A_LINE:
+        if len(counts) > 1:
             limit = candidate.entry.record.value(at_infinity) if at_infinity else None
             found.append(Line(candidate.entry, [held[n] for n in counts], limit))
     if not found:
-        raise RequestError(f"nothing measured in '{case}' holds '{quantity}' at three numbers of images")
+        raise RequestError(f"nothing measured in '{case}' holds '{quantity}' at two numbers of images")
     return found
 
 
