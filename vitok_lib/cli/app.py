@@ -9,6 +9,7 @@ import typer
 
 from vitok_lib.cli.check import check_command, conform_command, list_command
 from vitok_lib.cli.eval import eval_command
+from vitok_lib.cli.interrupts import interruptible
 from vitok_lib.cli.plan import plan_command
 from vitok_lib.cli.run import join_parameters, report_command, run_command
 from vitok_lib.cli.speed import speed_command
@@ -33,7 +34,7 @@ app.command("check")(check_command)
 
 def main() -> NoReturn:
     """The entry point: a user's mistake is one sentence and status 2, never a traceback."""
-    with usable_streams():
+    with usable_streams(), interruptible():
         try:
             app(args=join_parameters(sys.argv[1:]), standalone_mode=True)
         except RequestError as error:

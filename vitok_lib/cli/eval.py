@@ -73,26 +73,22 @@ def eval_command(
             check_fits(plan, ", and --force tries it all the same")
     records: list[Record] = []
     began = time.monotonic()
-    try:
-        for config in configs:
-            spent = time.monotonic() - began if records else 0.0
-            left = None if time_limit is None else max(time_limit - spent, _AT_ONCE)
-            with ProgressBar(f"{config.name} on {image_set.name} at {resolution} px") as bar:
-                record = evaluate(
-                    config,
-                    **request,
-                    time_limit=left,
-                    on_oom=fallbacks,
-                    workers=workers,
-                    study=study,
-                    again=again,
-                    progress=bar.update,
-                    log=log,
-                )
-            records.append(record)
-    except KeyboardInterrupt:
-        typer.echo("vitok: interrupted; what was measured is kept, the same command goes on from here", err=True)
-        raise typer.Exit(130) from None
+    for config in configs:
+        spent = time.monotonic() - began if records else 0.0
+        left = None if time_limit is None else max(time_limit - spent, _AT_ONCE)
+        with ProgressBar(f"{config.name} on {image_set.name} at {resolution} px") as bar:
+            record = evaluate(
+                config,
+                **request,
+                time_limit=left,
+                on_oom=fallbacks,
+                workers=workers,
+                study=study,
+                again=again,
+                progress=bar.update,
+                log=log,
+            )
+        records.append(record)
     found = [gaps(record, names) for record in records]
     print_rows([_as_row(record, missing) for record, missing in zip(records, found, strict=True)], as_json)
     for record, missing in zip(records, found, strict=True):

@@ -141,3 +141,22 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RequestError, match="cannot write"), Journal(tmp_path / "file" / "t.jsonl", "key"):
         pass
+
+
+def test_an_interrupt_while_the_first_batch_is_written_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, batch, synced = tmp_path / "a.partial.jsonl", {"a": {"psnr": 1.0}}, os.fsync
+
+    def interrupted(descriptor: int) -> None:
+        synced(descriptor)
+        raise KeyboardInterrupt
+
+    def append() -> None:
+        with Journal(path, "key") as journal, monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", interrupted)
+            journal.append(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        append()
+    assert _read(path) == batch

@@ -51,20 +51,17 @@ class Journal:
 
     def append(self, results: dict[str, Result]) -> None:
         """Keep the results of a batch, by the sha256 of each image; they are on the disk when this returns."""
-        self._write({"results": results})
-        self._take({"results": results})
+        self._keep({"results": results})
 
     def limit_batch(self, size: int) -> None:
         """From here on no batch is larger than ``size``: a larger one ran out of memory."""
-        self._write({"batch_limit": size})
-        self._take({"batch_limit": size})
+        self._keep({"batch_limit": size})
 
     def forget_failures(self) -> None:
         """Images that ended in an error are to be tried again."""
         failed = [image for image, result in self.results.items() if "error" in result]
         if failed:
-            self._write({"forgotten": failed})
-            self._take({"forgotten": failed})
+            self._keep({"forgotten": failed})
 
     def forget_all(self) -> None:
         """Everything is to be measured anew."""
@@ -102,6 +99,10 @@ class Journal:
         self.batch_limit = line.get("batch_limit", self.batch_limit)
         for image in line.get("forgotten", ()):
             self.results.pop(image, None)
+
+    def _keep(self, line: dict[str, Any]) -> None:
+        self._take(line)  # first: a journal that is known to hold nothing goes, and an interrupt may come while writing
+        self._write(line)
 
     def _write(self, line: dict[str, Any]) -> None:
         try:
