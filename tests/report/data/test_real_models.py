@@ -10,13 +10,15 @@ from tests.fakes.machines import write_fits, write_machine
 from tests.fakes.records import measured_record
 from vitok_lib.cost.fits import Predicted
 from vitok_lib.cost.flops import SideFlops
+from vitok_lib.cost.gpus import find_gpu
 from vitok_lib.errors import RequestError
 from vitok_lib.project import ROOT
 from vitok_lib.published.study import write_published
-from vitok_lib.records.schema import Kind, Weights
+from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, Weights
 from vitok_lib.records.store import record_path, write_record
 from vitok_lib.report.data.real_models import (
     configurations,
+    held_in,
     latency,
     peak,
     quality,
@@ -184,6 +186,20 @@ def test_the_smallest_memory_holds_the_first_configuration_that_it_can(results: 
         "qwen": None,
         "sdxl": None,
     }
+
+
+def test_what_ran_out_of_memory_is_not_said_to_fit(results: Path) -> None:
+    write_fits(results, 8192, "flux", _predicted(20 * GB))
+    write_fits(results, 8192, "flux", _predicted(12 * GB), tiling=True)
+    ended = Outcome(status=OutcomeStatus.OOM)
+    options = {"gpu": "NVIDIA GeForce RTX 4090", "dtype": "bfloat16", "batch": 1}
+    write_machine(results, "memory", 8192, "flux", {}, outcome=ended, **options)
+    write_machine(results, "memory", 8192, "flux", {}, outcome=ended, **options, tiling=True, memory_limit_gib=4.0)
+    entries = load()
+    untiled, tiled = configurations(entries, "flux", 8192)
+    held = {size: held_in(entries, (untiled, tiled), find_gpu("RTX 4090"), size) for size in (16, 24, 48)}
+    assert held == {16: tiled, 24: tiled, 48: untiled}
+    assert held_in(entries, (untiled, tiled), find_gpu("H100"), 24) == untiled
 
 
 def test_a_prediction_counts_neither_as_measured_nor_as_published(results: Path) -> None:

@@ -145,8 +145,9 @@ def latency(
     wanted = [_alone(entry) for entry in ([configuration] if configuration else known)]
     measured = [
         entry
-        for entry in _measured(entries, name, where, "latency")
-        if groups.size(entry) == (resolution, resolution)
+        for entry in _on(entries, name, where)
+        if groups.held(entry, "latency")
+        and groups.size(entry) == (resolution, resolution)
         and entry.record.settings.precision == precision
         and _options(requested(entry.record), "preset", *IMPLIED) in wanted
     ]
@@ -187,8 +188,16 @@ def smallest_fit(entries: Sequence[Entry], name: str, resolution: int, gpu: str)
 
 
 def held_in(entries: Sequence[Entry], known: Sequence[Entry], gpu: Gpu, size: int) -> Entry | None:
-    """The first of the configurations ``known`` whose peak is within ``size`` · 10⁹ bytes; None where none is."""
-    return next((used for used in known if _peak(entries, used, gpu).value.value * GIB <= size * 10**9), None)
+    """The first of the configurations ``known`` whose peak is within ``size`` · 10⁹ bytes; None where none is.
+
+    One that ran out of memory on ``gpu`` is held by larger memory alone, whatever was predicted.
+    """
+
+    def holds(used: Entry) -> bool:
+        ran_out = any(entry.record.outcome.status == OutcomeStatus.OOM for entry in _same(entries, used, gpu))
+        return not (ran_out and size <= gpu.memory_gb) and _peak(entries, used, gpu).value.value * GIB <= size * 10**9
+
+    return next(filter(holds, known), None)
 
 
 def _first_that_fits(entries: Sequence[Entry], known: Sequence[Entry], gpu: Gpu) -> Entry | None:
@@ -197,22 +206,29 @@ def _first_that_fits(entries: Sequence[Entry], known: Sequence[Entry], gpu: Gpu)
 
 
 def _peak(entries: Sequence[Entry], used: Entry, gpu: Gpu) -> Answer:
-    record = used.record
-    for entry in _measured(entries, record.tokenizer.name, gpu, "evaluation_peak"):
-        same = entry.record.resolution == record.resolution and _options(requested(entry.record)) == _alone(used)
-        if same:
+    for entry in _same(entries, used, gpu):
+        if groups.held(entry, "evaluation_peak"):
             return Answer(entry.value("evaluation_peak"), entry, _text(entry))
     return Answer(used.value("peak_with_margin"), used, _text(used), "predicted, with a margin")
 
 
-def _measured(entries: Sequence[Entry], name: str, gpu: Gpu, quantity: str) -> list[Entry]:
-    """What ended well on ``gpu`` in bf16 with one image at a time and holds ``quantity``."""
+def _same(entries: Sequence[Entry], used: Entry, gpu: Gpu) -> list[Entry]:
+    """What ran on ``gpu`` at the size and in the very configuration of the prediction ``used``."""
+    return [
+        entry
+        for entry in _on(entries, used.record.tokenizer.name, gpu)
+        if entry.record.resolution == used.record.resolution and _alone(entry) == _alone(used)
+    ]
+
+
+def _on(entries: Sequence[Entry], name: str, gpu: Gpu) -> list[Entry]:
+    """What ran on ``gpu`` in bf16 with one image at a time, and with all of its memory."""
     return [
         entry
         for entry in entries
         if entry.record.tokenizer.name == name
         and entry.measured
-        and groups.held(entry, quantity)
+        and entry.record.settings.memory_limit_gib is None
         and entry.record.provenance is not None
         and gpu.is_called(entry.record.provenance.host.gpu or "")
         and (entry.record.settings.dtype, entry.record.settings.batch or 1) == ("bfloat16", 1)
