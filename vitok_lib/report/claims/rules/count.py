@@ -29,8 +29,10 @@ class Count(Rule):
         figures = self._figures(entries)
         if not figures:
             return decide(claim, Verdict.NOT_CHECKABLE, [say("nothing_printed", benchmark=self.benchmark)])
+        # An estimate was run on nothing, so it is no evaluation that counts.
+        reported = [figure for figure in figures if figure.value.kind != Kind.ESTIMATED] or figures
         if self.of == "resolutions":
-            sizes = sorted({figure.entry.record.resolution for figure in figures})
+            sizes = sorted({figure.entry.record.resolution for figure in reported})
             found = len(sizes)
             evidence = [say("resolutions", benchmark=self.benchmark, sizes=[f"{size:,} px" for size in sizes])]
         else:
@@ -46,7 +48,7 @@ class Count(Rule):
             evidence += [say("estimated", tokenizers=names)] if names else []
         if claim.agrees(found):
             return decide(claim, Verdict.NOT_MEASURED, evidence)
-        number = arithmetic(f"{found:,}", f"{self.of} counted in the document's tables", *figures)
+        number = arithmetic(f"{found:,}", f"{self.of} counted in the document's tables", *reported)
         correction = say("corrected_count", claimed=quote(claim), found=number, of=self.of)
         return decide(
             claim,
