@@ -15,6 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from tests.conftest import SLOW
+from vitok_lib.images.sets import IMAGE_SETS
 from vitok_lib.parameters import convert, find_source
 from vitok_lib.project import ROOT
 
@@ -69,7 +70,8 @@ def test_every_dependency_is_constrained_to_a_version_within_its_bounds() -> Non
 def test_a_profile_names_notebooks_and_parameters_that_exist(profile: Path) -> None:
     entries = yaml.safe_load(profile.read_text(encoding="utf-8"))
     for entry in entries:
-        assert entry.keys() == {"notebook", "output", "parameters"}
+        assert entry.keys() - {"skip_without"} == {"notebook", "output", "parameters"}
+        assert entry.get("skip_without", "photos") in IMAGE_SETS
         convert(find_source(entry["notebook"]), entry["parameters"])
     outputs = [entry["output"] for entry in entries]
     assert len(set(outputs)) == len(outputs)
