@@ -27,14 +27,16 @@ from vitok_lib.tokenizers.vitok.variant import looks_like_variant
 
 FAMILY_COLOURS = {
     "vitok": "#0072B2",
-    "kl": "#D55E00",
-    "diffusers": "#D55E00",
-    "dc-ae": "#E69F00",
-    "codec": "#009E73",
+    "kl": "#C04F00",
+    "diffusers": "#C04F00",
+    "dc-ae": "#AA3377",
+    "codec": "#00795A",
     "pca": "#000000",
-    "plugin": "#CC79A7",
+    "plugin": "#666666",
 }
-"""Okabe and Ito's palette, which the colour-blind can tell apart; labels and markers repeat what colour says."""
+"""Colours that the colour-blind can tell apart and that print can be read in; labels and markers repeat what they say.
+
+Blue, vermilion and green are Okabe and Ito's, the latter two darkened for print; purple is Paul Tol's."""
 MARKERS = "osD^vPX<>*pdhH8"
 LINES = ("-", "--", "-.", ":")
 GUIDE_COLOUR = "#555555"

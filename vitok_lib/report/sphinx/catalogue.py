@@ -177,11 +177,14 @@ def how_to_measure(benchmarks: Sequence[str]) -> Sentence:
 def figure(request: Request) -> list[Content]:
     """A figure, or one a machine. Matplotlib is imported here, since not every page has figures."""
     from vitok_lib.report.figures import by_image, frontier, quality, speed
+    from vitok_lib.report.figures.released import released
 
     name, entries, quantity = request.arguments[0], request.entries, request.quantity
     if name in quality.FIGURES:
         drawing = quality.FIGURES[name](entries, request.cases, quantity)
         return [Picture("-".join([name, *request.cases, quantity]), drawing)]
+    if name == "released":
+        return [Picture(name, released(entries))]
     if name == "by-resolution":
         benchmark = request.required("benchmark", "div8k")[0]
         return [Picture(f"{name}-{benchmark}-{quantity}", quality.by_resolution(entries, benchmark, quantity))]
@@ -201,7 +204,9 @@ def figure(request: Request) -> list[Content]:
         "memory-frontier": (MEMORY, frontier.memory_frontier),
     }
     if name not in alone:
-        raise unknown("figure", name, [*quality.FIGURES, "by-resolution", "paired", "by-tokens", "quality", *alone])
+        raise unknown(
+            "figure", name, [*quality.FIGURES, "released", "by-resolution", "paired", "by-tokens", "quality", *alone]
+        )
     benchmark, make = alone[name]
     return _of_machines(name, [benchmark], make(entries))
 

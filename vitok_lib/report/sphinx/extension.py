@@ -9,6 +9,7 @@
 ``{baseline-table}``                  differences to the PCA baseline over ``:cases:``
 ``{pairs-table} photos-512``          the differences of all pairs of tokenizers, with simultaneous intervals
 ``{result-figure} by-tokenizer``      a figure over ``:cases:``, ``:benchmark:`` or ``:benchmarks:``
+``{result-figure} released``          quality, compression and latency of the released models
 ``{machine-table} speed``             ``:quantities:`` of speed and memory, a table each machine, as ``:where:`` has it;
                                       without these ``sliding-window``, ``roofline``, ``profile`` or ``capacity``
 ``{flops-table} 5B-f16x64``           FLOPs by formula over ``:resolutions:`` and ``:windows:``
