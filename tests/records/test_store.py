@@ -268,6 +268,15 @@ def test_one_study_may_be_asked_for() -> None:
     assert [record.tokenizer.name for record in read_records("cpu")] == ["a"]
 
 
+@pytest.mark.parametrize("field", ["", '"what_is_not_known_yet": 1, '])
+def test_a_record_of_a_newer_version_is_one_sentence(tmp_path: Path, field: str) -> None:
+    path = tmp_path / "a.json"
+    write_record(_record(), path)
+    path.write_text(path.read_text().replace('"schema_version": 1', f'{field}"schema_version": 2'))
+    with pytest.raises(RequestError, match=r"a\.json' was written by a newer vitok-lib .* update vitok-lib"):
+        read_record(path)
+
+
 def test_a_study_is_read_by_the_name_it_was_written_with() -> None:
     _write("my study", _record("a"))
     assert [record.tokenizer.name for record in read_records("my study")] == ["a"]

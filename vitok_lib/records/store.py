@@ -134,10 +134,13 @@ def read_model(path: Path, model: type[Model], noun: str) -> Model:
     """The JSON file at ``path`` as a ``model``.
 
     Raises:
-        RequestError: the file cannot be read or is not valid; the message calls it ``noun`` and names the field.
+        RequestError: the file cannot be read, was written by a newer version of this library, or is not valid; the
+            message calls it ``noun`` and names the field.
     """
     try:
-        return model.model_validate_json(path.read_bytes())
+        data = path.read_bytes()
+        _check_version(path, model, noun, data)
+        return model.model_validate_json(data)
     except OSError as error:
         raise cannot_read(path, error) from error
     except ValidationError as error:
@@ -147,6 +150,18 @@ def read_model(path: Path, model: type[Model], noun: str) -> Model:
             f"{noun} '{path}' is not valid: {where}: {first['msg']}; repair the file or remove it",
             code="record-invalid",
         ) from error
+
+
+def _check_version(path: Path, model: type[Model], noun: str, data: bytes) -> None:
+    """Raise RequestError if the file says that its schema is newer: a field may mean something else there."""
+    known: int = model.model_fields["schema_version"].default
+    found = re.search(rb'"schema_version":\s*(\d+)', data)
+    if found is not None and int(found[1]) > known:
+        raise RequestError(
+            f"{noun} '{path}' was written by a newer vitok-lib (schema {int(found[1])}, and this one reads up to "
+            f"{known}); update vitok-lib, or set VITOK_RESULTS to another folder",
+            code="record-invalid",
+        )
 
 
 def read_samples(path: Path, record: Record) -> pd.DataFrame:
