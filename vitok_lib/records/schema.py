@@ -78,6 +78,7 @@ class TokenizerIdentity(Strict):
 class ImagesIdentity(Strict):
     """Which images: ``count`` of them in the order of the manifest, ``rule`` by which they got their size.
 
+    ``requested_samples`` is how many were asked for where the set has more; None: all of them.
     ``subset_seed`` is the seed of the order that the first ``count`` were taken in; None: the set's own order.
     ``left_out`` counts the files that the set passed over, by the reason; they are not part of what was measured.
     """
@@ -87,6 +88,7 @@ class ImagesIdentity(Strict):
     count: int | None = None
     manifest_sha256: str | None = None
     rule: str
+    requested_samples: int | None = None
     subset_seed: int | None = None
     left_out: dict[str, int] | None = None
 

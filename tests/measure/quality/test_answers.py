@@ -21,7 +21,7 @@ from vitok_lib.measure.quality.original_features import FeatureCache
 from vitok_lib.metrics.features import Extractor
 from vitok_lib.project import ROOT
 from vitok_lib.records.config import RunConfig
-from vitok_lib.records.store import results_root
+from vitok_lib.records.store import read_record, results_root
 from vitok_lib.tokenizers.load import load, requested_of
 
 VITOK = "nano-f32x64"
@@ -39,6 +39,21 @@ def _records() -> int:
 
 def _copy(folder: Path, of: str = VITOK) -> Path:
     return Path(shutil.copytree(ROOT / "vitok_lib" / "weights" / of, folder))
+
+
+@pytest.mark.parametrize(("samples", "requested"), [(1, 1), (2, None), (3, None), (None, None)])
+def test_a_record_says_how_many_images_of_a_larger_set_were_asked_for(
+    samples: int | None, requested: int | None, folder: Path
+) -> None:
+    record = evaluate("jpeg:q=75", images=folder, samples=samples, **SMALL)
+    assert record.images.requested_samples == requested
+    assert [path.stem for path in results_root().rglob("*.json")] == ["jpeg_q_75" + ("@samples=1" if requested else "")]
+
+
+def test_committed_records_of_a_subset_say_so() -> None:
+    for path in (ROOT / "results").rglob("*@*samples=*.json"):
+        if path.parts[-3] != "published":
+            assert read_record(path).images.requested_samples == int(path.stem.rpartition("samples=")[2]), path
 
 
 def _shortened(table: Path) -> None:

@@ -12,6 +12,7 @@ from tests.fakes.records import write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
+from vitok_lib.records.store import read_record, write_record
 from vitok_lib.report.data import paired, protocol
 from vitok_lib.report.data.record_view import find, load, of_case
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER
@@ -156,6 +157,16 @@ def test_own_runs_go_before_committed_ones(results: Path) -> None:
 def test_a_record_is_found_without_its_sample_count(results: Path) -> None:
     write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": [30.0]}, settings="samples=1")
     assert find(load(), f"{CASE}/nano-f16x64").stem == "nano-f16x64@samples=1"
+
+
+def test_the_record_says_that_it_is_of_a_subset_and_not_the_name_of_its_file(results: Path) -> None:
+    path = write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": [30.0]}, settings="samples=1")
+    record = read_record(path)
+    (entry,) = load()
+    assert entry.row == ("nano-f16x64", "")
+    write_record(record.model_copy(update={"images": record.images.model_copy(update={"requested_samples": 7})}), path)
+    (entry,) = load()
+    assert entry.row == ("nano-f16x64", "samples=7")
 
 
 def test_a_codec_is_found_by_its_name_as_by_its_file(results: Path) -> None:

@@ -47,8 +47,9 @@ class Asked:
         known = self.tokenizer.model_dump(exclude={"weights"}, exclude_none=True)
         if any(getattr(record.tokenizer, field) != value for field, value in known.items()):
             return False
-        # What was left out of the set, and why, does not change what was measured.
-        images = record.images.model_copy(update={"left_out": self.images.left_out})
+        # What was left out of the set, by a rule or by asking for less of it, does not change what was measured.
+        same = {"left_out": self.images.left_out, "requested_samples": self.images.requested_samples}
+        images = record.images.model_copy(update=same)
         return (record.settings, images) == (self.settings, self.images)
 
     def is_answered_by(self, record: Record) -> bool:

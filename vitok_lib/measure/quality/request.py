@@ -46,15 +46,7 @@ class Request:
 
     @cached_property
     def images_identity(self) -> ImagesIdentity:
-        return ImagesIdentity(
-            name=self.image_set.name,
-            description=self.image_set.description,
-            count=len(self.manifest.entries),
-            manifest_sha256=self.manifest.sha256,
-            rule=self.image_set.rule,
-            subset_seed=self.image_set.subset_seed,
-            left_out=dict(getattr(self.image_set, "left_out", {})) or None,
-        )
+        return images_identity(self.image_set, self.manifest, self.samples)
 
     @cached_property
     def signatures(self) -> tuple[str, ...]:
@@ -84,9 +76,7 @@ class Request:
     @property
     def path(self) -> Path:
         """Where the record goes."""
-        if self.samples is None or self.samples >= len(self.image_set.names()):
-            return self._place()
-        return self._place(samples=self.samples, subset=self.image_set.subset_seed)
+        return self._place(**subset_of(self.images_identity))
 
     @property
     def journal_path(self) -> Path:
@@ -112,3 +102,24 @@ class Request:
             "time_limit": time_limit,
         }
         return command(Measurement(EVAL, (self.requested,), request))
+
+
+def images_identity(image_set: ImageSet, manifest: Manifest, samples: int | None) -> ImagesIdentity:
+    """How a record names the first ``samples`` images of a set, whose manifest is given; None: all of them."""
+    return ImagesIdentity(
+        name=image_set.name,
+        description=image_set.description,
+        count=len(manifest.entries),
+        manifest_sha256=manifest.sha256,
+        rule=image_set.rule,
+        requested_samples=samples if samples is not None and samples < len(image_set.names()) else None,
+        subset_seed=image_set.subset_seed,
+        left_out=dict(getattr(image_set, "left_out", {})) or None,
+    )
+
+
+def subset_of(images: ImagesIdentity) -> dict[str, int | None]:
+    """What a file's name says of a subset; nothing where all images were asked for."""
+    if images.requested_samples is None:
+        return {}
+    return {"samples": images.requested_samples, "subset": images.subset_seed}

@@ -25,12 +25,13 @@ from vitok_lib.measure.common.reproduce import Measurement, command
 from vitok_lib.measure.common.reuse import Asked, answer, say_damage
 from vitok_lib.measure.quality.aggregate import interval_of_mean, per_image_table
 from vitok_lib.measure.quality.metric_suite import as_tensor
+from vitok_lib.measure.quality.request import images_identity, subset_of
 from vitok_lib.measure.quality.seams import BAND
 from vitok_lib.measure.quality.tiling_pairs import Pair, Result, in_parts, load_pair
 from vitok_lib.measure.speed.state import unloaded_weights
 from vitok_lib.metrics.pixel import from_uint8
 from vitok_lib.records.config import RunConfig
-from vitok_lib.records.schema import ImagesIdentity, Kind, Outcome, OutcomeStatus, Record, Value
+from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, Record, Value
 from vitok_lib.records.store import atomic, record_path, write_record
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import checked
@@ -93,10 +94,9 @@ def measure_tiling(
     except Exception as error:  # a model raises what it likes
         failure = failure_of(error)
     settings = settings.model_copy(update={"batch": 1})
-    shown = _images_identity(image_set, manifest)
-    some = samples is not None and samples < len(image_set.names())
-    subset = {"samples": samples, "subset": image_set.subset_seed} if some else {}
-    path = record_path(own.study, BENCHMARK, resolution, identity.name, config.suffix(identity.weights, **subset))
+    shown = images_identity(image_set, manifest, samples)
+    suffix = config.suffix(identity.weights, **subset_of(shown))
+    path = record_path(own.study, BENCHMARK, resolution, identity.name, suffix)
     kept = answer(path, Asked(config, identity, settings, shown, device=config.device), own)
     if kept is not None:
         return kept
@@ -194,15 +194,3 @@ def _values(results: Sequence[Result]) -> tuple[Value, ...]:
             )
         )
     return tuple(values)
-
-
-def _images_identity(image_set: ImageSet, manifest: Manifest) -> ImagesIdentity:
-    return ImagesIdentity(
-        name=image_set.name,
-        description=image_set.description,
-        count=len(manifest.entries),
-        manifest_sha256=manifest.sha256,
-        rule=image_set.rule,
-        subset_seed=image_set.subset_seed,
-        left_out=dict(getattr(image_set, "left_out", {})) or None,
-    )

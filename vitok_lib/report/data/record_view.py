@@ -87,9 +87,9 @@ class Entry:
     @property
     def row(self) -> tuple[str, str]:
         """What sets a row of a table apart; sources may differ in sample count within one row, measurements not."""
-        # Only its file's name says whether a measurement took fewer images than the set has.
-        subset = [part for part in self.stem.partition("@")[2].split(",") if part.startswith("samples=")]
-        return self.record.tokenizer.name, ", ".join([*self._settings(), *(subset if self.measured else [])])
+        samples = self.record.images.requested_samples
+        subset = [] if samples is None else [f"samples={samples}"]
+        return self.record.tokenizer.name, ", ".join([*self._settings(), *subset])
 
     def _settings(self) -> list[str]:
         """The parts of a file name that say what was asked for."""
