@@ -6,7 +6,7 @@ import pytest
 
 from vitok_lib.cost.flops import SideFlops, SideTraffic, vitok_flops, vitok_traffic
 from vitok_lib.cost.peak_rates import PeakRates
-from vitok_lib.cost.roofline import bound, least_seconds, roofline, tokens_of_equal_work, window_speedup
+from vitok_lib.cost.roofline import bound, least_seconds, roofline
 from vitok_lib.tokenizers.registry import find
 from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
 
@@ -84,29 +84,3 @@ def test_parts_take_no_less_time_apart_than_together() -> None:
     apart = roofline(work, traffic, ONE_RATE)
     assert apart.seconds >= least_seconds(work, 0, ONE_RATE)
     assert apart.seconds == pytest.approx(traffic.total / ONE_RATE.copy)  # memory bounds all three
-
-
-def test_attention_equals_the_matrices_at_18456_tokens() -> None:
-    """P/(2·width) with P = 4·3072² + 3·3072·8208; both sides of 5B have the same blocks."""
-    variant = _variant("5B-f16x64")
-    assert tokens_of_equal_work(variant, variant.decoder) == 18_456
-    assert tokens_of_equal_work(variant, variant.encoder) == 18_456
-
-
-@pytest.mark.parametrize("text", ["w32_d2_h2/8x6", "w64_d1_h4m4/16x8"])
-def test_at_as_many_tokens_as_that_a_block_has_as_much_work_in_either(text: str) -> None:
-    variant = parse_variant(text)
-    tokens = tokens_of_equal_work(variant, variant.decoder)
-    side = variant.patch * int(tokens)
-    one_row = vitok_flops(variant, variant.patch, side).decoder
-    ends = 2 * int(tokens) * variant.decoder.width * (variant.patch_values + variant.channels)
-    assert one_row.attention == pytest.approx(one_row.linear - ends, rel=1 / int(tokens))
-
-
-def test_ideal_speedups_of_windows_are_those_of_operations() -> None:
-    variant = _variant("5B-f16x64")
-    assert window_speedup(variant, 8192, 8192, 1024, 64) == pytest.approx(1.103, abs=0.0005)
-    assert window_speedup(variant, 8192, 8192, None, 1024) == pytest.approx(50346 / 3681, rel=0.001)
-    assert window_speedup(variant, 8192, 8192, 64, 64) == 1
-    # Matrices at 371 TFLOP/s and attention at 349: (2618/371 + 290/349) / (2618/371 + 18.3/349).
-    assert window_speedup(variant, 8192, 8192, 1024, 64, attention_slowdown=371 / 349) == pytest.approx(1.109, abs=5e-4)

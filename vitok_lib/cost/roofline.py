@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vitok_lib.cost.flops import SideFlops, SideTraffic, block_matrices, vitok_flops
+from vitok_lib.cost.flops import SideFlops, SideTraffic
 from vitok_lib.cost.peak_rates import ATTENTION, COPY, MATMUL, PeakRates
-from vitok_lib.tokenizers.vitok.variant import Side, Variant
 
 
 @dataclass(frozen=True)
@@ -65,32 +64,3 @@ def least_seconds(work: SideFlops, moved_bytes: int, rates: PeakRates) -> float:
     """The least time of a whole encoder or decoder, where nothing but ``moved_bytes`` goes through memory."""
     computing = work.linear / rates.matmul + work.attention / rates.of_attention
     return max(computing, moved_bytes / rates.copy)
-
-
-def window_speedup(
-    variant: Variant,
-    height: int,
-    width: int,
-    wide: int | None,
-    narrow: int | None,
-    attention_slowdown: float = 1.0,
-) -> float:
-    """How many times faster encoding and decoding would be with the radius ``narrow`` than with ``wide``.
-
-    Ideally: time as FLOPs alone give it, attention at the rate of matrix products over ``attention_slowdown``.
-    """
-
-    def cost(window: int | None) -> float:
-        work = vitok_flops(variant, height, width, window)
-        sides = (work.encoder, work.decoder)
-        return sum(side.linear + side.attention * attention_slowdown for side in sides)
-
-    return cost(wide) / cost(narrow)
-
-
-def tokens_of_equal_work(variant: Variant, side: Side) -> float:
-    """Tokens from which on full attention is more work than the matrices of a block: P/(2·width).
-
-    Of N tokens a block's matrices, of P entries, take 2·P·N FLOPs, and its attention 4·width·N².
-    """
-    return block_matrices(variant, side) / (2 * side.width)
