@@ -20,6 +20,7 @@ SLOW = {
     "measure/memory/test_peak.py": "starts a process for each peak",
     "measure/predict/test_meta_memory.py": "traces whole models",
     "measure/predict/test_plan.py": "traces whole models",
+    "measure/predict/test_plan_command.py": "traces whole models",
     "measure/quality/test_processes.py": "kills processes and starts them again",
     "measure/speed/test_speed_failures.py": "compiles",
     "measure/speed/test_compile_stats.py": "compiles",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from vitok_lib.cli.app import main
 from vitok_lib.errors import RequestError
 from vitok_lib.images.pillow import MAX_RESOLUTION
 from vitok_lib.measure.predict import plan as planning
@@ -22,20 +18,7 @@ from vitok_lib.measure.predict.plan import as_row, available_bytes, check_fits, 
 from vitok_lib.measure.quality.metric_suite import MetricSuite
 from vitok_lib.metrics.signature import find_metric
 from vitok_lib.project import ROOT
-from vitok_lib.records.provenance import describe_host
-from vitok_lib.records.schema import (
-    Host,
-    ImagesIdentity,
-    Kind,
-    Outcome,
-    Provenance,
-    Record,
-    Settings,
-    TokenizerIdentity,
-    Value,
-    Weights,
-)
-from vitok_lib.records.store import read_record, record_path, write_record
+from vitok_lib.records.store import read_record
 from vitok_lib.tokenizers.load import load_tokenizer
 
 GIB = 2**30
@@ -326,130 +309,3 @@ def test_largest_within_is_the_largest_of_a_gpu_of_that_size(monkeypatch: pytest
     with_margin = predict("flux", 1024, dtype="bfloat16", device="cuda").largest_resolution
     assert with_margin == pytest.approx(largest / 1.6**0.5, rel=0.02)  # memory grows with the pixels
     assert plan.largest_within(0) is None
-
-
-def _record_rates(
-    device: str, dtype: str, matmul: float, copy: float, machine: Host, precision: str | None = None
-) -> None:
-    measured = {"ceiling_matmul": (matmul, "TFLOP/s"), "ceiling_copy": (copy, "GB/s")}
-    record = Record(
-        benchmark="speed",
-        resolution=64,
-        tokenizer=TokenizerIdentity(name="t", family="vitok", weights=Weights(source="random:0")),
-        images=ImagesIdentity(name="noise", description="", rule=""),
-        settings=Settings(device=device, dtype=dtype, precision=precision),
-        outcome=Outcome(),
-        values=tuple(
-            Value(quantity=quantity, value=value, unit=unit, kind=Kind.MEASURED)
-            for quantity, (value, unit) in measured.items()
-        ),
-        provenance=Provenance(command="", started=datetime(2026, 1, 1, tzinfo=UTC), seconds=1, host=machine),
-    )
-    write_record(record, record_path("local", "speed", 64, "t", f"{device},{dtype},{precision}"))
-
-
-GPU = Host(cpu="c", cores=2, memory_gib=8, gpu="a GPU", platform="Linux", python="3.12")
-
-
-def test_the_least_time_is_the_work_at_the_peak_rates_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    asked: dict[str, Any] = {"device": "cuda", "dtype": "bfloat16", "window": 1024}
-    row = as_row(predict("5B-f16x64", 8192, **asked))
-    assert (row["least s encode"], row["least s decode"]) == ("", "")
-    _record_rates("cuda", "bfloat16", 790, 4300, GPU)
-    plan = predict("5B-f16x64", 8192, **asked)
-    assert plan.least_seconds is not None
-    assert 1e3 * sum(plan.least_seconds) == pytest.approx(3681, rel=0.001)
-    assert plan.peak_rates is not None
-    assert plan.peak_rates[1] == "a GPU"
-    assert as_row(plan)["least s decode"] == f"{plan.least_seconds[1]:.3g}"
-    assert predict("5B-f16x64", 8192, **asked, precision="fp8").least_seconds is None
-    _record_rates("cuda", "bfloat16", 1300, 4300, GPU, "fp8")
-    in_8_bits = predict("5B-f16x64", 8192, **asked, precision="fp8").least_seconds
-    assert in_8_bits is not None
-    assert 1e3 * sum(in_8_bits) == pytest.approx(2618e15 / 1300e12 + 290e15 / 790e12, rel=0.001)
-
-
-def test_of_a_small_image_the_least_time_is_that_of_reading_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    _record_rates("cuda", "bfloat16", 790, 4300, GPU)
-    plan = predict("5B-f16x64", 64, device="cuda", dtype="bfloat16")
-    assert plan.least_seconds is not None
-    assert plan.weight_bytes is not None
-    assert sum(plan.least_seconds) == pytest.approx((plan.weight_bytes + 2 * 2 * 3 * 64**2) / 4.3e12)
-
-
-@pytest.mark.parametrize(
-    ("name", "dtype", "known"),
-    [("flux", "bfloat16", True), ("flux", "float32", False), ("pca-f16x64", "float32", True), ("jpeg:q=75", "", False)],
-)
-def test_there_is_no_least_time_where_the_peak_rates_do_not_bound(
-    name: str, dtype: str, known: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a GPU a convolution in float32 has fewer bits than the product that was measured."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for measured in ("bfloat16", "float32"):
-        _record_rates("cuda", measured, 100, 1000, GPU)
-    plan = predict(name, 256, device="cuda", dtype=dtype or "float32")
-    assert (plan.least_seconds is not None) is known
-
-
-def test_the_peak_rates_of_another_machine_say_nothing_of_this_one() -> None:
-    _record_rates("cpu", "float32", 1, 10, GPU)
-    assert predict("nano-f16x64", 256).least_seconds is None
-    _record_rates("cpu", "float32", 1, 10, describe_host("cpu"))
-    assert predict("nano-f16x64", 256).least_seconds is not None
-
-
-def _vitok(*words: str, monkeypatch: pytest.MonkeyPatch) -> int | str | None:
-    monkeypatch.setattr(sys, "argv", ["vitok", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code
-
-
-def test_the_command_prints_the_plan_and_refuses_what_does_not_fit(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _free(monkeypatch, 24 * GIB)
-    asked = ("plan", "pca-f16x64", "flux", "--resolution", "16384", "--json")
-    assert _vitok(*asked, monkeypatch=monkeypatch) == 2
-    printed = capsys.readouterr()
-    first, second = json.loads(printed.out)
-    assert (first["tokenizer"], first["fits"], first["largest"]) == ("pca-f16x64", "yes", 16384)
-    assert (second["tokenizer"], second["fits"]) == ("flux", "no")
-    assert second["largest"] < 4096
-    (sentence,) = printed.err.splitlines()
-    assert sentence.startswith(
-        "vitok: [does-not-fit] tokenizer 'flux' at 16384 px needs about 771 GiB (1,040 GiB with "
-    )
-    assert _vitok(*asked, "--force", monkeypatch=monkeypatch) == 0
-    forced = capsys.readouterr()
-    assert (json.loads(forced.out), forced.err) == ([first, second], "")
-
-
-@pytest.mark.parametrize("name", ["nano-f16x64", "flux", "jpeg:q=75"])
-def test_a_plan_refuses_what_could_not_be_loaded(
-    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    asked = ("plan", name, "--resolution", "64", "--weights")
-    assert _vitok(*asked, "/no/such/file", monkeypatch=monkeypatch) == 2
-    assert "weights '/no/such/file' of tokenizer" in capsys.readouterr().err
-    assert _vitok(*asked, "", monkeypatch=monkeypatch) == 2
-    assert "weights (='') is empty" in capsys.readouterr().err
-
-
-def test_an_evaluation_that_does_not_fit_is_refused_before_loading_unless_forced(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], results: Path
-) -> None:
-    _free(monkeypatch, MIB)
-    asked = ("eval", "pca-f16x64", "--images", "photos", "--resolution", "256", "--samples", "1", "--metrics", "psnr")
-    assert _vitok(*asked, monkeypatch=monkeypatch) == 2
-    assert "tokenizer 'pca-f16x64' at 256 px needs about" in capsys.readouterr().err
-    assert not results.exists()
-    assert _vitok(*asked, "--force", monkeypatch=monkeypatch) == 0
-    assert list(results.rglob("*.json"))
-    capsys.readouterr()
-    assert _vitok(*asked, monkeypatch=monkeypatch) == 0, "what is recorded needs no memory"
-    assert "from a record of " in capsys.readouterr().err
-    assert _vitok(*asked, "--again", monkeypatch=monkeypatch) == 2
