@@ -80,6 +80,9 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "patches-flops": lambda request: flops.patches_compared(*request.pair(), request.sizes()),
     "equal-flops": lambda request: flops.where_attention_equals_linear(request.words("tokenizers")),
     "contradictions": _of_entries(contradictions.contradictions),
+    "one-row": lambda request: [
+        *contradictions.one_row_under_two_names([entry for entry in request.entries if entry.published])
+    ],
     "published-flops": _of_entries(flops.published_flops),
 }
 
