@@ -15,10 +15,10 @@ from vitok_lib.cost.gpus import Gpu, find_gpu
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, OutcomeStatus, Value
 from vitok_lib.report.data import groups
+from vitok_lib.report.data.formatting import number
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.requested import IMPLIED, requested
 from vitok_lib.report.page.content import Number
-from vitok_lib.report.page.formatting import number
 from vitok_lib.tokenizers.registry import RELEASED, describe, find
 
 _OF_THE_RUN = ("weights", "revision", "seed")

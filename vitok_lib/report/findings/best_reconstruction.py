@@ -8,12 +8,12 @@ from itertools import takewhile
 
 from vitok_lib.records.config import RELEASED as RELEASED_WEIGHTS
 from vitok_lib.report.data import paired, protocol
+from vitok_lib.report.data.formatting import number
+from vitok_lib.report.data.model_names import model_name
 from vitok_lib.report.data.protocol import Protocol, Ranked, by_protocol
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Part, Sentence, WebLink
-from vitok_lib.report.page.formatting import number
 from vitok_lib.report.page.labels import digits
-from vitok_lib.report.page.model_names import model_name
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.tokenizers.registry import RELEASED, find
 

@@ -13,9 +13,9 @@ from operator import itemgetter
 
 from vitok_lib.cost.flops import Flops, vitok_flops
 from vitok_lib.records.schema import Kind, OutcomeStatus, Value
+from vitok_lib.report.data.formatting import number, outcome
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Number, Part, Sentence, WebLink
-from vitok_lib.report.page.formatting import number, outcome
 from vitok_lib.report.page.labels import DECIMALS, digits, name_of
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.tokenizers.vitok.variant import parse_variant

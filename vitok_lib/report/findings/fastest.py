@@ -8,12 +8,12 @@ from itertools import takewhile
 
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data import groups, protocol
+from vitok_lib.report.data.formatting import number
 from vitok_lib.report.data.groups import SPEED
+from vitok_lib.report.data.model_names import gpu_name, model_name
 from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Part, Sentence
-from vitok_lib.report.page.formatting import number
-from vitok_lib.report.page.model_names import gpu_name, model_name
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.tokenizers.registry import RELEASED
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from vitok_lib.cost.flops import vitok_flops
+from vitok_lib.report.data.formatting import held_number
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.speedups import times
 from vitok_lib.report.page.content import Sentence
-from vitok_lib.report.page.formatting import held_number
 from vitok_lib.report.page.labels import digits
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.report.tables.flops import PETA, by_formula, variant_named

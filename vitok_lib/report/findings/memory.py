@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 from vitok_lib.records.schema import OutcomeStatus
 from vitok_lib.report.data import chunking, groups
+from vitok_lib.report.data.formatting import held_number, outcome
 from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED, TILING, lead
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.speedups import derived, growth, times
 from vitok_lib.report.findings.speed import runs
 from vitok_lib.report.page.content import NOT_MEASURED, Note, Number, Sentence
-from vitok_lib.report.page.formatting import held_number, outcome
 from vitok_lib.report.page.labels import digits, signed
 from vitok_lib.report.page.templates import sentences
 

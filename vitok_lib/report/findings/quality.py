@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.data import paired, protocol
+from vitok_lib.report.data.formatting import caveats, difference_number, number
 from vitok_lib.report.data.protocol import Protocol, Ranked, by_protocol, ranked
 from vitok_lib.report.data.rates import by_rate, rate_number
 from vitok_lib.report.data.record_view import Entry, natural, of_case, preferred
 from vitok_lib.report.page.content import Number, Sentence
-from vitok_lib.report.page.formatting import caveats, difference_number, number
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, digits, name_of
 from vitok_lib.report.page.templates import sentences
 

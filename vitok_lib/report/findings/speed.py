@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from vitok_lib.records.schema import Value
 from vitok_lib.report.data import groups
+from vitok_lib.report.data.formatting import held_number, number
 from vitok_lib.report.data.groups import COMPILE, PRECISION, SPEED, described, lead
 from vitok_lib.report.data.limits import Limits, limits
 from vitok_lib.report.data.record_view import Entry
@@ -18,7 +19,6 @@ from vitok_lib.report.data.speedups import (
     times,
 )
 from vitok_lib.report.page.content import Number, Sentence
-from vitok_lib.report.page.formatting import held_number, number
 from vitok_lib.report.page.labels import digits
 from vitok_lib.report.page.templates import sentences
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from vitok_lib.cost.gpus import Gpu
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data.measuring_gpus import measuring_gpus
+from vitok_lib.report.data.model_names import gpu_name, model_name
 from vitok_lib.report.data.real_models import Answer, configurations, held_in, peak
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.requested import requested
 from vitok_lib.report.page.content import Sentence
-from vitok_lib.report.page.model_names import gpu_name, model_name
 from vitok_lib.report.page.templates import listed, sentences
 from vitok_lib.tokenizers.registry import RELEASED, find
 

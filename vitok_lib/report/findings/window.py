@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.report.data import groups
+from vitok_lib.report.data.formatting import held_number, number, outcome
 from vitok_lib.report.data.groups import SPEED, WINDOWS, lead
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.speedups import (
@@ -27,7 +28,6 @@ from vitok_lib.report.data.speedups import (
 )
 from vitok_lib.report.findings.speed import remark_on, runs
 from vitok_lib.report.page.content import Number, Sentence
-from vitok_lib.report.page.formatting import held_number, number, outcome
 from vitok_lib.report.page.labels import digits
 from vitok_lib.report.page.templates import sentences
 

@@ -16,11 +16,11 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from vitok_lib.errors import RequestError
 from vitok_lib.records.store import slug
+from vitok_lib.report.data.formatting import number
 from vitok_lib.report.data.record_view import Entry, find, load
 from vitok_lib.report.page import docutils_nodes
 from vitok_lib.report.page.content import Sentence, Table
 from vitok_lib.report.page.csv import write_csv
-from vitok_lib.report.page.formatting import number
 from vitok_lib.report.sphinx.request import Request
 from vitok_lib.report.tables.runs import training_files
 

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data import chunking, groups, paired, protocol
+from vitok_lib.report.data.formatting import difference_number, number, significance
 from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED
 from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.rates import by_rate, rate_number
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.data.speedups import speed_ratio, times
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Sentence, Table
-from vitok_lib.report.page.formatting import difference_number, number, significance
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, digits, name_of
 from vitok_lib.report.page.templates import sentences
 

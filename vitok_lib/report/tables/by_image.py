@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data import paired, protocol
+from vitok_lib.report.data.formatting import caveats, difference_number, significance
 from vitok_lib.report.data.paired import AllPairs, Difference
 from vitok_lib.report.data.rates import rate_number
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Sentence, Table
-from vitok_lib.report.page.formatting import caveats, difference_number, significance
 from vitok_lib.report.page.labels import digits, label, signed
 from vitok_lib.report.page.templates import sentences
 

@@ -10,6 +10,7 @@ from vitok_lib.cost.fits import SIZES_GB, predicted
 from vitok_lib.cost.gpus import find_gpu
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
+from vitok_lib.report.data.formatting import joined
 from vitok_lib.report.data.real_models import (
     Answer,
     configurations,
@@ -23,7 +24,6 @@ from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.requested import requested
 from vitok_lib.report.data.speedups import derived, times
 from vitok_lib.report.page.content import Head, Note, Number, Part, Sentence, Table
-from vitok_lib.report.page.formatting import joined
 from vitok_lib.report.page.templates import sentences
 
 say = sentences("tables")

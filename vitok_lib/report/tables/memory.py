@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vitok_lib.report.data import groups
+from vitok_lib.report.data.formatting import joined, number, outcome
 from vitok_lib.report.data.groups import CAPACITY, Machine
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Note, Part, Sentence, Table
-from vitok_lib.report.page.formatting import joined, number, outcome
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.report.tables.speed import lead, same_for_all, setting_cell
 

@@ -9,11 +9,11 @@ from itertools import groupby
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.data import paired, protocol
+from vitok_lib.report.data.formatting import JOINT, caveats, joined, number, outcome, places
 from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.rates import places_by_rate, rate_of
 from vitok_lib.report.data.record_view import Entry, natural, of_case
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Part, Sentence, Table
-from vitok_lib.report.page.formatting import JOINT, caveats, joined, number, outcome, places
 from vitok_lib.report.page.labels import QUALITY, count_words, digits, in_order, is_distance, label, name_of
 from vitok_lib.report.page.templates import sentences
 

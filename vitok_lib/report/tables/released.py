@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 
 from vitok_lib.cost.gpus import Gpu
 from vitok_lib.records.schema import Kind
+from vitok_lib.report.data.formatting import number
 from vitok_lib.report.data.measuring_gpus import measuring_gpus
+from vitok_lib.report.data.model_names import gpu_name
 from vitok_lib.report.data.protocol import Protocol, protocol
 from vitok_lib.report.data.real_models import Answer, RealModel, latency, peak, real_models
 from vitok_lib.report.data.real_models import quality as best_known
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.data.requested import requested
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Note, Number, Sentence, Table, WebLink
-from vitok_lib.report.page.formatting import number
 from vitok_lib.report.page.labels import digits, label
-from vitok_lib.report.page.model_names import gpu_name
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.tokenizers.licences import LICENCES
 from vitok_lib.tokenizers.registry import RELEASED, find

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vitok_lib.report.data import groups
+from vitok_lib.report.data.formatting import number
 from vitok_lib.report.data.groups import Machine
 from vitok_lib.report.data.limits import PARTS, Limits, limits
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.speedups import derived
 from vitok_lib.report.page.content import Head, Sentence, Table
-from vitok_lib.report.page.formatting import number
 from vitok_lib.report.page.labels import digits, label
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.report.tables.speed import lead, lead_heads, same_for_all

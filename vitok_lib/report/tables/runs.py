@@ -13,10 +13,10 @@ from vitok_lib.images.wallpapers import wallpapers
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.published.sources import EVALUATION_CODE
 from vitok_lib.records.schema import Host, Kind, OutcomeStatus, Source
+from vitok_lib.report.data.formatting import number, outcome, places
 from vitok_lib.report.data.groups import BENCHMARKS
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.page.content import Code, Head, Note, Number, Part, RecordFile, Sentence, Table, WebLink
-from vitok_lib.report.page.formatting import number, outcome, places
 from vitok_lib.report.page.labels import in_order, name_of
 from vitok_lib.report.page.templates import listed
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data import groups
+from vitok_lib.report.data.formatting import joined, number, outcome
 from vitok_lib.report.data.groups import PROFILE, SETTINGS, WINDOWS, Machine
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.speedups import (
@@ -20,7 +21,6 @@ from vitok_lib.report.data.speedups import (
     window_runs,
 )
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Part, Sentence, Table
-from vitok_lib.report.page.formatting import joined, number, outcome
 from vitok_lib.report.page.labels import TIMES, count_words, digits, label, name_of
 from vitok_lib.report.page.templates import sentences
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.data import paired, protocol
+from vitok_lib.report.data.formatting import caveats, difference_number, number, outcome
 from vitok_lib.report.data.protocol import Protocol, Ranked
 from vitok_lib.report.data.rates import equal_rates, rate_number
 from vitok_lib.report.data.record_view import Entry, natural, preferred
 from vitok_lib.report.page.content import NOT_SIGNIFICANT, Head, Note, Number, Part, Sentence, Table
-from vitok_lib.report.page.formatting import caveats, difference_number, number, outcome
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, in_order, name_of, signed
 from vitok_lib.report.page.templates import sentences
 

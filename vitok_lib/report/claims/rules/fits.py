@@ -18,9 +18,9 @@ from vitok_lib.report.claims.evidence import (
     say,
 )
 from vitok_lib.report.claims.verdict import Claim, Discrepancy, Entries, EvaluatedClaim, Rule, Verdict, decide
+from vitok_lib.report.data.formatting import outcome
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Sentence
-from vitok_lib.report.page.formatting import outcome
 from vitok_lib.report.page.labels import memory_words
 from vitok_lib.tokenizers.registry import describe
 
