@@ -145,7 +145,7 @@ def test_an_unmeasured_latency_is_the_least_that_the_data_sheet_allows(results: 
 def test_a_peak_is_measured_in_the_very_configuration_or_predicted(results: Path) -> None:
     write_fits(results, 4096, "flux", _predicted(39 * GB))
     write_fits(results, 4096, "flux", _predicted(3 * GB), tiling=True)
-    measured = {"evaluation_peak": 2.5}
+    measured = {"model_peak": 2.5}
     options = {"gpu": H100, "dtype": "bfloat16", "batch": 1, "weights": "random:0"}
     write_machine(results, "memory", 4096, "flux", measured, **options, tiling=True, attention="math")
     untiled, tiled = configurations(load(), "flux", 4096)

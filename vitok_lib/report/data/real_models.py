@@ -165,7 +165,7 @@ def latency(
 def peak(
     entries: Sequence[Entry], name: str, resolution: int, gpu: str, *, configuration: Entry | None = None
 ) -> Answer | None:
-    """GiB that evaluating one square image in bf16 takes: measured on ``gpu``, else predicted, with its margin.
+    """GiB that encoding and decoding one square image in bf16 takes: measured on ``gpu``, else predicted, with its margin.
 
     The ``configuration`` is one of :func:`configurations`; None: the first that fits on the GPU.
 
@@ -207,8 +207,8 @@ def _first_that_fits(entries: Sequence[Entry], known: Sequence[Entry], gpu: Gpu)
 
 def _peak(entries: Sequence[Entry], used: Entry, gpu: Gpu) -> Answer:
     for entry in _same(entries, used, gpu):
-        if groups.held(entry, "evaluation_peak"):
-            return Answer(entry.value("evaluation_peak"), entry, _text(entry))
+        if groups.held(entry, "model_peak"):
+            return Answer(entry.value("model_peak"), entry, _text(entry))
     return Answer(used.value("peak_with_margin"), used, _text(used), "predicted, with a margin")
 
 
