@@ -165,7 +165,8 @@ def latency(
 def peak(
     entries: Sequence[Entry], name: str, resolution: int, gpu: str, *, configuration: Entry | None = None
 ) -> Answer | None:
-    """GiB that encoding and decoding one square image in bf16 takes: measured on ``gpu``, else predicted, with its margin.
+    """GiB that encoding and decoding one square image takes in bf16: measured on ``gpu``, else predicted,
+    with its margin.
 
     The ``configuration`` is one of :func:`configurations`; None: the first that fits on the GPU.
 
