@@ -1,4 +1,4 @@
-"""The counts of the executive summary: verdicts on the claims, and outcomes of the measurements."""
+"""The counts of the summary: verdicts on the claims, and outcomes of the measurements."""
 
 from __future__ import annotations
 

@@ -39,9 +39,12 @@ def what_fits(entries: Sequence[Entry]) -> list[Sentence]:
     return [
         say(
             "what_fits",
-            vitoks=_of(sum(whole[name] is not None for name in vitoks), len(vitoks), "ViToks"),
-            others=_of(sum(whole[name] is not None for name in others), len(others), "auto-encoders"),
-            tiled=_of(len(tiled), len(others), "auto-encoders"),
+            whole=[
+                _of(sum(whole[name] is not None for name in names), len(names), noun)
+                for noun, names in (("ViToks", vitoks), ("auto-encoders", others))
+                if names
+            ],
+            tiled=_of(len(tiled), len(others), "auto-encoders") if others else None,
             most=most and _needed(most),
             level=most and ("measured" if most.value.kind == Kind.MEASURED else "predicted"),
             measured=_measured_peaks(entries, gpu),
