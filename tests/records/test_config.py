@@ -28,6 +28,7 @@ OTHERS = {
     "slicing": True,
     "posterior": "sample",
     "seed": 1,
+    "bytes": "streams",
 }
 """A value other than the default for every field."""
 

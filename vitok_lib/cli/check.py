@@ -39,7 +39,9 @@ def conform_command(
     """Put a tokenizer, yours included, through the rules that every tokenizer must keep."""
     from vitok_lib.tokenizers.conformance import as_rows, check
     from vitok_lib.tokenizers.load import load_tokenizer
+    from vitok_lib.tokenizers.registry import check_runs
 
+    check_runs(tokenizer)
     findings = check(load_tokenizer(tokenizer, weights=weights, device=device))
     print_rows(as_rows(findings), as_json)
     if not all(finding.passed for finding in findings):

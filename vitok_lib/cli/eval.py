@@ -21,7 +21,7 @@ _AT_ONCE = 1e-3  # seconds: a tokenizer for which no time is left still does its
 def eval_command(
     tokenizers: Annotated[list[str], typer.Argument(help=TOKENIZER_HELP)],
     images: Annotated[str, typer.Option(help="An image set's name, a folder, an archive, or hub:OWNER/NAME.")],
-    resolution: Annotated[int, typer.Option(help="Cap of the longest side in pixels.")],
+    resolution: Annotated[str, typer.Option(help="Cap of the longest side in pixels; native: no image is resized.")],
     *,
     options: dict[str, Any],
     rule: Annotated[str | None, typer.Option(help="How images get their size: cap or centre-crop.")] = None,
@@ -44,18 +44,18 @@ def eval_command(
     as_json: AsJson = False,
 ) -> None:
     """Measure reconstruction quality; what is already recorded is not done again."""
-    from vitok_lib.images.sets import check_resolution, open_image_set
+    from vitok_lib.images.sets import open_image_set, parse_resolution, sized
     from vitok_lib.metrics.signature import find_metric
-    from vitok_lib.tokenizers.registry import find
+    from vitok_lib.tokenizers.registry import FOLDER, find
 
-    check_resolution(resolution)
+    asked = parse_resolution(resolution)
     if time_limit is not None and not time_limit > 0:
         raise RequestError(f"time limit (={time_limit:g}) must be above 0 seconds, or left out")
     names = [find_metric(name.strip()).name for name in metrics.split(",")]
     fallbacks = [choice.strip() for choice in on_oom.split(",") if choice.strip()]
     for name in tokenizers:
         find(name)
-    image_set = open_image_set(images, rule=rule, subset_seed=subset_seed)
+    image_set, side = sized(open_image_set(images, rule=rule, subset_seed=subset_seed), asked, rule)
     # torch takes a second to import: a request that is wrong is refused before.
     from vitok_lib.measure.common.context import Context
     from vitok_lib.measure.predict.fits import plan_of
@@ -64,11 +64,12 @@ def eval_command(
     from vitok_lib.measure.quality.evaluate import evaluate, is_recorded
 
     context = Context(study=study, again=again)
-    request: dict[str, Any] = {"images": image_set, "resolution": resolution, "samples": samples, "metrics": names}
+    request: dict[str, Any] = {"images": image_set, "resolution": side, "samples": samples, "metrics": names}
     request["retry"] = retry
     configs = [RunConfig(name=name, **options) for name in tokenizers]
-    for config in configs if not (force or fallbacks) else ():
-        plan = plan_of(config, resolution)
+    runnable = [config for config in configs if not config.name.startswith(FOLDER)]
+    for config in runnable if not (force or fallbacks) else ():
+        plan = plan_of(config, side)
         if plan.fits is False and not is_recorded(config, **request, time_limit=time_limit, context=context):
             check_fits(plan, ", and --force tries it all the same")
     records: list[Record] = []
@@ -76,7 +77,7 @@ def eval_command(
     for config in configs:
         spent = time.monotonic() - began if records else 0.0
         left = None if time_limit is None else max(time_limit - spent, _AT_ONCE)
-        with ProgressBar(f"{config.name} on {image_set.name} at {resolution} px") as bar:
+        with ProgressBar(f"{config.name} on {image_set.name} at {side} px") as bar:
             record = evaluate(
                 config,
                 **request,

@@ -11,7 +11,9 @@ import typer
 
 from vitok_lib.records.config import RunConfig
 
-TOKENIZER_HELP = "A name of the registry, a ViTok variant, diffusers:OWNER/REPO, jpeg:q=75, or module:factory."
+TOKENIZER_HELP = (
+    "A name of the registry, a ViTok variant, diffusers:OWNER/REPO, jpeg:q=75, folder:PATH, or module:factory."
+)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Again = Annotated[bool, typer.Option("--again", help="Measure also what is recorded.")]
 _VITOK, _KL = "ViTok: ", "Convolutional auto-encoders: "
@@ -33,6 +35,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "device": (str, typer.Option(help="Such as cpu or cuda.")),
     "weights": (str, typer.Option(help="released, random, or a file or folder.")),
     "revision": (str | None, typer.Option(help="Of weights from the hub: a commit, branch or tag.")),
+    "bytes": (str | None, typer.Option("--bytes", help="folder:PATH: the folder of streams, whose sizes give bpp.")),
     "seed": (int, typer.Option(help="Of random weights and of a sampled posterior.")),
 }
 """Every field of a configuration but the name, in the order of the help."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import PIL
@@ -14,6 +15,7 @@ from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images import cache, prepare
 from vitok_lib.images.files.content import Content
 from vitok_lib.images.manifest import Manifest, ManifestEntry, first
+from vitok_lib.images.pillow import MAX_RESOLUTION
 from vitok_lib.images.prepare import ImageError, Rule
 from vitok_lib.images.subset import ordered
 
@@ -66,6 +68,24 @@ class FileSet:
             raise ImageError(f"cannot read image '{name}': {error.strerror or error}") from error
         words = (source, self.sizing.name, prepare.VERSION, resolution, PIL.__version__)
         return cache.pixels("\n".join(map(str, words)), lambda: prepare.read(content, resolution, name, self.sizing))
+
+    @cached_property
+    def longest_side(self) -> int:
+        """Pixels of the longest side of all images.
+
+        Raises:
+            RequestError: no image can be read, or one is longer than any resolution.
+        """
+        sides = {name: side for name, file in self.files.items() if (side := prepare.longest_side(file)) is not None}
+        if not sides:
+            raise RequestError(f"no image of '{self.name}' can be read, so that it has no native size")
+        longest = max(sides, key=lambda name: sides[name])
+        if sides[longest] > MAX_RESOLUTION:
+            raise RequestError(
+                f"image '{longest}' of '{self.name}' is {sides[longest]} px long, and the most is {MAX_RESOLUTION}; "
+                "leave it out, or give a resolution in pixels"
+            )
+        return sides[longest]
 
     def sized_by(self, rule: Rule) -> FileSet:
         """This set sized by ``rule``; another rule is another benchmark, whose name ends with the rule's."""

@@ -82,11 +82,18 @@ def centre_crop(image: Image.Image, resolution: int) -> Image.Image:
     return image.resize((resolution, resolution), Image.Resampling.LANCZOS, box=box)
 
 
+def native(image: Image.Image, resolution: int) -> Image.Image:
+    """``image`` itself, whatever the ``resolution``."""
+    return image
+
+
 CAP = Rule("cap", "longest side capped by Lanczos, never enlarged", cap)
 CENTRE_CROP = Rule(
     "centre-crop", "shorter side resized by Lanczos, enlarged where it is smaller, centre square", centre_crop
 )
+NATIVE = Rule("native", "native size, not resized", native)
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in (CAP, CENTRE_CROP)}
+"""The rules that take a resolution; :data:`NATIVE` takes the place of one."""
 
 
 def prepare(image: Image.Image, resolution: int, rule: Rule = CAP) -> NDArray[np.uint8]:
@@ -111,6 +118,15 @@ def read(content: Content, resolution: int, name: str, rule: Rule = CAP) -> NDAr
         raise
     except Exception as error:  # Decoders raise anything on damaged data: SyntaxError, struct.error, KeyError …
         raise ImageError(f"cannot read image '{name}': {_reason(error)}") from error
+
+
+def longest_side(content: Content) -> int | None:
+    """Pixels of the longer side of the image in ``content``, from its header; None where it cannot be read."""
+    try:
+        with reading(), content.open() as stream, Image.open(stream) as image:
+            return max(image.size)
+    except Exception:  # as in read, which says why
+        return None
 
 
 def _reason(error: Exception) -> str:

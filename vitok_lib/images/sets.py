@@ -6,6 +6,7 @@ A set says which images, in which order, and how each gets its size; every token
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -26,7 +27,7 @@ from vitok_lib.images.files.content import FileContent, readable
 from vitok_lib.images.files.folder import open_folder
 from vitok_lib.images.files.left_out import sentence
 from vitok_lib.images.manifest import Manifest, ManifestEntry
-from vitok_lib.images.prepare import RULES, ImageError, check_resolution
+from vitok_lib.images.prepare import NATIVE, RULES, ImageError, check_resolution
 from vitok_lib.images.remote import REMOTES, open_remote
 from vitok_lib.images.subset import check_seed
 
@@ -39,7 +40,10 @@ __all__ = [
     "Manifest",
     "ManifestEntry",
     "check_resolution",
+    "is_native",
     "open_image_set",
+    "parse_resolution",
+    "sized",
 ]
 
 
@@ -122,6 +126,8 @@ def open_image_set(text: str | Path, *, rule: str | None = None, subset_seed: in
             not apply to it.
     """
     check_seed(subset_seed)
+    if rule == NATIVE.name:
+        raise RequestError("size rule 'native' takes no pixels: leave it out, and give 'native' as the resolution")
     if rule is not None and rule not in RULES:
         raise unknown("size rule", rule, RULES)
     found = _open(text)
@@ -138,6 +144,45 @@ def open_image_set(text: str | Path, *, rule: str | None = None, subset_seed: in
     if not isinstance(found, DrawnSet):
         raise RequestError(f"image set '{found.name}' keeps its own order; leave out the subset seed (={subset_seed})")
     return replace(found, subset_seed=subset_seed)
+
+
+def parse_resolution(given: int | str) -> int | str:
+    """Pixels in 1…16384, or ``native``; RequestError if it is neither."""
+    if given == NATIVE.name:
+        return NATIVE.name
+    if isinstance(given, str) and not re.fullmatch(r"-?[0-9]{1,9}", given):
+        raise RequestError(f"resolution '{given}' must be a whole number of pixels, or 'native'")
+    pixels = int(given) if isinstance(given, str) else given
+    check_resolution(pixels)
+    return pixels
+
+
+def sized(image_set: ImageSet, resolution: int | str, rule: str | None = None) -> tuple[ImageSet, int]:
+    """``image_set`` and ``resolution`` in pixels; for ``native``, with no image resized and the longest side of all.
+
+    At native size the set is a benchmark of its own, whose name ends with ``native``; a ``rule`` that was asked for
+    contradicts it.
+
+    Raises:
+        RequestError: the resolution is none, or the set has another size rule or no images of a size of their own.
+    """
+    pixels = parse_resolution(resolution)
+    if not isinstance(pixels, str):
+        return image_set, pixels
+    if not isinstance(image_set, FileSet):
+        raise RequestError(
+            f"images of '{image_set.name}' are {image_set.rule} and have no native size; give a resolution in pixels"
+        )
+    chosen = rule or image_set.chosen_rule
+    if chosen is not None:
+        raise RequestError(f"size rule '{chosen}' needs a resolution in pixels; leave it out, or 'native'")
+    native = replace(image_set.sized_by(NATIVE), chosen_rule=None)
+    return native, native.longest_side
+
+
+def is_native(image_set: ImageSet) -> bool:
+    """Whether no image of ``image_set`` is resized."""
+    return image_set.rule == NATIVE.sentence
 
 
 def _named(text: str | Path) -> str:

@@ -17,7 +17,7 @@ from vitok_lib.errors import unknown
 from vitok_lib.metrics.pins import tag
 
 Scope = Literal["image", "rate", "set"]
-CODEC = "codec"  # the family whose latent is a stream of bits
+STREAMS = ("codec", "folder")  # the families whose latent is a stream of bits
 _STREAM = "bpp|stream|per-image-mean|v1"
 _UNBOUNDED = (-math.inf, math.inf)
 
@@ -227,5 +227,5 @@ def bounds_of(quantity: str) -> tuple[float, float]:
 
 
 def signature_of(metric: Metric, family: str) -> str:
-    """The signature of ``metric`` for a tokenizer of ``family``: a codec's rate is that of a true stream of bits."""
-    return _STREAM if metric.scope == "rate" and family == CODEC else metric.signature
+    """The signature of ``metric`` for a tokenizer of ``family``; the rate of a codec or a folder is of true streams."""
+    return _STREAM if metric.scope == "rate" and family in STREAMS else metric.signature

@@ -20,7 +20,7 @@ _LARGEST_BATCH = 2**16  # far beyond any memory, and bytes still count in 64 bit
 _LARGEST_SEED = 2**63 - 1  # of torch's generators
 _IN_NAME = (
     *("preset", "window", "dtype", "device", "batch", "precision", "compile", "attention", "folded", "chunk"),
-    *("graphs", "posterior", "revision", "tiling", "slicing", "seed", "weights"),
+    *("graphs", "posterior", "revision", "tiling", "slicing", "seed", "bytes", "weights"),
 )
 """The order of fields in a file name."""
 
@@ -28,7 +28,7 @@ _IN_NAME = (
 class Strict(BaseModel):
     """Data that cannot be changed and has no field but its own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
 
 class Weights(Strict):
@@ -90,6 +90,7 @@ class RunConfig(Strict):
 
     The fields are the arguments of :func:`vitok_lib.tokenizers.load.load_tokenizer`, which says what each does, and
     ``batch``: images that go through together. ``weights`` is ``released``, ``random`` or the path of a file or folder.
+    ``bytes`` is, of a folder of reconstructions, the folder with the streams that they were decoded from.
 
     Raises:
         RequestError: a field is not known, is of another type, or out of its range.
@@ -113,6 +114,7 @@ class RunConfig(Strict):
     slicing: bool = False
     posterior: str = "mode"
     seed: int = 0
+    bytes: str | None = None
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -138,8 +140,9 @@ class RunConfig(Strict):
             raise RequestError(f"chunk (={self.chunk}) must be 1 or more tokens, 0 for all, or None for automatic")
         if not 0 <= self.seed <= _LARGEST_SEED:
             raise RequestError(f"seed (={self.seed}) must be 0 or more, and below 2^63")
-        if any("\ud800" <= letter <= "\udfff" for letter in self.weights):  # bytes that are no UTF-8
-            raise RequestError(f"weights (={self.weights!a}) is no UTF-8 and cannot be recorded; rename it")
+        for field, path in {"weights": self.weights, "bytes": self.bytes or ""}.items():
+            if any("\ud800" <= letter <= "\udfff" for letter in path):  # bytes that are no UTF-8
+                raise RequestError(f"{field} (={path!a}) is no UTF-8 and cannot be recorded; rename it")
         return self
 
     @property
@@ -163,9 +166,14 @@ class RunConfig(Strict):
         """This configuration with other ``fields``, checked as any."""
         return RunConfig(**(self.model_dump() | fields))
 
+    @property
+    def anywhere(self) -> RunConfig:
+        """This configuration without the places of files, whose content is in the identity of the weights."""
+        return self.model_copy(update={"weights": "", "bytes": None})
+
     def is_same_run(self, other: RunConfig) -> bool:
         """Whether both ask for the same, wherever the weights lie; whether those are the same their content says."""
-        return self.model_copy(update={"weights": ""}) == other.model_copy(update={"weights": ""})
+        return self.anywhere == other.anywhere
 
     def suffix(self, weights: Weights, **others: object) -> str:
         """What differs from the default, for a record's file name.
@@ -180,6 +188,8 @@ class RunConfig(Strict):
             named.pop("seed", None)
         elif self.weights != RELEASED:
             named |= {"weights": weights.digest[:_DIGEST_IN_NAME]}
+        if self.bytes is not None:
+            named["bytes"] = True  # whose content is in the digest of the weights
         named |= {key: value for key, value in others.items() if value is not None}
         return ",".join(_part(key, value) for key, value in named.items())
 

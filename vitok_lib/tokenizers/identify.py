@@ -29,7 +29,11 @@ def identify(config: RunConfig) -> tuple[TokenizerIdentity, Settings] | None:
     entry = find(config.name)
     if entry.family in ("codec", "plugin") or (config.weights == RANDOM and entry.family != "vitok"):
         return None
-    if config.weights == RANDOM:
+    if entry.family == "folder":
+        from vitok_lib.tokenizers.folder import weights_of
+
+        weights = weights_of(config)
+    elif config.weights == RANDOM:
         weights = Weights(source=f"{RANDOM}:{config.seed}")
     else:
         names = _FILES.get(entry.family)

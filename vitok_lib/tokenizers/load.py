@@ -43,6 +43,7 @@ def load_tokenizer(
     slicing: bool = False,
     posterior: str = "mode",
     seed: int = 0,
+    bytes: str | Path | None = None,
 ) -> Tokenizer:
     """Load a tokenizer, ready to encode and decode.
 
@@ -68,6 +69,7 @@ def load_tokenizer(
         tiling, slicing: of a convolutional auto-encoder, work in overlapping tiles, or image by image.
         posterior: of a KL auto-encoder, the latent's ``"mode"`` or a ``"sample"`` drawn with ``seed``.
         seed: of random weights and of a sampled posterior.
+        bytes: of a folder of reconstructions, the folder with the streams that they were decoded from.
 
     Raises:
         RequestError: the request is wrong, or its weights cannot be read; the message says what to do.
@@ -91,6 +93,7 @@ def load_tokenizer(
         slicing=slicing,
         posterior=posterior,
         seed=seed,
+        bytes=None if bytes is None else str(bytes),
     )
     return load(config, part)
 
@@ -142,6 +145,10 @@ def checked(config: RunConfig) -> RunConfig:
     if config.posterior not in POSTERIORS:
         raise unknown("posterior", config.posterior, POSTERIORS)
     _check_applies(entry, config)
+    if entry.family == "folder":
+        from vitok_lib.tokenizers.folder import located
+
+        return located(config)
     if entry.family == "codec":  # it runs in Pillow, whatever device the tokenizers next to it run on
         config = config.replace(device="cpu", dtype="float32", seed=0)
     if config.weights in (RELEASED, RANDOM):
@@ -166,6 +173,8 @@ def _check_applies(entry: Entry, config: RunConfig) -> None:
             f"tokenizer '{entry.name}' is no convolutional auto-encoder: tiling, slicing and posterior do not apply to "
             "it"
         )
+    if entry.family != "folder" and config.bytes is not None:
+        raise RequestError(f"bytes (={config.bytes!r}) are those of a folder:PATH; '{entry.name}' counts its own")
     if config.revision is not None and (config.weights != RELEASED or entry.repository is None):
         raise RequestError(
             f"revision (={config.revision}) applies to weights from the hub; '{entry.name}' is not loaded from there"
@@ -193,6 +202,10 @@ def _load(config: RunConfig, part: Part) -> Tokenizer:
         from vitok_lib.tokenizers.codecs import load_codec
 
         return load_codec(entry, spec, config.weights)
+    if entry.family == "folder":
+        from vitok_lib.tokenizers.folder import Reconstructions
+
+        return Reconstructions(spec, config)
     if entry.family == "plugin":
         from vitok_lib.tokenizers.plugins import load_plugin
 

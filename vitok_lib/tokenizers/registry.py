@@ -7,6 +7,7 @@ the registry these are understood, and ``find`` makes an entry of each:
 ``Td4-T/1x16x64``              a ViTok variant
 ``diffusers:REPO[/SUBFOLDER]`` any auto-encoder in diffusers' layout on the hub
 ``jpeg:q=75``, ``jxl:bpp=1``   a codec at a quality or at a target of bits per pixel
+``folder:PATH``                reconstructions that were made elsewhere, one file an image
 ``module:factory``             a tokenizer that a Python function makes
 a plug-in's name               an entry point of the group ``vitok_lib.tokenizers``
 =============================  ======================================================================
@@ -27,7 +28,8 @@ from vitok_lib.tokenizers.vitok.variant import looks_like_variant, parse_variant
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 DIFFUSERS = "diffusers:"
-Family = Literal["vitok", "kl", "dc-ae", "diffusers", "pca", "codec", "plugin"]
+FOLDER = "folder:"
+Family = Literal["vitok", "kl", "dc-ae", "diffusers", "pca", "codec", "folder", "plugin"]
 CONVOLUTIONAL = ("kl", "dc-ae", "diffusers")
 """The families of convolutional auto-encoders, which take an image as a whole or in tiles."""
 
@@ -135,6 +137,8 @@ def find(name: str) -> Entry:
         return REGISTRY[name]
     if name.startswith(DIFFUSERS):
         return _hub_entry(name)
+    if name.startswith(FOLDER):
+        return Entry(name, "folder", "", "reconstructions made elsewhere")
     if is_codec(name):
         return Entry(name, "codec", "", parse_codec(name).codec.source)
     if looks_like_variant(name):
@@ -143,6 +147,20 @@ def find(name: str) -> Entry:
     if plugins.is_plugin(name):
         return Entry(name, "plugin", "", "plug-in")
     raise unknown("tokenizer", name, [*REGISTRY, *plugins.names()])
+
+
+def check_runs(name: str) -> None:
+    """Raise a RequestError where the tokenizer called ``name`` has nothing to run."""
+    if name.startswith(FOLDER):
+        raise nothing_to_run(name)
+
+
+def nothing_to_run(name: str) -> RequestError:
+    """The error for encoding, decoding or timing what was reconstructed elsewhere."""
+    return RequestError(
+        f"'{name}' holds reconstructions that were made elsewhere: there is nothing to encode, time or plan; "
+        "'vitok eval' scores them"
+    )
 
 
 def _hub_entry(name: str) -> Entry:

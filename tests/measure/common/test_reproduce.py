@@ -35,6 +35,7 @@ EVERYTHING = RunConfig(
     slicing=True,
     posterior="sample",
     seed=7,
+    bytes="/a folder/str'eams",
 )
 """Every field is another than by default."""
 PLAIN = RunConfig(name="u", preset="reference")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from vitok_lib.errors import UnsupportedError, error_text
+from vitok_lib.images.errors import ImageError
 from vitok_lib.records.schema import Outcome, OutcomeStatus, OutOfMemory
 
 _UNITS = {"bytes": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -43,6 +44,8 @@ def failure_of(error: Exception, *, capped: bool = False) -> Failure:
         return Failure(OutcomeStatus.UNSUPPORTED, text)
     if is_out_of_memory(error) or (capped and any(known in text for known in _TEXTS_UNDER_A_CAP)):
         return Failure(OutcomeStatus.OOM, text or "no detail given", requested_bytes(error))
+    if isinstance(error, ImageError):
+        return Failure(OutcomeStatus.ERROR, text)
     return Failure(OutcomeStatus.ERROR, f"{type(error).__name__}: {text}")
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from vitok_lib.errors import RequestError
+from vitok_lib.images.prepare import NATIVE
 from vitok_lib.parameters import as_text
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.store import LOCAL
@@ -28,8 +29,16 @@ FUNCTIONS = {
 """What measures a machine, and the module it is in."""
 EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"
 _CONFIG = "vitok_lib.records.config"
-_NUMBERS: Mapping[str, type] = {
-    **dict.fromkeys(("resolution", "samples", "subset_seed", "iterations"), int),
+
+
+def _pixels(text: str) -> int | str:
+    """A resolution: pixels, or the native size of each image."""
+    return text if text == NATIVE.name else int(text)
+
+
+_NUMBERS: Mapping[str, Callable[[str], Any]] = {
+    "resolution": _pixels,
+    **dict.fromkeys(("samples", "subset_seed", "iterations"), int),
     **dict.fromkeys(("seconds", "time_limit"), float),
 }
 """Options of the command line that are no text."""

@@ -34,7 +34,7 @@ from vitok_lib.records.store import record_path
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import checked, load
 from vitok_lib.tokenizers.presets import resolve
-from vitok_lib.tokenizers.registry import describe
+from vitok_lib.tokenizers.registry import check_runs, describe
 
 GIB = 2**30
 _PREDICTED_FROM = ("device", "dtype", "batch", "window", "tiling", "precision", "attention", "folded", "chunk")
@@ -58,6 +58,7 @@ class ProbeSpec:
     time_limit: float | None = None
 
     def __post_init__(self) -> None:
+        check_runs(self.config.name)
         object.__setattr__(self, "config", checked(self.config))
         for bound, value in {"memory limit": self.limit_gib, "time limit": self.time_limit}.items():
             if value is not None and not value > 0:

@@ -20,7 +20,7 @@ from vitok_lib.records.schema import ImagesIdentity, Kind, Outcome, Record
 from vitok_lib.records.store import check_study, record_path, write_record
 from vitok_lib.tokenizers.load import checked
 from vitok_lib.tokenizers.presets import resolve
-from vitok_lib.tokenizers.registry import CONVOLUTIONAL, describe, find
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, check_runs, describe, find
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 FULL_ATTENTION_TOKENS, WINDOW = 65_536, 1024
@@ -30,6 +30,7 @@ _SETTINGS = ("device", "dtype", "window", "batch", "tiling", "precision", "atten
 
 def plan_of(config: RunConfig, resolution: int) -> Plan:
     """The plan of a configuration, whose preset counts as what it sets; what could not be loaded is refused."""
+    check_runs(config.name)
     checked(config)
     resolved = resolve(config)
     return predict(config.name, resolution, **{name: getattr(resolved, name) for name in _SETTINGS})

@@ -10,16 +10,30 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vitok_lib.measure.quality.metric_suite import PATCHES, takes_patches, unpacked
+from vitok_lib.measure.quality.metric_suite import IDENTICAL, PATCHES, takes_patches, unpacked
 from vitok_lib.metrics.frechet import at_counts, counts_for
 from vitok_lib.metrics.sets import set_estimate
 from vitok_lib.metrics.signature import METRICS, Metric, bounds_of
 from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
-from vitok_lib.records.schema import Interval, Kind, Record, Value
+from vitok_lib.records.schema import Interval, Kind, Outcome, Record, Value
 
-_KEPT_ELSEWHERE = ("features", "status")
+_KEPT_ELSEWHERE = ("features", "status", IDENTICAL)
 
 Results = Sequence[Mapping[str, Any]]
+
+
+def originals_said(results: dict[str, dict[str, Any]], outcome: Outcome) -> tuple[dict[str, dict[str, Any]], Outcome]:
+    """The results and the outcome of a folder; where all files are the originals, PSNR is infinite and that is said.
+
+    A single image equal to its original keeps the 100 dB of any other tokenizer.
+    """
+    whole = [result for result in results.values() if "error" not in result]
+    if not whole or not all(result.get(IDENTICAL, False) for result in whole):
+        return results, outcome
+    sentence = "the reconstructions are identical to the originals, which is probably a mistake"
+    detail = "; ".join(filter(None, (outcome.detail, sentence)))
+    infinite = {name: result | ({"psnr": math.inf} if "psnr" in result else {}) for name, result in results.items()}
+    return infinite, outcome.model_copy(update={"detail": detail})
 
 
 def per_image_table(results: Mapping[str, Mapping[str, Any]], digests: Mapping[str, str]) -> pd.DataFrame:

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.images.sets import ImageSet, check_resolution, open_image_set
+from vitok_lib.images.sets import ImageSet, check_resolution, open_image_set, sized
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.reuse import answer, say_damage
-from vitok_lib.measure.quality.aggregate import per_image_table, values_of
+from vitok_lib.measure.quality.aggregate import originals_said, per_image_table, values_of
 from vitok_lib.measure.quality.journal import Journal
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
 from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request
@@ -26,6 +26,7 @@ from vitok_lib.metrics.signature import find_metric
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
 from vitok_lib.records.store import atomic, read_record, write_record
+from vitok_lib.tokenizers.folder import Paired, Reconstructions
 from vitok_lib.tokenizers.identify import identify
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import checked, load, requested_of
@@ -38,7 +39,7 @@ def evaluate(
     tokenizer: Tokenizer | RunConfig | str,
     *,
     images: str | Path | ImageSet,
-    resolution: int,
+    resolution: int | str,
     samples: int | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
     batch: int | None = None,
@@ -60,7 +61,8 @@ def evaluate(
         tokenizer: a loaded tokenizer, or a configuration, or a name for one with the defaults, which is loaded only
             where no record answers.
         images: an image set, or whatever :func:`open_image_set` opens.
-        resolution: cap of the longest side in pixels, or the size that a drawn set is drawn at.
+        resolution: cap of the longest side in pixels, or the size that a drawn set is drawn at; ``"native"``: images
+            are not resized.
         samples: take only the first so many images; None: all.
         metrics: names from :data:`vitok_lib.metrics.signature.METRICS`.
         batch: so many images of one size go through the tokenizer together; None: as configured, 1 by default.
@@ -81,10 +83,11 @@ def evaluate(
             raise unknown("choice after running out of memory", choice, AFTER_OUT_OF_MEMORY)
     asked = Context(**context)
     limits = Limits(time_limit, "batch" in on_oom, workers)
-    image_set = open_image_set(images) if isinstance(images, str | Path) else images
+    opened = open_image_set(images) if isinstance(images, str | Path) else images
+    image_set, side = sized(opened, resolution)
 
     def request_of(given: Tokenizer | RunConfig) -> Request | None:
-        return _request(given, image_set, resolution, samples, metrics, batch, asked.study)
+        return _request(given, image_set, side, samples, metrics, batch, asked.study)
 
     given = RunConfig(name=tokenizer) if isinstance(tokenizer, str) else tokenizer
     if isinstance(given, RunConfig):
@@ -104,7 +107,7 @@ def evaluate(
     return evaluate(
         tiled(),
         images=image_set,
-        resolution=resolution,
+        resolution=side,
         samples=samples,
         metrics=metrics,
         batch=batch,
@@ -152,6 +155,12 @@ def _request(
         identity, settings = known
     else:
         identity, settings = given.spec.identity(given.weights), given.settings
+    names = list(metrics)
+    if identity.family == "folder":
+        if requested.bytes is not None:
+            names.append("bpp")
+        elif "bpp" in names:
+            raise RequestError(f"bpp of '{requested.name}' needs the streams: --bytes FOLDER, or leave the metric out")
     return Request(
         requested=requested,
         tokenizer=identity,
@@ -159,7 +168,7 @@ def _request(
         image_set=image_set,
         resolution=resolution,
         samples=samples,
-        metrics=tuple(dict.fromkeys(find_metric(name) for name in metrics)),
+        metrics=tuple(dict.fromkeys(find_metric(name) for name in names)),
         study=study,
     )
 
@@ -175,6 +184,9 @@ def _measured_once(tokenizer: Tokenizer, request: Request, limits: Limits, retry
     recorded = _recorded(request, limits, context, retry)
     if recorded is not None:
         return recorded
+    paired: Tokenizer | Paired = tokenizer
+    if isinstance(tokenizer, Reconstructions):
+        paired = tokenizer.paired(request.manifest.entries, request.image_set.names())
     if request.path.exists():
         # One file holds all metrics of a request: what it has already is measured along, not lost.
         request = request.along_with(read_record(request.path))
@@ -193,7 +205,7 @@ def _measured_once(tokenizer: Tokenizer, request: Request, limits: Limits, retry
         elif retry:
             journal.forget_failures()
         started = datetime.now(UTC)
-        outcome = Run(tokenizer, request, journal, limits, context.progress).finish()
+        outcome = Run(paired, request, journal, limits, context.progress).finish()
         ended_by = limits.time_limit if outcome.status is OutcomeStatus.TIMEOUT else None
         provenance = context.provenance(request.command(ended_by), started, request.settings.device or "cpu")
         record = _write(tokenizer, request, journal, outcome, provenance)
@@ -207,6 +219,7 @@ def _write(
 ) -> Record:
     entries = request.manifest.entries
     results = {entry.name: journal.results[entry.sha256] for entry in entries if entry.sha256 in journal.results}
+    results, outcome = originals_said(results, outcome)
     values, smaller_n = values_of(request.metrics, request.signatures, list(results.values()))
     samples = request.path.with_suffix(".parquet") if results else None
     record = Record(

@@ -17,17 +17,19 @@ from vitok_lib.metrics.features import load_extractor
 from vitok_lib.metrics.patches import crops
 from vitok_lib.metrics.pixel import from_uint8, image_metric, to_uint8
 from vitok_lib.metrics.signature import Metric
+from vitok_lib.tokenizers.folder import Paired
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.outputs import NOT_FINITE, bits_of, decoded, encoded
 
 Pixels = NDArray[np.uint8]
 PATCHES = "patches"
+IDENTICAL = "identical"
 
 
 class MetricSuite:
     """The metrics of a request, loaded once for all images, on the device that the tokenizer runs on."""
 
-    def __init__(self, tokenizer: Tokenizer, metrics: Sequence[Metric]) -> None:
+    def __init__(self, tokenizer: Tokenizer | Paired, metrics: Sequence[Metric]) -> None:
         self._tokenizer = tokenizer
         self._device = tokenizer.settings.device or "cpu"
         self._rate = [metric.name for metric in metrics if metric.scope == "rate"]
@@ -41,20 +43,18 @@ class MetricSuite:
         }
 
     @torch.no_grad()
-    def measure(self, batch: Sequence[Pixels]) -> list[dict[str, Any]]:
+    def measure(self, batch: Sequence[Pixels], names: Sequence[str] = ()) -> list[dict[str, Any]]:
         """The result of each image of ``batch``, all ``[H, W, 3]`` of one size, in order.
 
-        A reconstruction with values that are no numbers gives an ``error``.
+        A reconstruction with values that are no numbers gives an ``error``. A folder of reconstructions has to know the
+        ``names`` of the images, and of each it is kept whether it is ``identical`` to its original.
 
         Raises:
             RequestError: the tokenizer gives no reconstruction of each image.
             Exception: whatever the tokenizer raises.
         """
         originals = as_tensor(batch).to(self._device)
-        latent = encoded(self._tokenizer, from_uint8(originals))
-        bits = bits_of(self._tokenizer, latent)
-        images = decoded(self._tokenizer, latent, originals.shape)
-        del latent
+        bits, images = self._reconstructed(originals, names)
         finite = [bool(torch.isfinite(image).all()) for image in images]
         reconstructions = to_uint8(images).to(self._device)
         del images
@@ -64,6 +64,8 @@ class MetricSuite:
             batch, originals, reconstructions, finite, bits, strict=True
         ):
             result: dict[str, Any] = {"height": height, "width": width, "batch": len(batch)}
+            if isinstance(self._tokenizer, Paired):
+                result[IDENTICAL] = torch.equal(original, reconstruction)
             if whole:
                 result |= dict.fromkeys(self._rate, size / (height * width))
                 result |= {name: metric(original, reconstruction) for name, metric in self._by_image.items()}
@@ -72,6 +74,14 @@ class MetricSuite:
                 result["error"] = NOT_FINITE
             results.append(result)
         return results
+
+    def _reconstructed(self, originals: Tensor, names: Sequence[str]) -> tuple[tuple[int, ...], Tensor]:
+        """Bits and reconstruction of each of ``originals``, uint8 ``[B, 3, H, W]``."""
+        tokenizer = self._tokenizer
+        if isinstance(tokenizer, Paired):
+            return tokenizer.bits(names), tokenizer.images(names, *originals.shape[2:])
+        latent = encoded(tokenizer, from_uint8(originals))
+        return bits_of(tokenizer, latent), decoded(tokenizer, latent, originals.shape)
 
     def _features(self, pixels: Pixels, original: Tensor, reconstruction: Tensor) -> dict[str, Any]:
         """Of the image whose ``pixels`` the original holds, and of its reconstruction."""

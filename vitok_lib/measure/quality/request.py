@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from vitok_lib.images.manifest import Manifest
-from vitok_lib.images.sets import ImageSet
+from vitok_lib.images.prepare import NATIVE
+from vitok_lib.images.sets import ImageSet, is_native
 from vitok_lib.measure.common.reproduce import EVAL, Measurement, command
 from vitok_lib.measure.common.reuse import Asked
 from vitok_lib.metrics.signature import METRICS, Metric, signature_of
@@ -62,8 +63,7 @@ class Request:
     def key(self) -> str:
         """A digest of all that a result of one image depends on, except the image."""
         parts = [self.image_set.rule, str(self.resolution), *self.signatures]
-        anywhere = self.requested.model_copy(update={"weights": ""})  # their content is in the identity
-        models = (self.tokenizer, self.settings, anywhere)
+        models = (self.tokenizer, self.settings, self.requested.anywhere)
         return hashlib.sha256("\n".join(parts + [model.model_dump_json() for model in models]).encode()).hexdigest()
 
     def along_with(self, record: Record) -> Request:
@@ -93,7 +93,7 @@ class Request:
         names = tuple(metric.name for metric in self.metrics)
         request = {
             "images": getattr(self.image_set, "opened_as", None) or self.image_set.name,
-            "resolution": self.resolution,
+            "resolution": NATIVE.name if is_native(self.image_set) else self.resolution,
             "rule": getattr(self.image_set, "chosen_rule", None),
             "samples": self.samples,
             "subset_seed": self.image_set.subset_seed,

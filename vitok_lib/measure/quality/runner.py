@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from vitok_lib.errors import RequestError
+from vitok_lib.errors import RequestError, UnsupportedError
 from vitok_lib.images.ahead import load_ahead
 from vitok_lib.images.manifest import ManifestEntry
 from vitok_lib.images.prepare import ImageError
@@ -19,6 +19,7 @@ from vitok_lib.measure.quality.journal import Journal
 from vitok_lib.measure.quality.metric_suite import MetricSuite, Pixels
 from vitok_lib.measure.quality.request import Request
 from vitok_lib.records.schema import Outcome, OutcomeStatus
+from vitok_lib.tokenizers.folder import Paired
 from vitok_lib.tokenizers.interface import Tokenizer
 
 Loaded = tuple[ManifestEntry, Pixels]
@@ -43,7 +44,7 @@ class Limits:
 class Run:
     """A tokenizer on its way through a request; ``journal`` keeps what each image gave."""
 
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | Paired
     request: Request
     journal: Journal
     limits: Limits
@@ -116,13 +117,14 @@ class Run:
                 return self._timeout()
             began = time.monotonic()
             try:
-                results = suite.measure([pixels for _, pixels in piece])
+                results = suite.measure([pixels for _, pixels in piece], [entry.name for entry, _ in piece])
             except RequestError:
                 raise
             except Exception as error:
                 failure = failure_of(error)
                 if failure.status is not OutcomeStatus.OOM:
-                    stopped = self._failed(suite, piece, failure)
+                    alone = isinstance(error, ImageError | UnsupportedError)
+                    stopped = self._failed(suite, piece, failure, alone)
                     if stopped is not None:
                         return stopped
                 elif self.limits.smaller_batch and len(piece) > 1:
@@ -137,8 +139,11 @@ class Run:
             rest = rest[len(piece) :]
         return None
 
-    def _failed(self, suite: MetricSuite, piece: list[Loaded], failure: Failure) -> Outcome | None:
-        """A failure is one image's: of a batch each is tried alone. Many in a row are the tokenizer's."""
+    def _failed(self, suite: MetricSuite, piece: list[Loaded], failure: Failure, alone: bool) -> Outcome | None:
+        """A failure is one image's: of a batch each is tried by itself.
+
+        Many in a row are the tokenizer's, unless they say no more than their own image, ``alone``.
+        """
         if len(piece) > 1:
             for loaded in piece:
                 stopped = self._measure(suite, [loaded])
@@ -147,7 +152,7 @@ class Run:
             return None
         entry = piece[0][0]
         self._keep_failure(entry, failure)
-        if failure.status is OutcomeStatus.UNSUPPORTED:
+        if alone:
             return None
         self._failed_in_a_row += 1
         if self._failed_in_a_row < _FAILURES_IN_A_ROW:

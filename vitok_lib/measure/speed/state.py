@@ -26,7 +26,7 @@ from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import checked, load
 from vitok_lib.tokenizers.outputs import check_finite, check_latent, check_output
 from vitok_lib.tokenizers.presets import resolve
-from vitok_lib.tokenizers.registry import describe, find
+from vitok_lib.tokenizers.registry import check_runs, describe, find
 from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND
 from vitok_lib.tokenizers.vitok.running import CAPTURING_MODES
 from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
@@ -82,6 +82,7 @@ class BenchmarkState:
 
     def __post_init__(self) -> None:
         self.device = self.config.device  # where the images are, also those of a codec, which runs on the CPU
+        check_runs(self.config.name)
         self.config = checked(self.config)
         entry, self.spec = find(self.config.name), describe(self.config.name)
         self.variant: Variant | None = parse_variant(entry.architecture) if entry.family == "vitok" else None

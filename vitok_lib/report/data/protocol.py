@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +59,8 @@ def protocol(entry: Entry, value: Value) -> Protocol:
 def by_protocol(entries: Iterable[Entry], quantity: str) -> dict[Protocol, list[Ranked]]:
     """What holds ``quantity``, together where it can be compared.
 
-    Estimated values, and what ended otherwise than ok, take no part. Distances are put together at the largest n
+    Estimated values, what ended otherwise than ok, and the infinite PSNR of originals that were given as their own
+    reconstructions take no part. Distances are put together at the largest n
     that all records of one set of images hold; where there is none they are in :func:`without_common_n`.
     """
     groups: dict[Protocol, list[Ranked]] = {}
@@ -132,7 +134,11 @@ def _begins_with(longer: Entry, shorter: Entry) -> bool:
 def _taking_part(entries: Iterable[Entry], quantity: str) -> list[Entry]:
     held = [entry for entry in entries if entry.record.outcome.status == OutcomeStatus.OK]
     return [
-        entry for entry in held if (value := entry.record.value(quantity)) is not None and value.kind != Kind.ESTIMATED
+        entry
+        for entry in held
+        if (value := entry.record.value(quantity)) is not None
+        and value.kind != Kind.ESTIMATED
+        and math.isfinite(value.value)
     ]
 
 
