@@ -214,7 +214,7 @@ def test_a_number_leads_to_its_record(page: Any, base: str) -> None:
     page.wait_for_url(f"{base}/runs.html#record-*")
     row = page.locator(f"#{page.url.partition('#')[2]}")
     row.wait_for(state="visible")
-    assert "vitok " in row.inner_text(), "the record names its command"
+    assert "vitok" in row.inner_text(), "the record names its command"
 
 
 def _column(table: Any, column: int) -> list[dict[str, Any]]:
