@@ -91,7 +91,41 @@ def test_an_archive_that_was_cut_short_does_not_pass_for_the_set(hub: Path) -> N
         open_image_set("div8k")
 
 
-@pytest.mark.parametrize("name", REMOTES)
+LAYOUTS = {
+    "imagenet-val-256": "n01440764/ILSVRC2012_val_{:08d}.JPEG",
+    "kodak": "kodim{:02d}.png",
+    "clic2020-professional-valid": "valid/photo-{:03d}.png",
+    "div2k-valid": "DIV2K_valid_HR/{:04d}.png",
+    "omnidoc-tokenbench": "crops/{:05d}.png",
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_set_of_the_literature_is_its_own_count_under_its_own_rule(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = replace(IMAGE_SET_FACTS[name], count=7)  # as many small files as the sets have take minutes
+    monkeypatch.setitem(cast(dict[str, ImageSetFacts], IMAGE_SET_FACTS), name, facts)
+    files = {LAYOUTS[name].format(index): PIXELS for index in range(1, 8)}
+    monkeypatch.setenv(REMOTES[name].variable, str(write_folder(tmp_path / "copy", files)))
+    images = open_image_set(name)
+    assert len(images.names()) == 7
+    square = name == "imagenet-val-256"
+    assert images.load(images.names()[0], 32).shape == ((32, 32, 3) if square else (24, 32, 3))
+    assert images.name.endswith("-centre-crop") == square
+    (tmp_path / "copy" / LAYOUTS[name].format(7)).unlink()
+    with pytest.raises(RequestError, match=f"'{name}' has 7 images, but .* holds 6"):
+        open_image_set(name)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_set_that_no_hub_has_is_asked_for_by_its_variable(name: str) -> None:
+    with pytest.raises(RequestError, match=f"set {REMOTES[name].variable} to a folder or an archive") as raised:
+        open_image_set(name)
+    assert raised.value.code == "images-not-found"
+
+
+@pytest.mark.parametrize("name", ["div8k", "coco"])
 def test_a_set_that_is_not_to_be_had_names_the_ways_out(name: str) -> None:
     with pytest.raises(RequestError, match="from the hub") as caught:
         open_image_set(name)

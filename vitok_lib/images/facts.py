@@ -51,5 +51,25 @@ _FACTS = (
     ImageSetFacts(
         "coco", "coco-val2017-centre-crop", 5000, "COCO's val2017 split: 5,000 photographs, most of 640 × 480, JPEG."
     ),
+    ImageSetFacts(
+        "imagenet-val-256",
+        "imagenet-val-centre-crop",
+        50_000,
+        "ImageNet's validation split of 2012: 50,000 photographs, on which reconstruction FID is reported at 256 px.",
+    ),
+    ImageSetFacts("kodak", "kodak", 24, "Kodak's lossless true colour images: 24 photographs of 768 × 512, PNG."),
+    ImageSetFacts(
+        "clic2020-professional-valid",
+        "clic2020-professional-valid",
+        41,
+        "CLIC 2020's validation split of professional photographs: 41 images of up to 2,048 px, PNG.",
+    ),
+    ImageSetFacts("div2k-valid", "div2k-valid", 100, "DIV2K's validation split: 100 photographs of 2,040 px, PNG."),
+    ImageSetFacts(
+        "omnidoc-tokenbench",
+        "omnidoc-tokenbench",
+        3042,
+        "OmniDoc-TokenBench: 3,042 crops of documents, on which reconstruction is reported at 256 px.",
+    ),
 )
 IMAGE_SET_FACTS: Mapping[str, ImageSetFacts] = {facts.name: facts for facts in _FACTS}

@@ -18,17 +18,18 @@ from vitok_lib.images.prepare import CAP, CENTRE_CROP, Rule
 
 @dataclass(frozen=True)
 class Remote:
-    """Where a named set comes from: ``patterns`` of files of a hub data set at ``revision``.
+    """Where a named set comes from: a folder or an archive that the environment variable ``variable`` names.
 
-    The environment variable ``variable`` names a folder or an archive that is taken instead.
+    Where that is not set, ``patterns`` of files of a hub data set at ``revision``; ``repository`` is None where no one
+    copy on the hub is the set.
     """
 
     name: str
-    repository: str
-    revision: str
-    patterns: tuple[str, ...]
     variable: str
     rule: Rule
+    repository: str | None = None
+    revision: str | None = None
+    patterns: tuple[str, ...] = ()
 
 
 REMOTES = {
@@ -36,20 +37,25 @@ REMOTES = {
     for remote in (
         Remote(
             "div8k",
+            "VITOK_DIV8K",
+            CAP,
             "Iceclear/DIV8K_TrainingSet",
             "2e4255369a8bb0c1e2f0c281d4b3bd051743ff28",
             ("DIV8K.zip",),
-            "VITOK_DIV8K",
-            CAP,
         ),
         Remote(
             "coco",
+            "VITOK_COCO",
+            CENTRE_CROP,
             "lmms-lab/COCO-Caption2017",
             "ba347b1dc8dcc9c2c07f0d51c073403ae2ab5d42",
             ("data/val-*.parquet",),
-            "VITOK_COCO",
-            CENTRE_CROP,
         ),
+        Remote("imagenet-val-256", "VITOK_IMAGENET_VAL", CENTRE_CROP),
+        Remote("kodak", "VITOK_KODAK", CAP),
+        Remote("clic2020-professional-valid", "VITOK_CLIC2020", CAP),
+        Remote("div2k-valid", "VITOK_DIV2K_VALID", CAP),
+        Remote("omnidoc-tokenbench", "VITOK_OMNIDOC", CAP),
     )
 }
 
@@ -72,6 +78,12 @@ def open_remote(name: str) -> FileSet:
                 code="images-not-found",
             )
         files, left_out = collect(path)
+    elif remote.repository is None:
+        raise RequestError(
+            f"image set '{name}' is read from a copy on this machine alone; set {remote.variable} to a folder or an "
+            f"archive of its {facts.count} images",
+            code="images-not-found",
+        )
     else:
         way_out = f"set {remote.variable} to a folder or an archive of the {facts.count} images"
         place = f"hub data set '{remote.repository}'"
