@@ -14,11 +14,17 @@ from PIL import Image
 from vitok_lib.check.record import of_record
 from vitok_lib.cli.app import main
 from vitok_lib.errors import RequestError
+from vitok_lib.images.sets import open_image_set
 from vitok_lib.measure.common.reproduce import parse
+from vitok_lib.measure.memory.peak import measure_memory
 from vitok_lib.measure.quality.evaluate import evaluate
+from vitok_lib.measure.quality.tiling import measure_tiling
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record
 from vitok_lib.records.store import iterate, read_samples
+from vitok_lib.report.data.paired import paired
+from vitok_lib.report.data.protocol import by_protocol
+from vitok_lib.report.data.record_view import load
 
 SIZES = {"a.png": (40, 24), "sub/b.png": (31, 50), "sub/c.photo.png": (16, 16)}
 
@@ -270,3 +276,60 @@ def test_any_tokenizer_is_measured_at_native_size(originals: Path) -> None:
     assert [v.value for v in native.values] == [v.value for v in capped.values]  # no image is longer
     assert native.images.rule != capped.images.rule
     assert native.benchmark == f"{capped.benchmark}-native"
+
+
+def test_a_reconstruction_is_read_as_an_original_is(tmp_path: Path) -> None:
+    # Upright by EXIF, and transparent pixels on white: both files then hold the white image that the original is.
+    _write(tmp_path / "o", "turned.png", np.full((12, 20, 3), 255, np.uint8))
+    _write(tmp_path / "o", "clear.png", np.full((12, 21, 3), 255, np.uint8))
+    (tmp_path / "r").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    Image.new("RGB", (12, 20), "white").save(tmp_path / "r" / "turned.jpg", exif=exif)
+    Image.new("RGBA", (21, 12), (9, 9, 9, 0)).save(tmp_path / "r" / "clear.webp", lossless=True)
+    record = _evaluated(tmp_path / "r", tmp_path / "o")
+    assert record.outcome.status is OutcomeStatus.OK
+    assert "identical" in str(record.outcome.detail)
+
+
+def test_images_whose_names_have_no_extension_and_are_drawn_pair_as_well(tmp_path: Path) -> None:
+    leaves = open_image_set("leaves")
+    for name in leaves.names():
+        _write(tmp_path / "r", f"{name}.png", leaves.load(name, 32) // 2)
+    config = RunConfig(name=f"folder:{tmp_path / 'r'}")
+    assert evaluate(config, images="leaves", resolution=32, samples=2).outcome.done == 2
+    outcome = evaluate(config, images="leaves", resolution=64, samples=1).outcome
+    assert "has 32 × 32 px, and its original 64 × 64 px" in str(outcome.detail)
+
+
+def test_folders_of_one_rate_are_compared_image_by_image_and_originals_take_no_part(
+    recon: Path, originals: Path, pixels: dict[str, NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    for name, image in pixels.items():
+        _write(tmp_path / "worse", name, image + np.uint8(6))
+        _write(tmp_path / "streams", name, image)  # any file is a stream
+    for folder in (recon, tmp_path / "worse", originals):
+        _evaluated(folder, originals, bytes=str(tmp_path / "streams"))
+    entries = {entry.record.tokenizer.name: entry for entry in load()}
+    difference = paired(entries["folder:recon"], entries["folder:worse"], "psnr")
+    assert difference.mean == pytest.approx(np.mean([_psnr(by) - _psnr(6) for by in (1, 2, 3)]))
+    (ranked,) = by_protocol(entries.values(), "psnr").values()
+    assert {held.entry.record.tokenizer.name for held in ranked} == {"folder:recon", "folder:worse"}
+
+
+def test_no_memory_and_no_tiles_are_measured_of_a_folder(recon: Path, originals: Path) -> None:
+    config = RunConfig(name=f"folder:{recon}")
+    with pytest.raises(RequestError, match="nothing to encode, time or plan"):
+        measure_memory(config, resolution=64)
+    with pytest.raises(RequestError, match="folder:recon"):
+        measure_tiling(config, images=originals, resolution=64)
+
+
+def test_what_has_no_native_size_is_named(tmp_path: Path) -> None:
+    _write(tmp_path / "long", "thin.png", np.zeros((1, 16385, 3), np.uint8))
+    with pytest.raises(RequestError, match=r"image 'thin\.png' of 'long-\w+-native' is 16385 px long"):
+        evaluate("jpeg", images=tmp_path / "long", resolution="native")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "x.png").write_bytes(b"no image")
+    with pytest.raises(RequestError, match=r"no image of .* can be read"):
+        evaluate("jpeg", images=tmp_path / "bad", resolution="native")
