@@ -9,9 +9,9 @@ import torch
 
 from vitok_lib.tokenizers.adapters import decode, encode
 from vitok_lib.tokenizers.architectures import build_on_meta
-from vitok_lib.tokenizers.registry import REGISTRY, describe
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, REGISTRY, describe
 
-DIFFUSERS = [name for name, entry in REGISTRY.items() if entry.family in ("kl", "dc-ae")]
+DIFFUSERS = [name for name, entry in REGISTRY.items() if entry.family in CONVOLUTIONAL]
 
 PUBLISHED_PARAMETERS = {
     "flux": 83_819_683,
@@ -20,6 +20,8 @@ PUBLISHED_PARAMETERS = {
     "sdxl": 83_653_863,
     "qwen": 126_892_531,  # the file of Qwen-Image's VAE, as of Wan 2.1's, holds 194 tensors of so many values
     "qwen-repa-e": 126_892_531,
+    "sd3.5": 83_819_683,  # the network of FLUX.1's
+    "wan2.1": 126_892_531,
 }
 
 
@@ -83,8 +85,14 @@ def test_shapes_on_the_meta_device_are_those_of_the_registry(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "scale", "shift"),
-    [("sd", 0.18215, None), ("sdxl", 0.13025, None), ("flux", 0.3611, 0.1159)],
-    ids=["sd", "sdxl", "flux"],
+    [
+        ("sd", 0.18215, None),
+        ("sdxl", 0.13025, None),
+        ("flux", 0.3611, 0.1159),
+        ("sd3.5", 1.5305, 0.0609),
+        ("taesd", 1.0, 0.0),
+    ],
+    ids=["sd", "sdxl", "flux", "sd3.5", "taesd"],
 )
 def test_the_scale_of_the_latent_is_the_published_one(name: str, scale: float, shift: float | None) -> None:
     config = build_on_meta(REGISTRY[name]).config

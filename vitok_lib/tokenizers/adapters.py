@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,17 @@ def _without_collection() -> Iterator[None]:
 with warnings.catch_warnings(), _without_collection():
     # Importing diffusers inside a notebook complains that progress bars have no widget.
     warnings.filterwarnings("ignore", message="IProgress not found")
-    from diffusers import AutoencoderDC, AutoencoderKL, AutoencoderKLFlux2, AutoencoderKLQwenImage
+    from diffusers import (
+        AutoencoderDC,
+        AutoencoderKL,
+        AutoencoderKLFlux2,
+        AutoencoderKLHunyuanImage,
+        AutoencoderKLLTXVideo,
+        AutoencoderKLQwenImage,
+        AutoencoderKLWan,
+        AutoencoderTiny,
+        VQModel,
+    )
 
 Model = Any
 """An auto-encoder of diffusers, which come without types."""
@@ -43,19 +54,30 @@ Scale = Tensor | float
 class Adapter:
     """How to use one class.
 
-    ``stride`` is the pixels a side of a latent position; ``channels`` and ``image_channels`` are the names of the
-    configuration's fields; ``scaling`` gives the shift and the scale of a latent of so many rows and columns, as
-    the generators over it take them: (raw - shift) · scale. Of ``video`` classes an image is one frame; the encoder
-    of a class with ``posterior`` gives a Gaussian.
+    ``stride`` is the pixels a side of a latent position; ``channels`` is the name of the configuration's field;
+    ``scaling`` gives the shift and the scale of a latent of so many rows and columns, as the generators over it take
+    them: (raw - shift) · scale. Of ``video`` classes an image is one frame. ``value`` gives the unscaled latent of what
+    ``encode`` of a class without a Gaussian posterior returns. ``codebook`` is the field with the number of codes of
+    a discrete latent. ``tiling`` is False where diffusers has no tiles that work for every configuration.
     """
 
     model_class: type[Model]
     stride: Callable[[Model], int]
     scaling: Callable[[Model, int, int], tuple[Scale, Scale]]
     channels: str = "latent_channels"
-    image_channels: str = "in_channels"
+    image_channels: Callable[[Model], int] = lambda model: int(model.config["in_channels"])
     video: bool = False
-    posterior: bool = True
+    value: Callable[[Model, Any], Tensor] | None = None
+    codebook: str | None = None
+    tiling: bool = True
+
+    @property
+    def posterior(self) -> bool:
+        return self.value is None
+
+    def index_bits(self, model: Model) -> int | None:
+        """Bits of the index of a code; None where the latent is not discrete."""
+        return None if self.codebook is None else math.ceil(math.log2(model.config[self.codebook]))
 
 
 def _halvings_between_blocks(model: Model) -> int:
@@ -66,15 +88,29 @@ def _own_stride(model: Model) -> int:
     return int(model.spatial_compression_ratio)
 
 
+def _configured_stride(model: Model) -> int:
+    return int(model.config["spatial_compression_ratio"])
+
+
+def _unpatched_channels(model: Model) -> int:
+    """Wan 2.2 puts patches of pixels into channels before its first layer."""
+    return int(model.config["in_channels"] // (model.config["patch_size"] or 1) ** 2)
+
+
 def _scaled_by_factor(model: Model, rows: int, columns: int) -> tuple[Scale, Scale]:
     mean, std, factor = (model.config.get(key) for key in ("latents_mean", "latents_std", "scaling_factor"))
     if mean is not None and std is not None:
         return _by_channel(model, mean), factor / _by_channel(model, std)
-    return model.config.get("shift_factor") or 0.0, factor
+    return model.config.get("shift_factor") or 0.0, 1.0 if factor is None else factor
 
 
 def _scaled_by_channel(model: Model, rows: int, columns: int) -> tuple[Scale, Scale]:
     return _by_channel(model, model.config["latents_mean"]), 1 / _by_channel(model, model.config["latents_std"])
+
+
+def _scaled_by_buffers(model: Model, rows: int, columns: int) -> tuple[Scale, Scale]:
+    """LTX-Video keeps the mean and the standard deviation of each channel with its weights."""
+    return model.latents_mean.view(-1, 1, 1), model.config["scaling_factor"] / model.latents_std.view(-1, 1, 1)
 
 
 def _scaled_by_batch_statistics(model: Model, rows: int, columns: int) -> tuple[Scale, Scale]:
@@ -92,13 +128,50 @@ def _by_channel(model: Model, values: list[float]) -> Tensor:
     return torch.tensor(values, device=model.device, dtype=model.dtype).view(-1, 1, 1)
 
 
+def _nearest_codes(model: Model, encoded: Any) -> Tensor:
+    """The codebook's vector nearest to each position, in float32: torch.cdist has no 16-bit kernel."""
+    values: Tensor = encoded.latents
+    codebook = model.quantize.embedding.weight
+    indices = torch.cdist(values.flatten(2).transpose(1, 2).float(), codebook.float()).argmin(2)
+    codes: Tensor = codebook[indices].transpose(1, 2).reshape(values.shape)
+    return codes
+
+
 ADAPTERS = {
     adapter.model_class.__name__: adapter
     for adapter in (
         Adapter(AutoencoderKL, _halvings_between_blocks, _scaled_by_factor),
         Adapter(AutoencoderKLFlux2, _halvings_between_blocks, _scaled_by_batch_statistics),
-        Adapter(AutoencoderKLQwenImage, _own_stride, _scaled_by_channel, "z_dim", "input_channels", video=True),
-        Adapter(AutoencoderDC, _own_stride, _scaled_by_factor, posterior=False),
+        Adapter(
+            AutoencoderKLQwenImage,
+            _own_stride,
+            _scaled_by_channel,
+            "z_dim",
+            lambda model: int(model.config["input_channels"]),
+            video=True,
+        ),
+        Adapter(AutoencoderKLWan, _own_stride, _scaled_by_channel, "z_dim", _unpatched_channels, video=True),
+        # Its tiled encoding unpacks a time axis that its images do not have.
+        Adapter(AutoencoderKLHunyuanImage, _configured_stride, _scaled_by_factor, tiling=False),
+        Adapter(AutoencoderKLLTXVideo, _own_stride, _scaled_by_buffers, video=True),
+        Adapter(AutoencoderDC, _own_stride, _scaled_by_factor, value=lambda model, encoded: encoded.latent),
+        # The tiles of AutoencoderTiny have four channels and a stride of eight, whatever its configuration says.
+        Adapter(
+            AutoencoderTiny,
+            _halvings_between_blocks,
+            _scaled_by_factor,
+            value=lambda model, encoded: encoded.latents,
+            tiling=False,
+        ),
+        Adapter(
+            VQModel,
+            _halvings_between_blocks,
+            _scaled_by_factor,
+            "vq_embed_dim",
+            value=_nearest_codes,
+            codebook="num_vq_embeddings",
+            tiling=False,
+        ),
     )
 }
 
@@ -115,7 +188,7 @@ def encode(model: Model, images: Tensor, noise_seed: int | None = None) -> Tenso
     """
     adapter = adapter_of(model)
     encoded = model.encode(images.unsqueeze(2) if adapter.video else images)
-    raw = _value_of(encoded.latent_dist, noise_seed) if adapter.posterior else encoded.latent
+    raw = _value_of(encoded.latent_dist, noise_seed) if adapter.value is None else adapter.value(model, encoded)
     raw = raw.squeeze(2) if adapter.video else raw
     shift, scale = adapter.scaling(model, *raw.shape[2:])
     latent: Tensor = (raw - shift) * scale
@@ -136,5 +209,6 @@ def decode(model: Model, latent: Tensor) -> Tensor:
     adapter = adapter_of(model)
     shift, scale = adapter.scaling(model, *latent.shape[2:])
     raw = latent / scale + shift
-    images: Tensor = model.decode(raw.unsqueeze(2) if adapter.video else raw).sample
+    options = {"force_not_quantize": True} if adapter.codebook else {}  # the latent has the codes already
+    images: Tensor = model.decode(raw.unsqueeze(2) if adapter.video else raw, **options).sample
     return images.squeeze(2) if adapter.video else images

@@ -56,6 +56,16 @@ def configuration_file(entry: Entry) -> Path:
     return Path(cached)
 
 
+def has_tiles(entry: Entry) -> bool:
+    """Whether diffusers works in tiles with the class of ``entry``; True where no configuration is on this machine."""
+    try:
+        config = read_configuration(configuration_file(entry))
+    except RequestError:
+        return True  # whoever builds the model says what is missing
+    adapter = ADAPTERS.get(config.get("_class_name", ""))
+    return adapter is None or adapter.tiling
+
+
 def is_of_the_library(file: Path) -> bool:
     """Whether the configuration belongs to this library, whose commit a record names."""
     return file.is_relative_to(SHIPPED) or file.is_relative_to(CONFIGS)
@@ -96,9 +106,11 @@ def empty_model(config: dict[str, Any], name: str) -> Model:
     except Exception as error:  # whatever a wrong value makes a constructor raise
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise RequestError(f"diffusers cannot build '{name}' from its configuration ({reason[0]})") from error
-    channels = model.config[adapter.image_channels]
+    channels = adapter.image_channels(model)
     if channels != 3:
         raise RequestError(f"'{name}' takes images of {channels} channels; only those of 3 can be measured")
+    if model.config.get("timestep_conditioning"):
+        raise RequestError(f"'{name}' denoises as it decodes (timestep_conditioning), which is not supported")
     return model.eval().requires_grad_(False)
 
 
@@ -112,10 +124,10 @@ def randomise(model: Model, device: str, dtype: torch.dtype, seed: int) -> None:
     nn.Module.to(model, dtype)
     nn.Module.to_empty(model, device=device)
     generator = torch.Generator(device).manual_seed(seed)
-    zeros = ("bias", "running_mean", "num_batches_tracked")
+    zeros = ("bias", "running_mean", "num_batches_tracked", "latents_mean")
     for module in model.modules():
         for name, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
-            if name == "weight" and isinstance(module, (nn.Linear, _ConvNd)):
+            if name == "weight" and isinstance(module, (nn.Linear, _ConvNd, nn.Embedding)):
                 tensor.normal_(0, tensor[0].numel() ** -0.5, generator=generator)
             else:
                 tensor.fill_(0 if name in zeros else 1)

@@ -26,7 +26,7 @@ from vitok_lib.tokenizers.architectures import (
     read_configuration,
 )
 from vitok_lib.tokenizers.files import locate, read_tensors, with_digests
-from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
+from vitok_lib.tokenizers.interface import DiscreteLatent, Latent, TokenizerSpec
 from vitok_lib.tokenizers.registry import Entry
 from vitok_lib.tokenizers.shapes import check_images, pad_by_edge
 
@@ -63,6 +63,7 @@ class Autoencoder:
         self.noise_seed = noise_seed
         self.requested: RunConfig | None = None
         self._stride = adapter_of(model).stride(model)
+        self._index_bits = adapter_of(model).index_bits(model)
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Latent:
@@ -70,7 +71,10 @@ class Autoencoder:
         padded = pad_by_edge(images.to(self.model.device, self.model.dtype), self._stride)
         with _kernel(self.settings.attention):
             values = encode(self.model, padded, self.noise_seed)
-        return Latent(values.permute(0, 2, 3, 1), images.shape[2], images.shape[3])
+        values = values.permute(0, 2, 3, 1)
+        if self._index_bits is not None:
+            return DiscreteLatent(values, images.shape[2], images.shape[3], self._index_bits)
+        return Latent(values, images.shape[2], images.shape[3])
 
     @torch.no_grad()
     def decode(self, latent: Latent) -> Tensor:
@@ -83,13 +87,26 @@ class Autoencoder:
         return self.decode(self.encode(images))
 
     def tiled(self) -> Autoencoder:
-        """The same auto-encoder working in overlapping tiles, over the same tensors; this one stays as it is."""
+        """The same auto-encoder working in overlapping tiles, over the same tensors; this one stays as it is.
+
+        Raises:
+            RequestError: diffusers has no tiles for this class.
+        """
+        check_tiling(self.model, self.spec.name)
         model = copy.copy(self.model)
         model.enable_tiling()
         settings = self.settings.model_copy(update={"tiling": True})
         tiled = Autoencoder(self.spec, self.weights, settings, model, self.noise_seed)
         tiled.requested = None if self.requested is None else self.requested.replace(tiling=True)
         return tiled
+
+
+def check_tiling(model: Model, name: str) -> None:
+    """Raise a RequestError where diffusers does not work in tiles."""
+    if not adapter_of(model).tiling:
+        raise RequestError(
+            f"diffusers has no working tiles for tokenizer '{name}' ({type(model).__name__}); leave tiling out"
+        )
 
 
 @contextmanager
@@ -139,6 +156,12 @@ def load_autoencoder(
         raise RequestError(f"tokenizer '{entry.name}' has no posterior to sample from; leave posterior at 'mode'")
     if attention is not None and not _attends(model):
         raise RequestError(f"tokenizer '{entry.name}' has no attention that torch's kernels compute; leave it out")
+    if tiling:
+        check_tiling(model, entry.name)
+    if slicing and not hasattr(model, "use_slicing"):
+        raise RequestError(
+            f"diffusers has no slices for tokenizer '{entry.name}' ({type(model).__name__}); leave slicing out"
+        )
     if folder:
         files = _fill(model, folder, device, getattr(torch, dtype))
         identity = with_digests(identity, [*files, configuration], entry.sha256)
@@ -166,10 +189,13 @@ def _attends(model: Model) -> bool:
     """Whether a layer calls torch's scaled dot-product attention; the linear attention of DC-AE does not."""
     # Here, since the adapters are to import diffusers first, without its complaint.
     from diffusers.models.attention_processor import AttnProcessor2_0
+    from diffusers.models.autoencoders.autoencoder_kl_hunyuanimage import HunyuanImageAttentionBlock
     from diffusers.models.autoencoders.autoencoder_kl_qwenimage import QwenImageAttentionBlock
+    from diffusers.models.autoencoders.autoencoder_kl_wan import WanAttentionBlock
 
+    blocks = (HunyuanImageAttentionBlock, QwenImageAttentionBlock, WanAttentionBlock)
     return any(
-        isinstance(module, QwenImageAttentionBlock) or isinstance(getattr(module, "processor", None), AttnProcessor2_0)
+        isinstance(module, blocks) or isinstance(getattr(module, "processor", None), AttnProcessor2_0)
         for module in model.modules()
     )
 

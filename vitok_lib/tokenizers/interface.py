@@ -66,6 +66,18 @@ class Latent:
         return (self.values[0].numel() * LATENT_VALUE_BITS,) * len(self.values)
 
 
+@dataclass(frozen=True)
+class DiscreteLatent(Latent):
+    """``values`` are vectors of a codebook, each stored as an index of ``index_bits`` bits."""
+
+    index_bits: int
+
+    @property
+    def bits(self) -> tuple[int, ...]:
+        """Bits of the indices of each image, with no entropy coding."""
+        return (self.values[0, ..., 0].numel() * self.index_bits,) * len(self.values)
+
+
 @runtime_checkable
 class Tokenizer(Protocol):
     """Anything that encodes images to a latent and decodes them back."""

@@ -5,7 +5,7 @@ the registry these are understood, and ``find`` makes an entry of each:
 
 =============================  ======================================================================
 ``Td4-T/1x16x64``              a ViTok variant
-``diffusers:REPO[/SUBFOLDER]`` any auto-encoder in diffusers' layout on the hub
+``diffusers:REPO[/SUBFOLDER]`` an auto-encoder on the hub, of a diffusers class with an adapter
 ``jpeg:q=75``, ``jxl:bpp=1``   a codec at a quality or at a target of bits per pixel
 ``folder:PATH``                reconstructions that were made elsewhere, one file an image
 ``module:factory``             a tokenizer that a Python function makes
@@ -109,6 +109,29 @@ REGISTRY = {
         _autoencoder("qwen-repa-e", "kl", "f8x16", "Qwen-Image, REPA-E fine-tune", "REPA-E/e2e-qwenimage-vae"),
         _autoencoder("dc-ae-f32", "dc-ae", "f32x32", "DC-AE", "mit-han-lab/dc-ae-f32c32-in-1.0-diffusers"),
         _autoencoder("dc-ae-f64", "dc-ae", "f64x128", "DC-AE", "mit-han-lab/dc-ae-f64c128-in-1.0-diffusers"),
+        _autoencoder("sd3.5", "kl", "f8x16", "SD 3.5", "stabilityai/stable-diffusion-3.5-large", "vae", gated=True),
+        _autoencoder("wan2.1", "kl", "f8x16", "Wan 2.1", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers", "vae"),
+        _autoencoder("wan2.2", "kl", "f16x48", "Wan 2.2", "Wan-AI/Wan2.2-TI2V-5B-Diffusers", "vae"),
+        _autoencoder(
+            "hunyuan-image",
+            "kl",
+            "f32x64",
+            "HunyuanImage 2.1",
+            "hunyuanvideo-community/HunyuanImage-2.1-Diffusers",
+            "vae",
+        ),
+        _autoencoder("ltx-video", "kl", "f32x128", "LTX-Video 0.9", "Lightricks/LTX-Video", "vae"),
+        _autoencoder("taesd", "diffusers", "f8x4", "TAESD, of SD's latent", "madebyollin/taesd"),
+        _autoencoder("taesdxl", "diffusers", "f8x4", "TAESD, of SDXL's latent", "madebyollin/taesdxl"),
+        _autoencoder("taef1", "diffusers", "f8x16", "TAESD, of FLUX.1's latent", "madebyollin/taef1"),
+        _autoencoder(
+            "kandinsky-movq",
+            "diffusers",
+            "f8x4",
+            "Kandinsky 2.2, discrete",
+            "kandinsky-community/kandinsky-2-2-decoder",
+            "movq",
+        ),
         _shipped("nano-f16x64", "vitok", "w192_d2_h3-w192_d4_h3/1x16x64"),
         _shipped("nano-f16x32", "vitok", "w192_d2_h3-w192_d4_h3/1x16x32"),
         _shipped("nano-f32x128", "vitok", "w192_d1_h3-w192_d4_h3/1x32x128"),

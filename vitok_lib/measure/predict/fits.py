@@ -20,7 +20,7 @@ from vitok_lib.records.schema import ImagesIdentity, Kind, Outcome, Record
 from vitok_lib.records.store import check_study, record_path, write_record
 from vitok_lib.tokenizers.load import checked
 from vitok_lib.tokenizers.presets import resolve
-from vitok_lib.tokenizers.registry import CONVOLUTIONAL, check_runs, describe, find
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, check_runs, describe, find
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 FULL_ATTENTION_TOKENS, WINDOW = 65_536, 1024
@@ -112,8 +112,14 @@ def _suitable(name: str, resolution: int, given: Mapping[str, Any]) -> Iterator[
         tokens = parse_variant(entry.architecture).tokens(resolution, resolution)
         windows = [WINDOW] if tokens > FULL_ATTENTION_TOKENS else []
         yield from (RunConfig(name=name, **options, window=window) for window in windows)
-    if entry.family in CONVOLUTIONAL and "tiling" not in given:
+    if entry.family in CONVOLUTIONAL and "tiling" not in given and _has_tiles(entry):
         yield RunConfig(name=name, **options, tiling=True)
+
+
+def _has_tiles(entry: Entry) -> bool:
+    from vitok_lib.tokenizers.architectures import has_tiles  # diffusers takes seconds to import
+
+    return has_tiles(entry)
 
 
 def keep(fits: Sequence[Fit], study: str) -> list[Path]:

@@ -206,7 +206,7 @@ def _autoencoder(
 ) -> MetaModel | None:
     """None where the configuration is not on this machine."""
     from vitok_lib.tokenizers.architectures import build_on_meta
-    from vitok_lib.tokenizers.autoencoders import KERNELS, Autoencoder
+    from vitok_lib.tokenizers.autoencoders import KERNELS, Autoencoder, check_tiling
 
     if attention is not None and attention not in KERNELS:
         raise unknown("attention kernel", attention, KERNELS)
@@ -217,6 +217,7 @@ def _autoencoder(
     nn.Module.to(model, dtype)
     repeated: tuple[nn.Module, ...] = ()
     if tiling:
+        check_tiling(model, entry.name)
         model.enable_tiling()
         # Blending writes into tiles that are there already, line by line: no memory, and most of the operations.
         model.blend_v = model.blend_h = lambda before, after, extent: after

@@ -28,7 +28,7 @@ from vitok_lib.tokenizers.vitok.variant import looks_like_variant
 FAMILY_COLOURS = {
     "vitok": "#0072B2",
     "kl": "#C04F00",
-    "diffusers": "#C04F00",
+    "diffusers": "#6B6B00",
     "dc-ae": "#AA3377",
     "codec": "#00795A",
     "pca": "#000000",
@@ -36,7 +36,8 @@ FAMILY_COLOURS = {
 }
 """Colours that the colour-blind can tell apart and that print can be read in; labels and markers repeat what they say.
 
-Blue, vermilion and green are Okabe and Ito's, the latter two darkened for print; purple is Paul Tol's."""
+Blue, vermilion and green are Okabe and Ito's, the latter two darkened for print; purple and olive are Paul Tol's,
+olive darkened too."""
 MARKERS = "osD^vPX<>*pdhH8"
 LINES = ("-", "--", "-.", ":")
 GUIDE_COLOUR = "#555555"
