@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,18 @@ def configuration_file(entry: Entry) -> Path:
             f"fetch it with 'hf download {entry.repository} {path}'"
         )
     return Path(cached)
+
+
+def full_configuration(entry: Entry) -> dict[str, Any]:
+    """The configuration of ``entry`` with the defaults of its class, such as the scale of Stable Diffusion's latent.
+
+    Raises:
+        RequestError: its configuration is neither in this library nor in the hub cache, or cannot be read.
+    """
+    config = read_configuration(configuration_file(entry))
+    parameters = inspect.signature(ADAPTERS[config["_class_name"]].model_class.__init__).parameters
+    defaults = {name: each.default for name, each in parameters.items() if each.default is not each.empty}
+    return {**defaults, **config}
 
 
 def has_tiles(entry: Entry) -> bool:

@@ -28,6 +28,7 @@ from vitok_lib.report.tables.best import best_table
 from vitok_lib.report.tables.coverage import coverage_table
 from vitok_lib.report.tables.fits import fits_table, memory_sizes_table
 from vitok_lib.report.tables.flops import flops_table
+from vitok_lib.report.tables.latent_scales import latent_scale_table
 from vitok_lib.report.tables.measured_where import measured_where
 from vitok_lib.report.tables.memory import capacity_tables
 from vitok_lib.report.tables.quality import quality_table
@@ -121,6 +122,7 @@ def reference(request: Request) -> list[Content]:
         "image sets": lambda: runs.image_set_table(request.entries),
         "photographs": runs.photograph_table,
         "wallpapers": runs.wallpaper_table,
+        "latent scales": latent_scale_table,
         "training": lambda: runs.training_table(runs.training_files()),
         "simulated intervals": runs.simulation_table,
     }

@@ -24,7 +24,7 @@
 ``{versus-table} A B``                two tokenizers wherever they share a protocol
 ``{run-list}``                        every record with its provenance
 ``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``wallpapers``,
-                                      ``training``, ``simulated intervals``
+                                      ``latent scales``, ``training``, ``simulated intervals``
 ====================================  ==================================================================
 """
 

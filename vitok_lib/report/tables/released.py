@@ -84,7 +84,7 @@ def _model(
         (_millions(model.parameters) if model.parameters else Note("–"),),
         *(_quality(model.name, column) for column in columns.values()),
         *(cell for gpu in gpus for cell in _costs(entries, model.name, gpu)),
-        _licence(entry.repository or "", model.gated),
+        licence(entry.repository or "", model.gated),
     ]
 
 
@@ -120,7 +120,8 @@ def _apart(shown: Number) -> Number:
     return replace(shown, text=f"{OTHER_PROTOCOL} {shown.text}")
 
 
-def _licence(repository: str, gated: bool) -> Sentence:
+def licence(repository: str, gated: bool) -> Sentence:
+    """The licence of a repository on the hub where it was read, and whether its weights need a token."""
     held = LICENCES.get(repository)
     gate = (Note(", gated"),) if gated else ()
     if held is None:

@@ -1,0 +1,58 @@
+"""How each auto-encoder's latent is scaled for the generator over it, from the published configuration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from vitok_lib.report.page.content import Code, Head, Note, Sentence, Table, WebLink
+from vitok_lib.report.page.labels import digits
+from vitok_lib.report.tables.released import licence
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, REGISTRY, Entry, describe
+
+OF_THE_WEIGHTS = {
+    "AutoencoderKLFlux2": "by channel and place in a patch, in the weights",
+    "AutoencoderKLLTXVideo": "by channel, in the weights",
+}
+"""Classes whose mean and standard deviation are tensors of the weight file."""
+
+
+def latent_scale_table() -> Table:
+    """The auto-encoders on the hub: class, latent, licence, and the shift and scale: (latent - shift) · scale."""
+    heads = ("Model", "Class", "Stride, px", "Channels", "Ratio", "Licence", "Shift", "Scale")
+    entries = [entry for entry in REGISTRY.values() if entry.family in CONVOLUTIONAL and entry.repository]
+    return Table([[Head(text) for text in heads]], [_row(entry) for entry in entries])
+
+
+def _row(entry: Entry) -> list[Sentence]:
+    from vitok_lib.tokenizers.architectures import full_configuration  # diffusers takes seconds to import
+
+    config, spec = full_configuration(entry), describe(entry.name)
+    assert spec.compression_ratio is not None
+    codes = config.get("num_vq_embeddings")
+    discrete = (Note(f", discrete: {math.ceil(math.log2(codes))} bits a position"),) if codes else ()
+    return [
+        (WebLink(entry.name, f"https://huggingface.co/{entry.repository}"),),
+        (Code(config["_class_name"]),),
+        (str(spec.downsampling),),
+        (str(spec.latent_channels), *discrete),
+        (f"{digits('ratio', spec.compression_ratio)} : 1",),
+        licence(entry.repository or "", entry.gated),
+        *((text,) for text in shift_and_scale(config)),
+    ]
+
+
+def shift_and_scale(config: dict[str, Any]) -> tuple[str, str]:
+    """Shift and scale of a configuration of diffusers in print; the range where each channel has its own."""
+    if config["_class_name"] in OF_THE_WEIGHTS:
+        return (OF_THE_WEIGHTS[config["_class_name"]],) * 2
+    mean, std, factor = config.get("latents_mean"), config.get("latents_std"), config.get("scaling_factor")
+    factor = 1.0 if factor is None else factor
+    if mean is not None and std is not None:
+        return _range(mean), _range([factor / value for value in std])
+    return f"{config.get('shift_factor') or 0:g}", f"{factor:g}"
+
+
+def _range(values: Sequence[float]) -> str:
+    return f"by channel, {min(values):.3g} to {max(values):.3g}".replace("-", "−")
