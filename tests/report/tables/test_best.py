@@ -14,6 +14,9 @@ from vitok_lib.records.schema import Outcome, OutcomeStatus
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.findings.summary import outcomes_counted
 from vitok_lib.report.page.content import Table, plain
+from vitok_lib.report.sphinx.catalogue import best
+from vitok_lib.report.sphinx.directives import Wide
+from vitok_lib.report.sphinx.request import Request
 from vitok_lib.report.tables.best import best_table
 from vitok_lib.report.tables.coverage import coverage_table
 
@@ -168,3 +171,12 @@ def test_outcomes_are_counted_where_one_is_bad(results: Path) -> None:
     write_machine(results, "memory", 1024, "flux", {}, outcome=Outcome(status=OutcomeStatus.OOM))
     (sentence,) = outcomes_counted(load())
     assert plain(sentence).startswith("Of 2 measurements, 1 ended as oom;")
+
+
+def test_the_table_of_a_page_never_ranks_a_released_model(results: Path) -> None:
+    for name, latency in (("5B-f16x64", 30.0), ("5B-f32x64", 10.0), ("nano-f16x64", 2.0), ("nano-f32x64", 1.0)):
+        write_machine(results, "speed", 1024, name, {"latency": latency}, preset="reference")
+    (shown,) = best(Request("best-table", [], {"benchmarks": "photos"}, load()))
+    assert isinstance(shown, Wide)
+    (found,) = [row for row in _rows(shown.table) if "latency" in row[0]]
+    assert (found[1], found[3]) == ("nano-f32x64", "nano-f16x64")

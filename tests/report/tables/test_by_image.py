@@ -44,6 +44,9 @@ def test_the_table_of_baselines_holds_what_is_of_their_rate(results: Path) -> No
     assert heads(table) == ["Tokenizer", "photos-512"]
     assert [plain(cells[0]) for cells in table.rows] == ["jpeg:q=75", "nano-f16x64"]
     assert row(table, "nano-f16x64")["photos-512"].startswith("−1.00 [")
+    both = by_image.baseline_table(load(), ["photos-256", "photos-512"], "psnr")
+    assert row(both, "jpeg:q=75")["photos-256"] == "other rate"
+    assert row(both, "nano-f16x64")["photos-256"] == "not measured"
     with pytest.raises(RequestError, match="shares protocol and rate with a PCA baseline"):
         by_image.baseline_table(load(), ["photos-256"], "psnr")
 

@@ -60,10 +60,19 @@ def test_a_measured_time_is_no_bound_and_the_note_says_how_far_it_is_above(predi
     assert text_of(cells[1]).endswith("GiB, 3.00 s")
     assert [part.kind for part in cells[1] if isinstance(part, Number)] == [Kind.DERIVED, Kind.DERIVED, Kind.MEASURED]
     notes = " ".join(text_of(note) for note in table.notes)
-    assert "50%" in notes
-    assert "0%" in notes
+    assert "50 %" in notes
+    assert "none for ViToks" in notes
+    assert "does not fit" not in notes
     assert "3.00× to 3.00×" in notes
     assert "No peak of a ViTok was measured" in notes
+
+
+def test_a_time_of_a_preset_that_needs_a_larger_gpu_than_the_cell_names_is_said_to(predictions: Path) -> None:
+    options = {"gpu": H100, "dtype": "bfloat16", "batch": 1, "preset": "reference"}
+    write_machine(predictions, "speed", 8192, "sd", {"latency": 3000.0, "peak_memory": 30.0}, **options, tiling=True)
+    said = [text_of(note) for note in fits_table(load(), "H100", [8192]).notes if "does not fit" in text_of(note)]
+    assert len(said) == 1
+    assert "sd at 8192 px was measured with preset reference, which took 30 GiB and does not fit 8 GB" in said[0]
 
 
 def test_a_missing_prediction_names_the_command_that_makes_it(predictions: Path) -> None:

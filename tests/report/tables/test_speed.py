@@ -75,6 +75,14 @@ def test_an_outcome_stands_where_the_latency_would_and_says_what_was_asked_for(r
     assert "asked for 64.0 GiB on cuda:0" in oom.tip
 
 
+def test_an_outcome_is_in_place_of_the_peak_and_not_next_to_the_weights_that_were_loaded(results: Path) -> None:
+    ended = Outcome(status=OutcomeStatus.OOM, detail="out of memory")
+    write_machine(results, "memory", 4096, "flux", {"weights": 0.5}, outcome=ended)
+    ((_, table),) = speed.machine_tables(load(), ["memory"], ["weights", "model_peak"])
+    (found,) = cells(table)
+    assert [found[head] for head in found if head.endswith("GiB")] == ["0.5"]
+
+
 def test_where_lets_through_a_value_several_values_any_or_none(results: Path) -> None:
     for path, window in (("reference", None), ("dense", 64), ("fast", 64)):
         settings = {"window": window} if window else {}

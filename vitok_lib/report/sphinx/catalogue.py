@@ -37,6 +37,7 @@ from vitok_lib.report.tables.roofline import roofline_tables
 from vitok_lib.report.tables.speed import machine_tables, profile_tables, published_window_tables, window_tables
 from vitok_lib.report.tables.versus import versus_table
 from vitok_lib.report.tables.worked_example import worked_example
+from vitok_lib.tokenizers.registry import RELEASED
 
 say = sentences("tables")
 
@@ -227,8 +228,10 @@ def every_run(request: Request) -> list[Content]:
 
 
 def best(request: Request) -> list[Content]:
+    """Released models are left out: they are compared on the summary, and never ranked with small tokenizers."""
+    entries = [entry for entry in request.entries if entry.record.tokenizer.name not in RELEASED]
     benchmarks = request.required("benchmarks", "div8k photos")
-    return [Wide(best_table(request.entries, benchmarks, request.words("quantities", "psnr")))]
+    return [Wide(best_table(entries, benchmarks, request.words("quantities", "psnr")))]
 
 
 def pairs(request: Request) -> list[Content]:

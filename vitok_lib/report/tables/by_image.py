@@ -18,6 +18,9 @@ from vitok_lib.report.page.templates import sentences
 
 say = sentences("tables")
 
+OTHER_RATE = "other rate"
+"""Where a tokenizer was measured, but at no rate of a PCA baseline."""
+
 LEAST_P = 0.0001
 """A smaller p-value is printed as below this: no t test is exact to more."""
 
@@ -58,10 +61,12 @@ def baseline_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str
             baseline.
     """
     rows: dict[str, dict[str, Difference]] = {}
+    measured: set[tuple[str, str]] = set()
     for case in cases:
         _, shared = protocol.common(entries, case, quantity)
         found = [candidate.entry for candidate in shared]
         for entry in found:
+            measured.add((entry.title, case))
             difference = paired.to_baseline(entry, found, quantity)
             if difference:
                 rows.setdefault(entry.title, {})[case] = difference
@@ -69,7 +74,8 @@ def baseline_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str
     for title in sorted(rows, key=natural):
         by_case = rows[title]
         held = [difference.entry for difference in by_case.values()]
-        cells = [(difference_number(by_case[case]) if case in by_case else Note(NOT_MEASURED),) for case in cases]
+        missing = {case: Note(OTHER_RATE if (title, case) in measured else NOT_MEASURED) for case in cases}
+        cells = [(difference_number(by_case[case]) if case in by_case else missing[case],) for case in cases]
         printed.append([(Link(title, held[0].anchor),), *cells])
     if not printed:
         raise RequestError(

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vitok_lib.cost.fits import SIZES_GB, predicted
+from vitok_lib.cost.fits import GIB, SIZES_GB, predicted
 from vitok_lib.cost.gpus import find_gpu
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
-from vitok_lib.report.data.formatting import joined
+from vitok_lib.report.data.formatting import joined, number
 from vitok_lib.report.data.real_models import (
     Answer,
     configurations,
@@ -62,8 +62,6 @@ def fits_table(entries: Sequence[Entry], gpu: str, resolutions: Sequence[int]) -
 def memory_sizes_table(entries: Sequence[Entry], gpu: str, resolutions: Sequence[int]) -> Table:
     """A row a model and resolution: how it fits in each of the common memory sizes, its peaks, its time on ``gpu``.
 
-    What the peaks and times rest on is printed below the table in short, which comes before it on a page.
-
     Raises:
         RequestError: as :func:`fits_table`.
     """
@@ -86,7 +84,7 @@ def memory_sizes_table(entries: Sequence[Entry], gpu: str, resolutions: Sequence
     heads = [Head("Model"), Head("Size"), *(Head(f"{size} GB") for size in SIZES_GB)]
     heads += [Head("Peak"), Head("Peak in tiles"), Head(f"Time, {where.name}")]
     starts = [index for index, case in enumerate(cases) if case.resolution == resolutions[0]]
-    return Table([heads], rows, groups=starts, notes=[say("fits_by_memory")])
+    return Table([heads], rows, groups=starts, notes=[say("fits_by_memory"), *_notes(entries, cases, gpu)])
 
 
 def _cases(entries: Sequence[Entry], resolutions: Sequence[int]) -> list[_Case]:
@@ -155,7 +153,7 @@ def _notes(entries: Sequence[Entry], cases: Sequence[_Case], gpu: str) -> list[S
     where = find_gpu(gpu)
     known = [(case, used) for case in cases for used in case.known]
     margins = {False: 0.0, True: 0.0}
-    compared, slower = False, []
+    compared, slower, larger = False, [], []
     for case, used in known:
         held, is_vitok = predicted(used.record), used.record.tokenizer.family == VITOK
         margins[is_vitok] = max(margins[is_vitok], held.peak_with_margin / held.peak - 1)
@@ -164,9 +162,14 @@ def _notes(entries: Sequence[Entry], cases: Sequence[_Case], gpu: str) -> list[S
         time = latency(entries, case.name, case.resolution, gpu, configuration=used)
         if time is not None and time.value.kind is Kind.MEASURED:
             slower.append(time.value.value / (held.least_seconds(where) * _SECOND))
-    shown = [derived(f"{margin:.0%}", "peak with margin over predicted peak, minus 1") for margin in margins.values()]
+            taken, size = time.entry.record.value("peak_memory"), smallest_fit(entries, case.name, case.resolution, gpu)
+            if taken is not None and size is not None and taken.value * GIB > size[0] * 10**9:
+                preset = requested(time.entry.record).preset or "reference"
+                larger.append((case.name, case.resolution, preset, number(time.entry, taken, unit=True), size[0]))
+    how = "peak with margin over predicted peak, minus 1"
+    shown = [derived(f"{100 * margin:.0f}\N{NO-BREAK SPACE}%", how) if margin else None for margin in margins.values()]
     spread = [times(ratio, "measured time over least time") for ratio in (min(slower), max(slower))] if slower else []
     return [
         say("fits_peaks", gpu=where.name, convolutions=shown[0], vitoks=shown[1], compared=compared),
-        say("fits_times", gpu=where.name, spread=spread),
+        say("fits_times", gpu=where.name, spread=spread, larger=larger),
     ]

@@ -61,8 +61,8 @@ def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]
     """One benchmark and resolution, such as ``div8k-1024``, with ``quantities`` in the order of the catalogue.
 
     A row is a tokenizer with its settings; rows of one study, and in it of one rate, are together. Each quantity has a
-    column for each source that published it and one for what was measured. The best of each protocol at each rate is
-    marked in any column.
+    column for each source that published it and, where a record has it, one for what was measured. The best of each
+    protocol at each rate is marked in any column.
     ``quantities`` that read ``all`` are every quality that a record of the case holds.
 
     Raises:
@@ -98,13 +98,18 @@ def quality_table(entries: Sequence[Entry], case: str, quantities: Sequence[str]
                 continue
             study = tuple(joined([Note(entry.study) for entry in row if entry.measured]))
             lead: list[Sentence] = [_title(row[0]), ratio(row), *([study] if measured else [])]
-            printed.append([*lead, *cells, *([] if measured else [(Note(NOT_MEASURED),)])])
+            printed.append([*lead, *cells])
         starts += [start] if start < len(printed) else []
     return Table(
         heads=_heads(columns, measured),
         rows=printed,
         groups=starts,
-        notes=[*_printed_in(found), *_apart(every, asked), *caveats(_shown(found, asked))],
+        notes=[
+            *([] if measured or list(quantities) != [ALL] else [say("nothing_measured", case=case)]),
+            *_printed_in(found),
+            *_apart(every, asked),
+            *caveats(_shown(found, asked)),
+        ],
     )
 
 
@@ -156,8 +161,7 @@ def _heads(columns: Sequence[Column], measured: bool) -> list[list[Head]]:
         held = list(group)
         top.append(Head(label(quantity, held[0].unit), span=len(held)))
     below = [*lead, *(Head((column.source or MEASURED_HERE) + _counted(column)) for column in columns)]
-    # One column says for all quantities that nothing was measured, so that the table stays narrow.
-    return [top, below] if measured else [[*top, Head("")], [*below, Head(MEASURED_HERE)]]
+    return [top, below]
 
 
 def _counted(column: Column) -> str:

@@ -6,6 +6,7 @@ every other value is marked and stays apart, so that no order of the rows ranks 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -89,8 +90,15 @@ def _model(
 
 
 def _millions(count: int) -> str:
-    """Three significant digits, always in millions and without a comma, so that a column sorts."""
-    return f"{float(f'{count / 1e6:.3g}'):g} M"
+    """Always in millions, so that a column sorts."""
+    return f"{_three_digits(count / 1e6)} M"
+
+
+def _three_digits(value: float) -> str:
+    """A number to three significant digits, without a comma, so that a column sorts."""
+    rounded = float(f"{value:.3g}")
+    whole = math.floor(math.log10(rounded)) if rounded else 0
+    return f"{rounded:.{max(0, 2 - whole)}f}"
 
 
 def _costs(entries: Sequence[Entry], name: str, gpu: Gpu) -> list[Sentence]:
@@ -103,7 +111,7 @@ def _cost(answer: Answer) -> Sentence:
     """A derived time is a lower bound, shown as one and not sorted among measured times."""
     shown = replace(answer.number(), interval=None)
     if answer.value.kind == Kind.DERIVED:
-        rounded = f"{float(f'{answer.value.value:.3g}'):g}"
+        rounded = _three_digits(answer.value.value)
         shown = replace(shown, text=f"≥ {rounded}" if answer.value.quantity == "latency" else rounded)
     return (shown, *((Note(" tiled"),) if requested(answer.entry.record).tiling else ()))
 

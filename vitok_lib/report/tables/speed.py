@@ -28,7 +28,7 @@ say = sentences("tables")
 
 COUNTED = ("linear", "attention")
 PERCENT = 100
-OF_SOME = frozenset(("error_reference", "compile_time", "graphs", "recompilations"))
+OF_SOME = frozenset(("error_reference", "error_reference_last", "compile_time", "graphs", "recompilations"))
 """What not every record has, such as the error of the baseline to itself."""
 
 
@@ -74,10 +74,12 @@ def _says(entry: Entry, quantities: Sequence[str]) -> bool:
 def _machine_table(held: Sequence[Entry], columns: Sequence[str]) -> Table:
     settings = groups.varying(held)
     heads = [*lead_heads(settings), *(Head(label(quantity, _unit(held, quantity))) for quantity in columns)]
-    rows = [
-        [*lead(entry, settings), *(value_cell(entry, quantity, quantity == columns[0]) for quantity in columns)]
-        for entry in held
-    ]
+    rows = []
+    for entry in held:
+        # How a record ended is printed in place of its first missing value: memory of weights is known despite an OOM.
+        ended = next((quantity for quantity in columns if not entry.record.value(quantity)), columns[0])
+        cells = [value_cell(entry, quantity, quantity == ended) for quantity in columns]
+        rows.append([*lead(entry, settings), *cells])
     return Table([heads], rows, notes=same_for_all(held, settings))
 
 
