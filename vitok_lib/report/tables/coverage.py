@@ -11,7 +11,7 @@ from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.records.studies import CPU, LOCAL
 from vitok_lib.report.data import groups
 from vitok_lib.report.data.record_view import Entry
-from vitok_lib.report.page.content import NOT_MEASURED, Head, Note, Number, Part, Sentence, Table
+from vitok_lib.report.page.content import Head, Note, Number, Part, Sentence, Table
 from vitok_lib.report.page.labels import PUBLISHED_FDD
 from vitok_lib.report.page.templates import sentences
 
@@ -59,6 +59,8 @@ class Question:
 def coverage_table(entries: Sequence[Entry]) -> Table:
     """A row a question and benchmark, a column an origin; a cell counts tokenizers at each resolution.
 
+    A question that nobody answers has no row and is named below the table.
+
     The studies come in the order of ``entries``, as ``load`` gives them.
     """
     studies: dict[str, str] = {}
@@ -76,10 +78,11 @@ def coverage_table(entries: Sequence[Entry]) -> Table:
         answering = [
             entry for entry in entries if entry.record.benchmark == question.benchmark and question.answers(entry)
         ]
-        cells = [_cell([entry for entry in answering if holds(entry)]) for _, holds in columns]
-        rows.append([(question.about,), (question.benchmark,), *cells])
         if not answering:
             nobody.append(f"{question.about} ({question.benchmark})")
+            continue
+        cells = [_cell([entry for entry in answering if holds(entry)]) for _, holds in columns]
+        rows.append([(question.about,), (question.benchmark,), *cells])
     notes = [say("coverage"), *([say("not_covered", questions=nobody)] if nobody else [])]
     heads = ("Question", "Benchmark", *(title for title, _ in columns))
     return Table(heads=[[Head(text) for text in heads]], rows=rows, notes=notes)
@@ -122,7 +125,7 @@ def _oom(entry: Entry) -> bool:
 
 def _cell(answering: Sequence[Entry]) -> Sentence:
     if not answering:
-        return (Note(NOT_MEASURED),)
+        return (Note("–"),)
     by_resolution: dict[int, list[Entry]] = {}
     for entry in answering:
         by_resolution.setdefault(entry.record.resolution, []).append(entry)
