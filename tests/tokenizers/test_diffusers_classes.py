@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from diffusers import (
     AutoencoderDC,
     AutoencoderKL,
+    AutoencoderKLCosmos,
     AutoencoderKLFlux2,
     AutoencoderKLHunyuanImage,
     AutoencoderKLLTXVideo,
@@ -29,7 +30,7 @@ from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from vitok_lib.errors import RequestError
+from vitok_lib.errors import RequestError, UnsupportedError
 from vitok_lib.tokenizers.autoencoders import Autoencoder
 from vitok_lib.tokenizers.load import load_tokenizer
 
@@ -100,6 +101,19 @@ _HUNYUAN = {
     "sample_size": 32,
     "scaling_factor": 0.75,
 }
+_COSMOS = {
+    "latent_channels": 4,
+    "encoder_block_out_channels": (8, 8, 8),
+    "decode_block_out_channels": (8, 8, 8),
+    "attention_resolutions": (16,),
+    "resolution": 32,
+    "num_layers": 1,
+    "patch_size": 2,
+    "spatial_compression_ratio": 4,
+    "temporal_compression_ratio": 4,
+    "latents_mean": (0.5, 9, -0.25, 9, 0.0, 9, 1.0, 9),
+    "latents_std": (2.0, 9, 0.5, 9, 1.0, 9, 4.0, 9),
+}
 _LTX = {
     "latent_channels": 4,
     "block_out_channels": (8, 8),
@@ -137,6 +151,7 @@ SMALL = {
     "wan-of-patches": Small(AutoencoderKLWan, _WAN_OF_PATCHES, 4, 4, 512),
     "hunyuan": Small(AutoencoderKLHunyuanImage, _HUNYUAN, 4, 4, 32),
     "ltx": Small(AutoencoderKLLTXVideo, _LTX, 4, 4, 512),
+    "cosmos": Small(AutoencoderKLCosmos, _COSMOS, 4, 4, 512),
     "dc": Small(AutoencoderDC, _DC, 4, 4, 512),
     "tiny": Small(AutoencoderTiny, _TINY, 4, 4, 512),
     "vq": Small(VQModel, _VQ, 4, 4, 32),
@@ -148,12 +163,12 @@ def _parametrised(*names: str) -> pytest.MarkDecorator:
 
 
 every_scale = _parametrised(*SMALL)
-VIDEO = (AutoencoderKLQwenImage, AutoencoderKLWan, AutoencoderKLLTXVideo)
+VIDEO = (AutoencoderKLCosmos, AutoencoderKLQwenImage, AutoencoderKLWan, AutoencoderKLLTXVideo)
 _WITH_POSTERIOR = ("kl", "flux2", "qwen", "wan", "wan-of-patches", "hunyuan", "ltx")
-every_class = _parametrised(*_WITH_POSTERIOR, "dc", "tiny", "vq")
+every_class = _parametrised(*_WITH_POSTERIOR, "cosmos", "dc", "tiny", "vq")
 with_posterior = _parametrised(*_WITH_POSTERIOR)
 with_tiles = _parametrised("kl", "flux2", "qwen", "wan", "wan-of-patches", "ltx", "dc")
-with_slices = _parametrised(*_WITH_POSTERIOR, "dc", "tiny")
+with_slices = _parametrised(*_WITH_POSTERIOR, "cosmos", "dc", "tiny")
 
 
 @pytest.fixture
@@ -224,6 +239,9 @@ def _scaled(model: Any, raw: Tensor) -> Tensor:
             raw[:, :, None], model.latents_mean, model.latents_std, config["scaling_factor"]
         )
         return normalised[:, :, 0]
+    if isinstance(model, AutoencoderKLCosmos):  # as CosmosTextToWorldPipeline reads them, before the scheduler's part
+        mean, std = (torch.tensor(config[key]).view(1, 4, -1, 1, 1) for key in ("latents_mean", "latents_std"))
+        return ((raw[:, :, None] - mean[:, :, :1]) / std[:, :, :1])[:, :, 0]
     if config.get("latents_mean") is None:
         return (raw - (config.get("shift_factor") or 0)) * config["scaling_factor"]
     mean, std = (torch.tensor(config[key]).view(1, -1, 1, 1) for key in ("latents_mean", "latents_std"))
@@ -309,7 +327,7 @@ def test_slicing_runs_one_image_at_a_time_to_the_same_end(small: Small, cache: P
     assert tokenizer.settings.slicing is True
 
 
-@_parametrised("hunyuan", "tiny", "vq")
+@_parametrised("cosmos", "hunyuan", "tiny", "vq")
 def test_tiles_where_diffusers_has_none_are_refused(small: Small, cache: Path) -> None:
     _publish(small, cache)
     with pytest.raises(RequestError, match=r"no working tiles .* leave tiling out"):
@@ -390,6 +408,10 @@ def test_random_weights_need_the_configuration_alone_and_keep_activations_in_ran
     _publish(small, cache)
     (cache / "vae" / WEIGHT_FILE).unlink()
     tokenizer = _loaded(weights="random", dtype=dtype)
+    if (small.model_class, dtype) == (AutoencoderKLCosmos, "bfloat16"):  # a CPU has no average over a volume in it
+        with pytest.raises(UnsupportedError, match=r"not implemented for 'BFloat16'.*try float32"):
+            tokenizer.encode(_images(32, 32))
+        return
     latent = tokenizer.encode(_images(32, 32))
     assert 0.01 < latent.values.float().std() < 10
     assert 0.01 < tokenizer.decode(latent).float().std() < 10

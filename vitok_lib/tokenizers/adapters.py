@@ -35,6 +35,7 @@ with warnings.catch_warnings(), _without_collection():
     from diffusers import (
         AutoencoderDC,
         AutoencoderKL,
+        AutoencoderKLCosmos,
         AutoencoderKLFlux2,
         AutoencoderKLHunyuanImage,
         AutoencoderKLLTXVideo,
@@ -43,6 +44,7 @@ with warnings.catch_warnings(), _without_collection():
         AutoencoderTiny,
         VQModel,
     )
+    from diffusers.models.autoencoders.autoencoder_kl_cosmos import CosmosPatchEmbed3d, CosmosUnpatcher3d
 
 Model = Any
 """An auto-encoder of diffusers, which come without types."""
@@ -108,6 +110,15 @@ def _scaled_by_channel(model: Model, rows: int, columns: int) -> tuple[Scale, Sc
     return _by_channel(model, model.config["latents_mean"]), 1 / _by_channel(model, model.config["latents_std"])
 
 
+def _scaled_by_first_frame(model: Model, rows: int, columns: int) -> tuple[Scale, Scale]:
+    """Cosmos lists a mean and a standard deviation for each latent frame of a channel; an image is the first frame."""
+    mean, std = (model.config[key] for key in ("latents_mean", "latents_std"))
+    if mean is None or std is None:
+        return 0.0, 1.0
+    frames = len(mean) // model.config["latent_channels"]
+    return _by_channel(model, mean[::frames]), 1 / _by_channel(model, std[::frames])
+
+
 def _scaled_by_buffers(model: Model, rows: int, columns: int) -> tuple[Scale, Scale]:
     """LTX-Video keeps the mean and the standard deviation of each channel with its weights."""
     return model.latents_mean.view(-1, 1, 1), model.config["scaling_factor"] / model.latents_std.view(-1, 1, 1)
@@ -153,6 +164,15 @@ ADAPTERS = {
         Adapter(AutoencoderKLWan, _own_stride, _scaled_by_channel, "z_dim", _unpatched_channels, video=True),
         # Its tiled encoding unpacks a time axis that its images do not have.
         Adapter(AutoencoderKLHunyuanImage, _configured_stride, _scaled_by_factor, tiling=False),
+        # It has options for tiles that neither side reads, and a distribution that is its one value.
+        Adapter(
+            AutoencoderKLCosmos,
+            _configured_stride,
+            _scaled_by_first_frame,
+            video=True,
+            value=lambda model, encoded: encoded.latent_dist.mode(),
+            tiling=False,
+        ),
         Adapter(AutoencoderKLLTXVideo, _own_stride, _scaled_by_buffers, video=True),
         Adapter(AutoencoderDC, _own_stride, _scaled_by_factor, value=lambda model, encoded: encoded.latent),
         # The tiles of AutoencoderTiny have four channels and a stride of eight, whatever its configuration says.
@@ -178,6 +198,14 @@ ADAPTERS = {
 
 def adapter_of(model: Model) -> Adapter:
     return ADAPTERS[type(model).__name__]
+
+
+def restore_constants(model: Model, device: str | torch.device) -> None:
+    """Put Cosmos's wavelets on ``device``: buffers that no weight file holds and that building on meta loses."""
+    for module in model.modules():
+        if isinstance(module, (CosmosPatchEmbed3d, CosmosUnpatcher3d)):
+            for name, values in type(module)(module.patch_size, module.patch_method).named_buffers():
+                setattr(module, name, values.to(device))
 
 
 def encode(model: Model, images: Tensor, noise_seed: int | None = None) -> Tensor:

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from vitok_lib.errors import RequestError
-from vitok_lib.tokenizers.adapters import ADAPTERS, Model
+from vitok_lib.tokenizers.adapters import ADAPTERS, Model, restore_constants
 from vitok_lib.tokenizers.registry import SHIPPED, Entry
 
 CONFIG = "config.json"
@@ -124,6 +124,7 @@ def empty_model(config: dict[str, Any], name: str) -> Model:
         raise RequestError(f"'{name}' takes images of {channels} channels; only those of 3 can be measured")
     if model.config.get("timestep_conditioning"):
         raise RequestError(f"'{name}' denoises as it decodes (timestep_conditioning), which is not supported")
+    restore_constants(model, "meta")
     return model.eval().requires_grad_(False)
 
 
@@ -144,3 +145,4 @@ def randomise(model: Model, device: str, dtype: torch.dtype, seed: int) -> None:
                 tensor.normal_(0, tensor[0].numel() ** -0.5, generator=generator)
             else:
                 tensor.fill_(0 if name in zeros else 1)
+    restore_constants(model, device)

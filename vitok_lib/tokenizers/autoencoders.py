@@ -6,7 +6,7 @@ import copy
 import json
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from vitok_lib.errors import RequestError, UnsupportedError, unknown
 from vitok_lib.records.config import RunConfig, Settings, Weights
-from vitok_lib.tokenizers.adapters import Model, adapter_of, decode, encode
+from vitok_lib.tokenizers.adapters import Model, adapter_of, decode, encode, restore_constants
 from vitok_lib.tokenizers.architectures import (
     CONFIG,
     configuration_file,
@@ -50,7 +50,7 @@ class Autoencoder:
     Images are padded to a multiple of the stride by repeating their edge, and cut back after decoding.
 
     Encoding and decoding raise an UnsupportedError where the kernel of ``settings.attention`` does not run on this
-    device, dtype or head.
+    device, dtype or head, or a layer not on this device in this dtype.
     """
 
     def __init__(
@@ -112,12 +112,13 @@ def check_tiling(model: Model, name: str) -> None:
 @contextmanager
 def _kernel(attention: str | None) -> Iterator[None]:
     """Attention by this kernel alone; None: torch chooses."""
-    if attention is None:
-        yield
-        return
     try:
-        with sdpa_kernel(KERNELS[attention]):
+        with nullcontext() if attention is None else sdpa_kernel(KERNELS[attention]):
             yield
+    except NotImplementedError as error:
+        raise UnsupportedError(
+            f"torch cannot run this model with this dtype on this device ({str(error).splitlines()[0]}); try float32"
+        ) from error
     except RuntimeError as error:
         if "No available kernel" in str(error) or "No viable backend" in str(error):
             raise UnsupportedError(f"attention kernel '{attention}' cannot do this attention here") from error
@@ -189,13 +190,15 @@ def _attends(model: Model) -> bool:
     """Whether a layer calls torch's scaled dot-product attention; the linear attention of DC-AE does not."""
     # Here, since the adapters are to import diffusers first, without its complaint.
     from diffusers.models.attention_processor import AttnProcessor2_0
+    from diffusers.models.autoencoders.autoencoder_kl_cosmos import CosmosSpatialAttentionProcessor2_0
     from diffusers.models.autoencoders.autoencoder_kl_hunyuanimage import HunyuanImageAttentionBlock
     from diffusers.models.autoencoders.autoencoder_kl_qwenimage import QwenImageAttentionBlock
     from diffusers.models.autoencoders.autoencoder_kl_wan import WanAttentionBlock
 
     blocks = (HunyuanImageAttentionBlock, QwenImageAttentionBlock, WanAttentionBlock)
+    processors = (AttnProcessor2_0, CosmosSpatialAttentionProcessor2_0)
     return any(
-        isinstance(module, blocks) or isinstance(getattr(module, "processor", None), AttnProcessor2_0)
+        isinstance(module, blocks) or isinstance(getattr(module, "processor", None), processors)
         for module in model.modules()
     )
 
@@ -216,6 +219,7 @@ def _fill(model: Model, folder: Path, device: str, dtype: torch.dtype) -> list[P
     for file, part in parts.items():
         tensors |= read_tensors(file, part, device, dtype, _older_names(part))
     model.load_state_dict(tensors, strict=True, assign=True)
+    restore_constants(model, device)
     model.requires_grad_(False)
     return list(parts)
 

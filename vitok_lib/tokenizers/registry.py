@@ -120,6 +120,7 @@ REGISTRY = {
             "hunyuanvideo-community/HunyuanImage-2.1-Diffusers",
             "vae",
         ),
+        _autoencoder("cosmos", "kl", "f8x16", "Cosmos 1.0", "nvidia/Cosmos-1.0-Tokenizer-CV8x8x8", "vae", gated=True),
         _autoencoder("ltx-video", "kl", "f32x128", "LTX-Video 0.9", "Lightricks/LTX-Video", "vae"),
         _autoencoder("taesd", "diffusers", "f8x4", "TAESD, of SD's latent", "madebyollin/taesd"),
         _autoencoder("taesdxl", "diffusers", "f8x4", "TAESD, of SDXL's latent", "madebyollin/taesdxl"),

@@ -25,6 +25,7 @@ def cells() -> dict[str, dict[str, str]]:
         ("hunyuan-image", "0", "0.75289"),
         ("taesd", "0", "1"),
         ("wan2.2", "by channel, −0.294 to 0.511", "by channel, 0.592 to 2.84"),  # 1 / 1.6887 and 1 / 0.3523
+        ("cosmos", "by channel, −0.169 to 0.203", "by channel, 1.02 to 2.81"),  # of the first frame alone
         ("ltx-video", "by channel, in the weights", "by channel, in the weights"),
     ],
 )

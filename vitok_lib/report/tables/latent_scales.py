@@ -47,9 +47,11 @@ def shift_and_scale(config: dict[str, Any]) -> tuple[str, str]:
     """Shift and scale of a configuration of diffusers in print; the range where each channel has its own."""
     if config["_class_name"] in OF_THE_WEIGHTS:
         return (OF_THE_WEIGHTS[config["_class_name"]],) * 2
-    mean, std, factor = config.get("latents_mean"), config.get("latents_std"), config.get("scaling_factor")
+    mean, std, factor = (config.get(key) for key in ("latents_mean", "latents_std", "scaling_factor"))
     factor = 1.0 if factor is None else factor
     if mean is not None and std is not None:
+        if config["_class_name"] == "AutoencoderKLCosmos":  # a value for each latent frame; an image is the first
+            mean, std = (values[:: len(values) // config["latent_channels"]] for values in (mean, std))
         return _range(mean), _range([factor / value for value in std])
     return f"{config.get('shift_factor') or 0:g}", f"{factor:g}"
 
