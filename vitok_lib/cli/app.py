@@ -9,6 +9,7 @@ import typer
 
 from vitok_lib.cli.check import check_command, conform_command, list_command
 from vitok_lib.cli.eval import eval_command
+from vitok_lib.cli.export import export_command
 from vitok_lib.cli.interrupts import interruptible
 from vitok_lib.cli.plan import plan_command
 from vitok_lib.cli.run import join_parameters, report_command, run_command
@@ -29,6 +30,7 @@ app.command("speed")(speed_command)
 app.command("conform")(conform_command)
 app.command("run")(run_command)
 app.command("report")(report_command)
+app.command("export")(export_command)
 app.command("check")(check_command)
 
 

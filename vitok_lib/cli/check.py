@@ -50,12 +50,18 @@ def conform_command(
 
 def check_command(
     site: Annotated[Path | None, typer.Option(help="A built book; default: _build/html, where there is one.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Check this file of vitok export alone.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Audit every record, every claim and the built book: a sentence for each finding."""
-    from vitok_lib.check.audit import check
+    from vitok_lib.check.audit import Checked, check
 
-    checked = check(site)
+    if export is None:
+        checked = check(site)
+    else:
+        from vitok_lib.check.exports import audit_export
+
+        checked = Checked([f"the export '{export}'"], audit_export(export))
     if as_json:
         print_rows([{"finding": finding} for finding in checked.findings], as_json)
     else:
