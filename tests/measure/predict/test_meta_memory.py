@@ -67,6 +67,15 @@ def test_attention_takes_its_output_and_never_the_scores(mask: bool, head_dim: i
     assert cost.flops == 4 * 2 * tokens**2 * head_dim
 
 
+def test_attention_without_an_axis_of_heads_is_that_of_one_head() -> None:
+    tokens, width = 1024, 512
+    query = torch.empty(2, tokens, width, device="meta")
+    output, cost = trace_memory(lambda: F.scaled_dot_product_attention(query, query, query))
+    assert output.shape == query.shape
+    assert cost.peak_bytes == 4 * query.numel() + 4 * 2 * tokens
+    assert cost.flops == 4 * 2 * tokens**2 * width
+
+
 def test_attention_on_a_cpu_is_one_fused_kernel_even_with_512_values_a_head() -> None:
     query = torch.rand(1, 1, 1024, 512)
     _, cost = trace_memory(lambda: F.scaled_dot_product_attention(query, query, query))

@@ -163,7 +163,10 @@ class _AttentionOnMeta(TorchFunctionMode):
     def _attend(
         self, query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *rest: Any, **named: Any
     ) -> Tensor:
-        """``[B, h, N, d]`` in, the same out; a kernel lays its output out as ``[B, N, h, d]``."""
+        """``[B, h, N, d]`` in, the same out, or of one head without ``h``; a kernel's output is ``[B, N, h, d]``."""
+        if query.ndim == 3:
+            one_head = (tensor.unsqueeze(1) for tensor in (query, key, value))
+            return self._attend(*one_head, attn_mask, *rest, **named).squeeze(1)
         batch, heads, tokens, _ = query.shape
         held = [torch.empty(batch, heads, tokens, dtype=torch.float32, device="meta")]
         if attn_mask is not None and attn_mask.dtype is torch.bool:
