@@ -38,14 +38,15 @@ class StrictLoader(yaml.SafeLoader):
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the book, built; every record in it but the published ones is invented."""
+    """A copy of the book, built; every record in it but the published and the predicted ones is invented."""
     root = tmp_path_factory.mktemp("project")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(PROJECT / name, root / name)
     ignored = shutil.ignore_patterns("runs", "generated", "_build")
     shutil.copytree(PROJECT / "book", root / "book", symlinks=True, ignore=ignored)
     shutil.copytree(PROJECT / "docs" / "examples", root / "docs" / "examples")
-    shutil.copytree(PROJECT / "results" / "published", root / "results" / "published")
+    for study in ("published", "derived"):
+        shutil.copytree(PROJECT / "results" / study, root / "results" / study)
     write_all(root / "results")
     build = build_book(root)
     assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
