@@ -7,7 +7,6 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -106,18 +105,16 @@ class ImageCodec:
             return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
-def load_codec(entry: Entry, spec: TokenizerSpec, weights: str | Path) -> ImageCodec:
+def load_codec(entry: Entry, spec: TokenizerSpec) -> ImageCodec:
     """A codec by its name (:func:`vitok_lib.tokenizers.codec_names.parse_codec`).
 
     The spec's ``variant`` says how the encoder is set, the ``revision`` of its weights which library it is: either
     makes other streams.
 
     Raises:
-        RequestError: weights are asked for, the setting cannot be read, or Pillow was built without the codec.
+        RequestError: the setting cannot be read, or Pillow was built without the codec.
     """
     setting = parse_codec(entry.name)
-    if weights != "released":
-        raise RequestError(f"codec '{entry.name}' has no weights (={str(weights)!r}); leave them at 'released'")
     identity = Weights(source="none", revision=_library(setting.codec))
     return ImageCodec(replace(spec, variant=setting.text), identity, setting)
 

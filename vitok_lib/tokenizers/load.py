@@ -162,6 +162,8 @@ def checked(config: RunConfig) -> RunConfig:
 
 
 def _check_applies(entry: Entry, config: RunConfig) -> None:
+    if entry.family == "codec" and config.weights != RELEASED:
+        raise RequestError(f"codec '{entry.name}' has no weights (={config.weights!r}); leave them at 'released'")
     of_a_vitok = ("window", "precision", "compile", "folded", "chunk", "graphs")
     given = [setting for setting in of_a_vitok if getattr(config, setting) not in (None, False)]
     if entry.family != "vitok" and given:
@@ -201,7 +203,7 @@ def _load(config: RunConfig, part: Part) -> Tokenizer:
     if entry.family == "codec":
         from vitok_lib.tokenizers.codecs import load_codec
 
-        return load_codec(entry, spec, config.weights)
+        return load_codec(entry, spec)
     if entry.family == "folder":
         from vitok_lib.tokenizers.folder import Reconstructions
 
