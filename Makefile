@@ -46,7 +46,7 @@ site: book  ## A folder to publish, _build/site, from the records that are there
 	vitok check --site _build/site
 
 test: $(VENV)/.test  ## Make what the tests need and run them all
-	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	python -m pytest -n 2 --dist loadfile
 
 test-fast: $(VENV)/.test  ## The tests to run between edits: no browser, book, notebook or compiler
 	python -m pytest -n 2 --dist loadfile -m "not slow and not browser and not book and not gpu"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,10 @@ SLOW = {
     "train/test_train.py": "trains",
 }
 """Files whose tests take over some five seconds together, and why."""
-FIRST = ("notebooks/test_notebooks.py", "report/test_accessibility.py")
-"""The files that take longest: begun last, they would leave the other process idle."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow and what builds pages; the longest files first; skip what needs CUDA where there is none."""
-    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).as_posix() not in FIRST)
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark what is slow and what builds pages; skip what needs CUDA where there is none."""
     for item in items:
         if item.path.relative_to(Path(__file__).parent).as_posix() in SLOW:
             item.add_marker("slow")
