@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vitok_lib.images.files.content import FileContent
-from vitok_lib.images.pillow import MAX_PIXELS, reading
+from vitok_lib.images.formats.pillow import MAX_PIXELS, reading
 from vitok_lib.images.prepare import CENTRE_CROP, ImageError, prepare, read
 
 _ORIENTATION_TAG = 0x0112

@@ -14,7 +14,7 @@ from PIL import Image
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images import challenge, leaves, photographs
-from vitok_lib.images.pillow import MAX_RESOLUTION
+from vitok_lib.images.formats.pillow import MAX_RESOLUTION
 from vitok_lib.images.sets import IMAGE_SET_FACTS, IMAGE_SETS, check_resolution, open_image_set
 
 HERE = ("photos", "leaves", "challenge")

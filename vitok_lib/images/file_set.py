@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images import cache, prepare
 from vitok_lib.images.files.content import Content
+from vitok_lib.images.formats.pillow import MAX_RESOLUTION
 from vitok_lib.images.manifest import Manifest, ManifestEntry, first
-from vitok_lib.images.pillow import MAX_RESOLUTION
 from vitok_lib.images.prepare import ImageError, Rule
 from vitok_lib.images.subset import ordered
 

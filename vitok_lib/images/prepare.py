@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.decode import decode, to_rgb, upright
 from vitok_lib.images.errors import ImageError as ImageError
 from vitok_lib.images.files.content import Content
-from vitok_lib.images.pillow import MAX_RESOLUTION, reading
+from vitok_lib.images.formats.decode import decode, to_rgb, upright
+from vitok_lib.images.formats.pillow import MAX_RESOLUTION, reading
 
 VERSION = 3
 """Of the preparation, in the keys of the cache of prepared images: to be raised by any change that moves a pixel."""

@@ -15,7 +15,7 @@ from PIL import Image, features
 from torch import Tensor
 
 from vitok_lib.errors import RequestError, UnsupportedError
-from vitok_lib.images.pillow import reading
+from vitok_lib.images.formats.pillow import reading
 from vitok_lib.metrics.pixel import from_uint8, to_uint8
 from vitok_lib.records.config import Settings, Weights
 from vitok_lib.tokenizers.codec_names import Codec, CodecSetting, parse_codec

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.pillow import MAX_RESOLUTION
+from vitok_lib.images.formats.pillow import MAX_RESOLUTION
 from vitok_lib.measure.predict import plan as planning
 from vitok_lib.measure.predict.meta_memory import trace_memory
 from vitok_lib.measure.predict.meta_model import Footprint, MetaModel

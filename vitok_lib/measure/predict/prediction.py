@@ -17,7 +17,7 @@ from vitok_lib.cost.flops import SideFlops
 from vitok_lib.cost.peak_rates import PeakRates, recorded_peak_rates
 from vitok_lib.cost.roofline import least_seconds
 from vitok_lib.errors import RequestError
-from vitok_lib.images.pillow import MAX_RESOLUTION
+from vitok_lib.images.formats.pillow import MAX_RESOLUTION
 from vitok_lib.records.provenance import describe_host
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, find
 from vitok_lib.tokenizers.vitok.kernel_choice import SIXTEEN_BITS

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import BmpImagePlugin, ExifTags, Image, ImageFile, ImageOps, TiffImagePlugin
 
-from vitok_lib.images import bmp, png, tiff
 from vitok_lib.images.errors import ImageError
-from vitok_lib.images.pillow import MAX_PIXELS
+from vitok_lib.images.formats import bmp, png, tiff
+from vitok_lib.images.formats.pillow import MAX_PIXELS
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF", "GIF")
 """What a file may hold, whatever its name says. Pillow knows more, of which EPS would start another program."""
