@@ -8,7 +8,7 @@ import pytest
 
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.schema import Interval
-from vitok_lib.report.page.labels import HIGHER_IS_BETTER, bracket, digits, in_order, memory_words
+from vitok_lib.report.page.labels import HIGHER_IS_BETTER, bracket, digits, in_order, memory_words, three_digits
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,23 @@ def test_values_are_written_to_the_decimals_of_their_quantity_or_to_four_digits(
 def test_bytes_are_written_in_the_largest_unit_with_a_whole_part() -> None:
     sizes = (1023, 1024, 3 * 2**19, 5 * 2**30, 2**40)
     assert [memory_words(size) for size in sizes] == ["1,023 bytes", "1.0 KiB", "1.5 MiB", "5.0 GiB", "1,024.0 GiB"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.7886, "0.789"),
+        (5.66, "5.66"),
+        (9.996, "10.0"),
+        (99.96, "100"),
+        (154.4, "154"),
+        (999.96, "1,000"),
+        (0.0123, "0.0123"),
+        (0.0, "0.00"),
+    ],
+)
+def test_three_significant_digits(value: float, text: str) -> None:
+    assert three_digits(value) == text
 
 
 def test_quantities_come_in_the_order_of_the_catalogue_and_unknown_ones_last() -> None:

@@ -14,7 +14,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import Number
-from vitok_lib.report.tables.fits import fits_table, memory_sizes_table, three_digits
+from vitok_lib.report.tables.fits import fits_table, memory_sizes_table
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, RELEASED, find
 
 GIB = 2**30
@@ -80,11 +80,3 @@ def test_a_missing_prediction_names_the_command_that_makes_it(predictions: Path)
         fits_table(load(), "H100", [8192, 4096])
     with pytest.raises(RequestError, match="H1000"):
         fits_table(load(), "H1000", [8192])
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.7886, "0.789"), (5.66, "5.66"), (14.8, "14.8"), (154.4, "154"), (999.96, "1,000"), (0.0123, "0.0123")],
-)
-def test_three_digits(value: float, text: str) -> None:
-    assert three_digits(value) == text

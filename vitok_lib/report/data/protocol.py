@@ -60,8 +60,8 @@ def by_protocol(entries: Iterable[Entry], quantity: str) -> dict[Protocol, list[
     """What holds ``quantity``, together where it can be compared.
 
     Estimated values, what ended otherwise than ok, and the infinite PSNR of originals that were given as their own
-    reconstructions take no part. Distances are put together at the largest n
-    that all records of one set of images hold; where there is none they are in :func:`without_common_n`.
+    reconstructions take no part. Distances are put together at the largest n that all records of one set of images
+    hold; where there is none they are in :func:`without_common_n`.
     """
     groups: dict[Protocol, list[Ranked]] = {}
     if is_distance(quantity):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import takewhile
 
 from vitok_lib.records.config import RELEASED as RELEASED_WEIGHTS
@@ -56,7 +55,6 @@ def _ranked_by_quality(level: str, shared: Protocol, ranking: Sequence[Ranked], 
     families = {find(candidate.entry.record.tokenizer.name).family for candidate in first}
     other = next((c for c in ranking if find(c.entry.record.tokenizer.name).family not in families), None)
     source = at_ratio[0].entry.record.source
-    address = source and (source.url or source.file_url)
     return say(
         "reconstruction",
         level=level,
@@ -66,7 +64,7 @@ def _ranked_by_quality(level: str, shared: Protocol, ranking: Sequence[Ranked], 
         value=_value(first[0]),
         next=_named(at_ratio[len(first)]) if len(first) < len(at_ratio) else None,
         other=_named(other, with_ratio=True) if other and other not in at_ratio[: len(first) + 1] else None,
-        source=(WebLink(source.title, address) if address else source.title) if source else shared.origin,
+        source=(WebLink(source.title, source.address) if source.address else source.title) if source else shared.origin,
         count=shared.count,
         measured=measured,
     )
@@ -89,7 +87,7 @@ def _named(candidate: Ranked, with_ratio: bool = False) -> tuple[Part | Sentence
 
 def _value(candidate: Ranked) -> Part:
     """A value without its interval, which the tables show."""
-    return replace(number(candidate.entry, candidate.value, unit=True), interval=None)
+    return number(candidate.entry, candidate.value, unit=True).without_interval
 
 
 def _name(candidate: Ranked) -> str:

@@ -12,6 +12,7 @@ from itertools import combinations, permutations
 from operator import itemgetter
 
 from vitok_lib.cost.flops import Flops, vitok_flops
+from vitok_lib.cost.peak_rates import TERA
 from vitok_lib.records.schema import Kind, OutcomeStatus, Value
 from vitok_lib.report.data.formatting import number, outcome
 from vitok_lib.report.data.record_view import Entry
@@ -28,7 +29,6 @@ SAME, APART = 1, 2
 """Units of the last printed digit: values that differ by at most the first agree, by more than the second disagree."""
 
 EQUAL_FLOPS, UNEQUAL_TIMES = 1.02, 1.5
-TERA = 1e12
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Printed:
 
 def contradictions(entries: Sequence[Entry]) -> list[Sentence]:
     """Every contradiction in a sentence, by rule."""
-    published = [entry for entry in entries if not entry.measured]
+    published = [entry for entry in entries if entry.published]
     rules: tuple[Callable[[Sequence[Entry]], Iterator[Sentence]], ...] = (
         one_row_under_two_names,
         two_values_of_one_thing,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import takewhile
 
 from vitok_lib.records.schema import Kind
@@ -105,7 +104,7 @@ def _precision(candidate: Ranked) -> str:
 
 def _value(candidate: Ranked) -> Part:
     """A value without its interval, which the tables show."""
-    return replace(number(candidate.entry, candidate.value, unit=True), interval=None)
+    return number(candidate.entry, candidate.value, unit=True).without_interval
 
 
 def _name(candidate: Ranked) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vitok_lib.records.schema import Kind
 
@@ -42,6 +42,11 @@ class Number:
     best: bool = False
     caveat: str | None = None
     ended: bool = False
+
+    @property
+    def without_interval(self) -> Number:
+        """For a sentence or a table with no room for the interval; the record's entry shows it."""
+        return replace(self, interval=None)
 
     @property
     def amount(self) -> float | None:

@@ -179,6 +179,13 @@ def digits(quantity: str, value: float) -> str:
     return text.replace("-", "−")
 
 
+def three_digits(value: float) -> str:
+    """A number of at least 0 to three significant digits, of which zeros at the end are shown too."""
+    rounded = float(f"{value:.3g}")
+    whole = math.floor(math.log10(rounded)) if rounded else 0
+    return f"{rounded:,.{max(0, 2 - whole)}f}"
+
+
 def signed(quantity: str, value: float) -> str:
     return ("+" if value > 0 else "") + digits(quantity, value)
 

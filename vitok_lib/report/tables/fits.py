@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +23,7 @@ from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.requested import requested
 from vitok_lib.report.data.speedups import derived, times
 from vitok_lib.report.page.content import Head, Note, Number, Part, Sentence, Table
+from vitok_lib.report.page.labels import three_digits
 from vitok_lib.report.page.templates import sentences
 
 say = sentences("tables")
@@ -132,12 +132,7 @@ def _time(answer: Answer | None) -> Sentence:
 
 def _short(answer: Answer, value: float, unit: str) -> Number:
     """The value of ``answer`` in ``unit``, to three significant digits, without its interval."""
-    return replace(answer.number(), text=f"{three_digits(value)} {unit}", interval=None)
-
-
-def three_digits(value: float) -> str:
-    """A number above 0 to three significant digits."""
-    return f"{value:,.{max(0, 2 - math.floor(math.log10(value)))}f}"
+    return replace(answer.number().without_interval, text=f"{three_digits(value)} {unit}")
 
 
 def _how(used: Entry) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vitok_lib.cost.flops import Flops, vitok_flops
+from vitok_lib.cost.peak_rates import TERA
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data.speedups import derived
 from vitok_lib.report.page.content import Head, Note, Number, Part, Sentence, Table
@@ -12,7 +13,6 @@ from vitok_lib.report.page.labels import digits
 from vitok_lib.tokenizers.registry import find
 from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
 
-TERA = 1e12
 PETA = 1e15
 
 

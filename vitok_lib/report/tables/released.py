@@ -6,7 +6,6 @@ every other value is marked and stays apart, so that no order of the rows ranks 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,7 +20,7 @@ from vitok_lib.report.data.real_models import quality as best_known
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.data.requested import requested
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Note, Number, Sentence, Table, WebLink
-from vitok_lib.report.page.labels import digits, label
+from vitok_lib.report.page.labels import digits, label, three_digits
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.tokenizers.licences import LICENCES
 from vitok_lib.tokenizers.registry import RELEASED, find
@@ -96,9 +95,7 @@ def _millions(count: int) -> str:
 
 def _three_digits(value: float) -> str:
     """A number to three significant digits, without a comma, so that a column sorts."""
-    rounded = float(f"{value:.3g}")
-    whole = math.floor(math.log10(rounded)) if rounded else 0
-    return f"{rounded:.{max(0, 2 - whole)}f}"
+    return three_digits(value).replace(",", "")
 
 
 def _costs(entries: Sequence[Entry], name: str, gpu: Gpu) -> list[Sentence]:
@@ -109,7 +106,7 @@ def _costs(entries: Sequence[Entry], name: str, gpu: Gpu) -> list[Sentence]:
 
 def _cost(answer: Answer) -> Sentence:
     """A derived time is a lower bound, shown as one and not sorted among measured times."""
-    shown = replace(answer.number(), interval=None)
+    shown = answer.number().without_interval
     if answer.value.kind == Kind.DERIVED:
         rounded = _three_digits(answer.value.value)
         shown = replace(shown, text=f"≥ {rounded}" if answer.value.quantity == "latency" else rounded)
@@ -119,7 +116,7 @@ def _cost(answer: Answer) -> Sentence:
 def _quality(name: str, column: Column) -> Sentence:
     if name not in column.answers:
         return (Note(NOT_MEASURED),)
-    shown = replace(column.answers[name].number(), interval=None)
+    shown = column.answers[name].number().without_interval
     return (shown if name in column.comparable else _apart(shown),)
 
 
@@ -148,7 +145,7 @@ def _codec(name: str, entries: Sequence[Entry], gpus: int) -> list[Sentence]:
     quality: Sentence = (Note(NOT_MEASURED),)
     ratio = none
     if entry and psnr and rate:
-        quality = (_apart(replace(number(entry, psnr), interval=None)),)
+        quality = (_apart(number(entry, psnr).without_interval),)
         text = f"bits {digits('ratio', round(BITS / rate.value, 1))} : 1"
         tip = "derived: 24 bits a pixel over the mean rate of its streams"
         ratio = (Number(text, Kind.DERIVED, tip, entry.anchor),)

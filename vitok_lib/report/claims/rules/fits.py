@@ -29,7 +29,7 @@ SHOWN = ("model_peak", "evaluation_peak", "latency")
 """What of a run shows best that an image went through."""
 
 BYTES_OF_A_SCORE = 2
-CONVOLUTIONAL = "kl"
+WITH_ATTENTION = "kl"
 """The family whose middle block lets each position of the latent attend to all."""
 
 MEMORY = 80e9 / 2**30
@@ -90,7 +90,7 @@ class Fits(Rule):
 
     def _score_matrix(self, tokenizer: str) -> list[Sentence]:
         spec = describe(tokenizer)
-        if spec.family != CONVOLUTIONAL or spec.downsampling is None:
+        if spec.family != WITH_ATTENTION or spec.downsampling is None:
             return []
         side = self.resolution // spec.downsampling
         size = memory_words(BYTES_OF_A_SCORE * side**4)
