@@ -128,6 +128,14 @@ def test_what_is_no_export_is_a_wrong_request(tmp_path: Path, name: str, text: s
         audit_export(tmp_path / name)
 
 
+@pytest.mark.parametrize("line", ['1,"a"b', '1,"a', "1,a", f"1,{'a' * 200_000}", f"1{',a' * 40}"])
+def test_a_damaged_line_of_csv_is_a_wrong_request(exported: Path, line: str) -> None:
+    with exported.open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(RequestError, match="no export that can be read"):
+        audit_export(exported)
+
+
 def test_bytes_that_are_no_text_are_a_wrong_request(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RequestError, match="no export that can be read"):

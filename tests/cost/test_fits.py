@@ -1,10 +1,10 @@
-"""What a record of a prediction holds is read as it was written; the smallest memory; the least time by hand."""
+"""What a record of a prediction holds is read as it was written; the least time by hand."""
 
 from __future__ import annotations
 
 import pytest
 
-from vitok_lib.cost.fits import Predicted, configuration_text, smallest_memory
+from vitok_lib.cost.fits import Predicted, configuration_text
 from vitok_lib.cost.flops import SideFlops
 from vitok_lib.cost.gpus import find_gpu
 from vitok_lib.records.config import RunConfig
@@ -18,13 +18,6 @@ PREDICTED = Predicted(
     encode_moved=10**9,
     decode_moved=67_000_000_001,
 )
-
-
-@pytest.mark.parametrize(
-    ("peak", "size"), [(0, 8), (8e9, 8), (8e9 + 1, 16), (24e9, 24), (24 * 2**30, 48), (80e9, 80), (80e9 + 1, None)]
-)
-def test_a_gigabyte_of_memory_counts_as_a_billion_bytes(peak: float, size: int | None) -> None:
-    assert smallest_memory(peak) == size
 
 
 def test_the_least_time_is_that_of_the_bound_of_each_side() -> None:

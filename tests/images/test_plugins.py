@@ -6,14 +6,16 @@ import sys
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.fakes.images import encoded, write_folder
 from vitok_lib.errors import RequestError
 from vitok_lib.images import plugins
+from vitok_lib.images.ahead import load_ahead
 from vitok_lib.images.files.folder import open_folder
-from vitok_lib.images.manifest import Manifest
-from vitok_lib.images.sets import ImageSet, open_image_set
+from vitok_lib.images.manifest import Manifest, ManifestEntry
+from vitok_lib.images.sets import ImageSet, load_image, open_image_set
 
 
 class Own:
@@ -71,6 +73,26 @@ def test_what_a_plugin_prints_goes_to_standard_error(capfd: pytest.CaptureFixtur
 def test_a_plugin_that_ends_the_program_is_an_error() -> None:
     with pytest.raises(RequestError, match=r"image set 'leaving' .*sys\.exit\(0\)"):
         open_image_set("leaving")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (np.full((4, 6, 3), 0.5), r"float64 \[4, 6, 3\]"),
+        (np.zeros((4, 6), np.uint8), r"uint8 \[4, 6\]"),
+        (np.zeros((3, 4, 6), np.uint8), r"uint8 \[3, 4, 6\]"),
+        (np.zeros((0, 6, 3), np.uint8), r"uint8 \[0, 6, 3\]"),
+        ([[[0, 0, 0]]], "a list"),
+        (None, "a NoneType"),
+    ],
+)
+def test_an_image_that_is_no_8_bit_rgb_is_refused(monkeypatch: pytest.MonkeyPatch, given: object, said: str) -> None:
+    """Floating values in 0…1 would otherwise be measured as if they were in 0…255."""
+    monkeypatch.setattr(Own, "load", lambda own, name, resolution: given)
+    with pytest.raises(RequestError, match=f"image set 'own' gave {said} for image 'a'"):
+        load_image(open_image_set("own"), "a", 6)
+    with pytest.raises(RequestError, match=said):
+        list(load_ahead(open_image_set("own"), [ManifestEntry("a", 1, "")], 6))
 
 
 def test_a_set_made_of_files_takes_rule_and_seed_and_another_does_not() -> None:

@@ -139,3 +139,12 @@ def test_a_variable_that_leads_nowhere_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("VITOK_DIV8K", "/nowhere/at/all")
     with pytest.raises(RequestError, match=r"VITOK_DIV8K \(='/nowhere/at/all'\) is no folder and no archive"):
         open_image_set("div8k")
+
+
+@pytest.mark.parametrize(("variable", "name"), [("VITOK_KODAK", "kodak"), ("VITOK_WALLPAPERS", "wallpapers")])
+def test_a_variable_that_no_file_system_takes_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, name: str
+) -> None:
+    monkeypatch.setenv(variable, 300 * "a")
+    with pytest.raises(RequestError, match=f"^{variable} .* over 255 bytes"):
+        open_image_set(name)

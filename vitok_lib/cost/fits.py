@@ -76,11 +76,6 @@ def predicted(record: Record) -> Predicted:
     return Predicted(weights, peak, with_margin, encode, decode, *moved)
 
 
-def smallest_memory(peak: float) -> int | None:
-    """The smallest of :data:`SIZES_GB` that holds ``peak`` bytes; None where none does."""
-    return next((size for size in SIZES_GB if peak <= size * 10**9), None)
-
-
 def configuration_text(family: str, config: RunConfig) -> str:
     """How a tokenizer runs, in a few words; bf16 on a GPU and one image at a time are not said."""
     words = []

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vitok_lib.images.manifest import ManifestEntry
 from vitok_lib.images.prepare import ImageError
-from vitok_lib.images.sets import ImageSet
+from vitok_lib.images.sets import ImageSet, load_image
 
 MAX_BYTES = int(0.8 * (1 << 30))
 """Of pixels that are loaded ahead: four images of 8192 × 8192."""
@@ -60,7 +60,7 @@ def load_ahead(
 
 def _load(image_set: ImageSet, entry: ManifestEntry, resolution: int) -> Loaded:
     try:
-        return image_set.load(entry.name, resolution)
+        return load_image(image_set, entry.name, resolution)
     except ImageError as error:
         return error
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.facts import IMAGE_SET_FACTS
@@ -14,6 +12,7 @@ from vitok_lib.images.files.content import readable
 from vitok_lib.images.files.left_out import in_brackets
 from vitok_lib.images.hub import download
 from vitok_lib.images.prepare import CAP, CENTRE_CROP, Rule
+from vitok_lib.project import path_in_environment
 
 
 @dataclass(frozen=True)
@@ -68,16 +67,15 @@ def open_remote(name: str) -> FileSet:
             short must not pass for the set.
     """
     remote, facts = REMOTES[name], IMAGE_SET_FACTS[name]
-    local = os.environ.get(remote.variable)
-    if local:
-        place = f"'{readable(local)}'"
-        path = Path(os.path.expanduser(local))
-        if not path.exists():
+    local = path_in_environment(remote.variable)
+    if local is not None:
+        place = f"'{readable(str(local))}'"
+        if not local.exists():
             raise RequestError(
                 f"{remote.variable} (={place}) is no folder and no archive; correct it or unset it",
                 code="images-not-found",
             )
-        files, left_out = collect(path)
+        files, left_out = collect(local)
     elif remote.repository is None:
         raise RequestError(
             f"image set '{name}' is read from a copy on this machine alone; set {remote.variable} to a folder or an "

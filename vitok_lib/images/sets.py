@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ __all__ = [
     "ManifestEntry",
     "check_resolution",
     "is_native",
+    "load_image",
     "open_image_set",
     "parse_resolution",
     "sized",
@@ -178,6 +179,25 @@ def sized(image_set: ImageSet, resolution: int | str, rule: str | None = None) -
         raise RequestError(f"size rule '{chosen}' needs a resolution in pixels; leave it out, or 'native'")
     native = replace(image_set.sized_by(NATIVE), chosen_rule=None)
     return native, native.longest_side
+
+
+def load_image(image_set: ImageSet, name: str, resolution: int) -> NDArray[np.uint8]:
+    """Image ``name`` of ``image_set`` at ``resolution``: ``[H, W, 3]`` in 0…255.
+
+    Raises:
+        ImageError: it cannot be read.
+        RequestError: the set, which may be a third party's, gives something else.
+    """
+    pixels: Any = image_set.load(name, resolution)
+    given = f"a {type(pixels).__name__}"
+    if isinstance(pixels, np.ndarray):
+        if pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.size:
+            return pixels
+        given = f"{pixels.dtype} {list(pixels.shape)}"
+    raise RequestError(
+        f"image set '{image_set.name}' gave {given} for image '{name}'; load must give a NumPy array of uint8 values, "
+        "0 to 255, in the shape [H, W, 3]"
+    )
 
 
 def is_native(image_set: ImageSet) -> bool:

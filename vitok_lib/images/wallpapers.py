@@ -8,7 +8,6 @@ were chosen by eye from five packages; drawings, gradients and duplicates were l
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.files.content import FileContent, readable
+from vitok_lib.project import path_in_environment
 
 VARIABLE = "VITOK_WALLPAPERS"
 _INSTALLED = Path("/")
@@ -68,11 +68,10 @@ def found(use: str) -> Mapping[str, FileContent]:
     Raises:
         RequestError: a file is missing, with the packages to install; or its content is another.
     """
-    given = os.environ.get(VARIABLE)
-    folder = Path(os.path.expanduser(given)) if given else _INSTALLED
-    if given and not folder.is_dir():
+    folder = path_in_environment(VARIABLE) or _INSTALLED
+    if not folder.is_dir():
         raise RequestError(
-            f"{VARIABLE} (='{readable(given)}') is no folder; correct it or unset it", code="images-not-found"
+            f"{VARIABLE} (='{readable(str(folder))}') is no folder; correct it or unset it", code="images-not-found"
         )
     places = {each: _file(folder, each) for each in of_use(use)}
     missing = sorted({each.package for each, path in places.items() if path is None})

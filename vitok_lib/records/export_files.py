@@ -171,7 +171,7 @@ def read(path: Path) -> dict[str, list[Cells]]:
         tables = readers[path.suffix](path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RequestError(f"cannot read '{path}': {error.strerror or error}; name a file of vitok export") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
         raise RequestError(f"'{path}' is no export that can be read ({error}); write it with vitok export") from error
     if not tables:
         raise RequestError(f"'{path}' holds no table of an export; write it with vitok export")
@@ -202,6 +202,8 @@ def _read_csv(text: str) -> dict[str, list[Cells]]:
         raise ValueError(f"it has no column {', '.join(sorted(missing))}")
     tables: dict[str, list[Cells]] = {}
     for row in reader:
+        if None in row or None in row.values():  # as DictReader has it for a row of another width
+            raise ValueError(f"line {reader.line_num} has more or fewer cells than the first")
         tables.setdefault(f"table {row['table']}", []).append(row)
     return tables
 

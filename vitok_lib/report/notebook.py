@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vitok_lib.records.schema import Record, Settings
-from vitok_lib.records.store import results_root
+from vitok_lib.records.store import read_samples, results_root
 from vitok_lib.report.page.labels import bracket, count_words, digits, label
 
 Pixels = NDArray[np.uint8]
@@ -81,7 +81,8 @@ def values_by_image(records: Sequence[Record], quantity: str, study: str) -> pd.
     for record in records:
         if record.samples is not None:
             folder = results_root() / study / f"{record.benchmark}-{record.resolution}"
-            columns[record.tokenizer.name] = pd.read_parquet(folder / record.samples).set_index("image")[quantity]
+            table = read_samples((folder / record.samples).with_suffix(".json"), record)
+            columns[record.tokenizer.name] = table.set_index("image")[quantity]
     return pd.DataFrame(columns).T.round(3)
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.manifest import Manifest
-from vitok_lib.images.sets import ImageSet, check_resolution, open_image_set
+from vitok_lib.images.sets import ImageSet, check_resolution, load_image, open_image_set
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.outcomes import Batch, Failure, failure_of, outcome_of
 from vitok_lib.measure.common.reproduce import Measurement, command
@@ -146,7 +146,7 @@ def _go_through(
     failure, single = None, 0
     for entry in manifest.entries:
         try:
-            original = as_tensor([image_set.load(entry.name, resolution)]).to(config.device)
+            original = as_tensor([load_image(image_set, entry.name, resolution)]).to(config.device)
             if not pair.cuts(*original.shape[2:]):
                 single += 1
                 continue

@@ -15,7 +15,7 @@ from PIL import Image
 
 from vitok_lib.errors import RequestError, error_text
 from vitok_lib.images.manifest import ManifestEntry
-from vitok_lib.images.sets import ImageError, ImageSet, open_image_set
+from vitok_lib.images.sets import ImageError, ImageSet, load_image, open_image_set
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.outcomes import is_out_of_memory
 from vitok_lib.measure.common.reproduce import RUN, Measurement, command
@@ -113,7 +113,7 @@ def _read(image_set: ImageSet, resolution: int, count: int) -> list[_Seen]:
     held = []
     for entry in image_set.manifest(resolution, count).entries:
         try:
-            held.append(_Seen(entry, image_set.load(entry.name, resolution)))
+            held.append(_Seen(entry, load_image(image_set, entry.name, resolution)))
         except ImageError:
             continue
     if not held:
