@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.records import write_measured
-from vitok_lib.cli.app import main
+from tests.fakes.terminal import status_of
 
 Vitok = Callable[..., tuple[int, str, str]]
 
@@ -17,11 +16,9 @@ Vitok = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def vitok(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Vitok:
     def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["vitok", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        status = status_of(monkeypatch, *words)
         printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
+        return status, printed.out, printed.err
 
     return run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.fakes.terminal import status_of
 from tests.fakes.tokenizers import Identity
-from vitok_lib.cli.app import main
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.memory.worker import measure_peaks
 from vitok_lib.measure.quality.evaluate import evaluate, reconstruct_pixels
@@ -124,10 +123,7 @@ def test_no_timing_of_it_ends_as_ok(
 ) -> None:
     name = plugin(made)
     words = ["speed", name, "--resolution", "16", "--seconds", "0", "--iterations", "1"]
-    monkeypatch.setattr(sys, "argv", ["vitok", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == (1 if made == "NotFinite()" else 2)
+    assert status_of(monkeypatch, *words) == (1 if made == "NotFinite()" else 2)
     assert ("finite" if made == "NotFinite()" else f"tokenizer '{name}' ") in capsys.readouterr().err
     assert all(
         record.outcome.status is OutcomeStatus.ERROR and not record.value("latency") for record in read_records()

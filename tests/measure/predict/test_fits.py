@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.terminal import status_of
 from vitok_lib.check.records import audit_records
-from vitok_lib.cli.app import main
 from vitok_lib.cost.fits import predicted
 from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.cost.gpus import find_gpu
@@ -86,22 +85,15 @@ def test_the_least_time_is_the_flops_over_the_peak_of_the_data_sheet() -> None:
 def test_a_wrong_resolution_is_one_sentence(
     text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _vitok(monkeypatch, "plan", "sd", f"--resolution={text}") == 2
+    assert status_of(monkeypatch, "plan", "sd", f"--resolution={text}") == 2
     (sentence,) = capsys.readouterr().err.splitlines()
     assert sentence.startswith("vitok: resolution")
-
-
-def _vitok(monkeypatch: pytest.MonkeyPatch, *words: str) -> int | str | None:
-    monkeypatch.setattr(sys, "argv", ["vitok", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code
 
 
 def test_the_command_answers_for_all_released_models(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _vitok(monkeypatch, "plan", "--gpu", "rtx4090", "--resolution", "1024", "--json") == 0
+    assert status_of(monkeypatch, "plan", "--gpu", "rtx4090", "--resolution", "1024", "--json") == 0
     rows = json.loads(capsys.readouterr().out)
     assert {row["tokenizer"] for row in rows} == set(RELEASED)
     assert {row["fits"] for row in rows} == {"yes"}
@@ -113,9 +105,9 @@ def test_several_resolutions_are_rows_each_once(
 ) -> None:
     for options in (["--memory", "24GiB"], ["--force"]):
         words = ("plan", "jpeg:q=75", *options, "--resolution", "96, 64,96", "--json")
-        assert _vitok(monkeypatch, *words) == 0
+        assert status_of(monkeypatch, *words) == 0
         assert [row["resolution"] for row in json.loads(capsys.readouterr().out)] == [96, 64]
-    assert _vitok(monkeypatch, *words[:-1]) == 0
+    assert status_of(monkeypatch, *words[:-1]) == 0
     assert "96" in capsys.readouterr().out
 
 
@@ -123,7 +115,7 @@ def test_a_kept_plan_is_derived_and_its_command_gives_the_configuration_back(
     monkeypatch: pytest.MonkeyPatch, results: Path
 ) -> None:
     write_published()
-    assert _vitok(monkeypatch, "plan", "sd", "5B-f16x64", "--resolution", "8192", "--study", "elsewhere") == 0
+    assert status_of(monkeypatch, "plan", "sd", "5B-f16x64", "--resolution", "8192", "--study", "elsewhere") == 0
     records = {record.requested: record for record in read_records("elsewhere")}
     usual = {"device": "cuda", "dtype": "bfloat16"}
     assert set(records) == {
@@ -144,7 +136,7 @@ def test_what_a_kept_plan_holds_is_the_arithmetic_of_the_architecture(
     monkeypatch: pytest.MonkeyPatch, results: Path
 ) -> None:
     """The decoder of 5B-f16x64: 40 blocks of width 3072 with hidden values of 8208; 512² tokens at 8192 px."""
-    assert _vitok(monkeypatch, "plan", "5B-f16x64", "--resolution", "8192", "--window", "1024", "--study", "s") == 0
+    assert status_of(monkeypatch, "plan", "5B-f16x64", "--resolution", "8192", "--window", "1024", "--study", "s") == 0
     (record,) = read_records("s")
     tokens, block = 512**2, 4 * 3072**2 + 3 * 3072 * 8208
     pairs = sum(min(i, 1024) + min(tokens - 1 - i, 1024) + 1 for i in range(tokens))
@@ -160,7 +152,7 @@ def test_nothing_is_kept_of_a_tokenizer_of_which_nothing_is_known(
     monkeypatch: pytest.MonkeyPatch, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert (
-        _vitok(
+        status_of(
             monkeypatch, "plan", "350M-f16x64", "jpeg:q=75", "--device", "cuda", "--resolution", "64", "--study", "s"
         )
         == 2
@@ -186,7 +178,7 @@ def test_nothing_is_kept_of_a_tokenizer_of_which_nothing_is_known(
 def test_a_wrong_question_is_one_sentence(
     words: tuple[str, ...], named: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _vitok(monkeypatch, "plan", "--resolution", "1024", *words) == 2
+    assert status_of(monkeypatch, "plan", "--resolution", "1024", *words) == 2
     (sentence,) = capsys.readouterr().err.splitlines()
     assert sentence.startswith("vitok: ")
     assert named in sentence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.fakes.terminal import status_of
 from vitok_lib.check.record import of_record
-from vitok_lib.cli.app import main
 from vitok_lib.errors import RequestError
 from vitok_lib.images.sets import open_image_set
 from vitok_lib.measure.common.reproduce import parse
@@ -244,11 +243,9 @@ def test_what_cannot_be_paired_is_one_sentence_and_status_2(
 ) -> None:
     change(recon, originals)
     asked = ["--images", str(originals), "--resolution", "native"]
-    monkeypatch.setattr(sys, "argv", ["vitok", "eval", f"folder:{recon}", *asked, *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
+    status = status_of(monkeypatch, "eval", f"folder:{recon}", *asked, *words)
     error = capsys.readouterr().err
-    assert (ended.value.code, error.count("\n")) == (2, 1)
+    assert (status, error.count("\n")) == (2, 1)
     assert sentence in error
 
 
@@ -262,11 +259,9 @@ def test_what_cannot_be_paired_is_one_sentence_and_status_2(
     ],
 )
 def test_what_a_folder_cannot_do_and_a_codec_has_not_is_one_sentence(words, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(sys, "argv", ["vitok", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
+    status = status_of(monkeypatch, *words)
     error = capsys.readouterr().err
-    assert (ended.value.code, error.count("\n")) == (2, 1)
+    assert (status, error.count("\n")) == (2, 1)
     assert words[1] in error
 
 
