@@ -6,21 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.fakes.machines import write_peak_rates
 from vitok_lib.cost.peak_rates import PeakRates, recorded_peak_rates
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import (
     Host,
-    ImagesIdentity,
-    Kind,
-    Outcome,
-    Provenance,
-    Record,
-    Settings,
-    TokenizerIdentity,
-    Value,
-    Weights,
 )
-from vitok_lib.records.store import record_path, write_record
 
 
 @pytest.mark.parametrize("name", ["matmul", "copy", "attention"])
@@ -41,21 +32,7 @@ def _record(
 ) -> None:
     host = Host(cpu="a cpu", cores=2, memory_gib=8, gpu=machine, platform="Linux x86_64", python="3.12", packages={})
     started = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
-    measured = {"ceiling_matmul": (matmul, "TFLOP/s"), "ceiling_copy": (4300.0, "GB/s")}
-    record = Record(
-        benchmark="speed",
-        resolution=64,
-        tokenizer=TokenizerIdentity(name="t", family="vitok", weights=Weights(source="random:0")),
-        images=ImagesIdentity(name="noise", description="", rule=""),
-        settings=Settings(device=device, dtype=dtype, precision=precision),
-        outcome=Outcome(),
-        values=tuple(
-            Value(quantity=quantity, value=value, unit=unit, kind=Kind.MEASURED)
-            for quantity, (value, unit) in measured.items()
-        ),
-        provenance=Provenance(command="", started=started, seconds=1, host=host),
-    )
-    write_record(record, record_path("local", "speed", 64, "t", f"{machine},{day},{device},{dtype},{precision}"))
+    write_peak_rates(host, matmul, 4300, device=device, dtype=dtype, precision=precision, started=started)
 
 
 def test_recorded_peak_rates_are_the_newest_of_the_kind_the_dtype_and_the_precision() -> None:

@@ -59,6 +59,35 @@ MARGIN = 0.01
 """Half of an invented interval, as a share of its value."""
 
 
+def write_peak_rates(
+    machine: Host,
+    matmul: float,
+    copy: float,
+    *,
+    device: str = "cuda",
+    dtype: str = "bfloat16",
+    precision: str | None = None,
+    started: datetime = STARTED,
+) -> None:
+    """Write a record of ``speed`` on ``machine`` with its peak rates alone, in TFLOP/s and GB/s."""
+    measured = {"ceiling_matmul": matmul, "ceiling_copy": copy}
+    record = Record(
+        benchmark="speed",
+        resolution=64,
+        tokenizer=TokenizerIdentity(name="t", family="vitok", weights=Weights(source="random:0")),
+        images=ImagesIdentity(name="noise", description="", rule=""),
+        settings=Settings(device=device, dtype=dtype, precision=precision),
+        outcome=Outcome(),
+        values=tuple(
+            Value(quantity=quantity, value=value, unit=UNITS[quantity], kind=Kind.MEASURED)
+            for quantity, value in measured.items()
+        ),
+        provenance=Provenance(command="", started=started, seconds=1, host=machine),
+    )
+    which = f"{machine.gpu or machine.cpu},{started:%Y-%m-%d},{device},{dtype},{precision}"
+    write_record(record, record_path("local", "speed", 64, "t", which))
+
+
 def write_machine(
     root: Path,
     benchmark: str,
@@ -79,7 +108,7 @@ def write_machine(
 ) -> Path:
     """Write a record of ``benchmark`` with the given ``values``, its raw samples beside it; the record's path.
 
-    ``first`` is the record of the contender that a speed-up is over; None: this one.
+    ``first`` is the record of the configuration that a speed-up is over; None: this one.
     """
     spec = describe(name)
     height, width = size or (resolution, resolution)

@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import torch
 
+from tests.fakes.machines import write_peak_rates
 from vitok_lib.measure.predict.plan import as_row, predict
 from vitok_lib.records.provenance import describe_host
 from vitok_lib.records.schema import (
     Host,
-    ImagesIdentity,
-    Kind,
-    Outcome,
-    Provenance,
-    Record,
-    Settings,
-    TokenizerIdentity,
-    Value,
-    Weights,
 )
-from vitok_lib.records.store import record_path, write_record
-
-
-def _record_rates(
-    device: str, dtype: str, matmul: float, copy: float, machine: Host, precision: str | None = None
-) -> None:
-    measured = {"ceiling_matmul": (matmul, "TFLOP/s"), "ceiling_copy": (copy, "GB/s")}
-    record = Record(
-        benchmark="speed",
-        resolution=64,
-        tokenizer=TokenizerIdentity(name="t", family="vitok", weights=Weights(source="random:0")),
-        images=ImagesIdentity(name="noise", description="", rule=""),
-        settings=Settings(device=device, dtype=dtype, precision=precision),
-        outcome=Outcome(),
-        values=tuple(
-            Value(quantity=quantity, value=value, unit=unit, kind=Kind.MEASURED)
-            for quantity, (value, unit) in measured.items()
-        ),
-        provenance=Provenance(command="", started=datetime(2026, 1, 1, tzinfo=UTC), seconds=1, host=machine),
-    )
-    write_record(record, record_path("local", "speed", 64, "t", f"{device},{dtype},{precision}"))
-
 
 GPU = Host(cpu="c", cores=2, memory_gib=8, gpu="a GPU", platform="Linux", python="3.12")
 
@@ -53,7 +22,7 @@ def test_the_least_time_is_the_work_at_the_peak_rates_on_record(monkeypatch: pyt
     asked: dict[str, Any] = {"device": "cuda", "dtype": "bfloat16", "window": 1024}
     row = as_row(predict("5B-f16x64", 8192, **asked))
     assert (row["least s encode"], row["least s decode"]) == ("", "")
-    _record_rates("cuda", "bfloat16", 790, 4300, GPU)
+    write_peak_rates(GPU, 790, 4300)
     plan = predict("5B-f16x64", 8192, **asked)
     assert plan.least_seconds is not None
     assert 1e3 * sum(plan.least_seconds) == pytest.approx(3681, rel=0.001)
@@ -61,7 +30,7 @@ def test_the_least_time_is_the_work_at_the_peak_rates_on_record(monkeypatch: pyt
     assert plan.peak_rates[1] == "a GPU"
     assert as_row(plan)["least s decode"] == f"{plan.least_seconds[1]:.3g}"
     assert predict("5B-f16x64", 8192, **asked, precision="fp8").least_seconds is None
-    _record_rates("cuda", "bfloat16", 1300, 4300, GPU, "fp8")
+    write_peak_rates(GPU, 1300, 4300, precision="fp8")
     in_8_bits = predict("5B-f16x64", 8192, **asked, precision="fp8").least_seconds
     assert in_8_bits is not None
     assert 1e3 * sum(in_8_bits) == pytest.approx(2618e15 / 1300e12 + 290e15 / 790e12, rel=0.001)
@@ -69,7 +38,7 @@ def test_the_least_time_is_the_work_at_the_peak_rates_on_record(monkeypatch: pyt
 
 def test_of_a_small_image_the_least_time_is_that_of_reading_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    _record_rates("cuda", "bfloat16", 790, 4300, GPU)
+    write_peak_rates(GPU, 790, 4300)
     plan = predict("5B-f16x64", 64, device="cuda", dtype="bfloat16")
     assert plan.least_seconds is not None
     assert plan.weight_bytes is not None
@@ -86,13 +55,13 @@ def test_there_is_no_least_time_where_the_peak_rates_do_not_bound(
     """On a GPU a convolution in float32 has fewer bits than the product that was measured."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for measured in ("bfloat16", "float32"):
-        _record_rates("cuda", measured, 100, 1000, GPU)
+        write_peak_rates(GPU, 100, 1000, dtype=measured)
     plan = predict(name, 256, device="cuda", dtype=dtype or "float32")
     assert (plan.least_seconds is not None) is known
 
 
 def test_the_peak_rates_of_another_machine_say_nothing_of_this_one() -> None:
-    _record_rates("cpu", "float32", 1, 10, GPU)
+    write_peak_rates(GPU, 1, 10, device="cpu", dtype="float32")
     assert predict("nano-f16x64", 256).least_seconds is None
-    _record_rates("cpu", "float32", 1, 10, describe_host("cpu"))
+    write_peak_rates(describe_host("cpu"), 1, 10, device="cpu", dtype="float32")
     assert predict("nano-f16x64", 256).least_seconds is not None
