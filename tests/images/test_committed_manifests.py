@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from vitok_lib.errors import RequestError
 from vitok_lib.images.sets import open_image_set
 from vitok_lib.project import ROOT
 from vitok_lib.records.store import read_record
 
-SETS = {"photos": 512, "leaves": 256, "challenge": 384}
+SETS = {"photos": 512, "leaves": 256, "challenge": 384, "wallpapers": 1024}
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -21,5 +22,10 @@ def test_a_committed_manifest_is_still_that_of_the_set(name: str) -> None:
         if record.images.manifest_sha256 is not None and record.images.subset_seed is None
     }
     assert recorded
-    images = open_image_set(name)
+    try:
+        images = open_image_set(name)
+    except RequestError as error:
+        if error.code != "images-not-found":
+            raise
+        pytest.skip(str(error))
     assert recorded == {(count, images.manifest(resolution, count).sha256) for count, _ in recorded}
