@@ -14,9 +14,11 @@ from diffusers import (
     AutoencoderKLCosmos,
     AutoencoderKLFlux2,
     AutoencoderKLHunyuanImage,
+    AutoencoderKLKVAE,
     AutoencoderKLLTXVideo,
     AutoencoderKLQwenImage,
     AutoencoderKLWan,
+    AutoencoderRAE,
     AutoencoderTiny,
     VQModel,
 )
@@ -115,6 +117,28 @@ _LTX = {
     "patch_size": 2,
     "scaling_factor": 0.5,
 }
+_KVAE = {
+    "channels": 32,
+    "num_enc_blocks": 1,
+    "num_dec_blocks": 1,
+    "z_channels": 4,
+    "ch_mult": (1, 1, 2),
+    "sample_size": 32,
+}
+_RAE = {
+    "encoder_hidden_size": 64,
+    "encoder_num_hidden_layers": 1,
+    "encoder_patch_size": 14,
+    "encoder_input_size": 112,
+    "decoder_hidden_size": 32,
+    "decoder_num_hidden_layers": 1,
+    "decoder_num_attention_heads": 2,
+    "decoder_intermediate_size": 64,
+    "patch_size": 4,
+    "latents_mean": torch.linspace(-1, 1, 64 * 8 * 8).view(64, 8, 8).tolist(),
+    "latents_std": torch.linspace(0.5, 2, 64 * 8 * 8).view(64, 8, 8).tolist(),
+    "scaling_factor": 0.5,
+}
 _TINY = {
     "encoder_block_out_channels": (8, 8, 8),
     "decoder_block_out_channels": (8, 8, 8),
@@ -142,13 +166,15 @@ SMALL = {
     "hunyuan": Small(AutoencoderKLHunyuanImage, _HUNYUAN, 4, 4, 32),
     "ltx": Small(AutoencoderKLLTXVideo, _LTX, 4, 4, 512),
     "cosmos": Small(AutoencoderKLCosmos, _COSMOS, 4, 4, 512),
+    "kvae": Small(AutoencoderKLKVAE, _KVAE, 4, 4, 32),
+    "rae": Small(AutoencoderRAE, _RAE, 4, 64, 512),
     "dc": Small(AutoencoderDC, _DC, 4, 4, 512),
     "tiny": Small(AutoencoderTiny, _TINY, 4, 4, 512),
     "vq": Small(VQModel, _VQ, 4, 4, 32),
 }
 
 
-WITH_POSTERIOR = ("kl", "flux2", "qwen", "wan", "wan-of-patches", "hunyuan", "ltx")
+WITH_POSTERIOR = ("kl", "flux2", "qwen", "wan", "wan-of-patches", "hunyuan", "ltx", "kvae")
 
 
 def parametrised(*names: str) -> pytest.MarkDecorator:
@@ -156,7 +182,7 @@ def parametrised(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("small", [SMALL[name] for name in names], ids=names)
 
 
-every_class = parametrised(*WITH_POSTERIOR, "cosmos", "dc", "tiny", "vq")
+every_class = parametrised(*WITH_POSTERIOR, "cosmos", "rae", "dc", "tiny", "vq")
 
 
 def publish(small: Small, snapshot: Path, **options: Any) -> Any:

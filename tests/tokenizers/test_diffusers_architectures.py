@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -71,15 +72,32 @@ def test_dc_ae_has_the_parameters_of_its_paper(name: str, channels: int, widths:
     assert round(count / 1e6) == millions
 
 
+def _vit_parameters(width: int, hidden: int, depth: int, scaled: bool) -> int:
+    """Blocks of four matrices and a perceptron, each part with a norm, and in DINOv2 a scale, of its own."""
+    matrices = 4 * (width**2 + width) + 2 * width * hidden + hidden + width
+    return depth * (matrices + 4 * width + (2 * width if scaled else 0))
+
+
+def test_rae_has_the_parameters_of_dinov2_with_registers_and_of_a_vit_xl() -> None:
+    model: Any = build_on_meta(REGISTRY["rae-dinov2"])
+    patches = 3 * 14**2 * 768 + 768 + (1 + 37**2) * 768  # with a position each of an image of 518 px
+    encoder = _vit_parameters(768, 3072, 12, scaled=True) + patches + (1 + 4 + 1) * 768  # class, registers, mask
+    ends = 768 * 1152 + 1152 + 1152 + 2 * 1152 + 1152 * 3 * 16**2 + 3 * 16**2
+    assert sum(parameter.numel() for parameter in model.encoder.parameters()) == encoder
+    decoder = _vit_parameters(1152, 4096, 28, scaled=False) + ends
+    assert sum(parameter.numel() for parameter in model.decoder.parameters()) == decoder
+
+
 @pytest.mark.parametrize("name", DIFFUSERS)
 @torch.no_grad()
 def test_shapes_on_the_meta_device_are_those_of_the_registry(name: str) -> None:
     model, spec = build_on_meta(REGISTRY[name]), describe(name)
     assert spec.downsampling is not None
-    latent = encode(model, torch.empty(2, 3, 512, 1024, device="meta"))
-    assert latent.shape == (2, spec.latent_channels, 512 // spec.downsampling, 1024 // spec.downsampling)
+    height, width = (256, 256) if name == "rae-dinov2" else (512, 1024)
+    latent = encode(model, torch.empty(2, 3, height, width, device="meta"))
+    assert latent.shape == (2, spec.latent_channels, height // spec.downsampling, width // spec.downsampling)
     images = decode(model, latent)
-    assert images.shape == (2, 3, 512, 1024)
+    assert images.shape == (2, 3, height, width)
     assert {tensor.device.type for tensor in (latent, images, *model.state_dict().values())} == {"meta"}
 
 

@@ -18,6 +18,7 @@ from diffusers import (
     AutoencoderKLLTXVideo,
     AutoencoderKLQwenImage,
     AutoencoderKLWan,
+    AutoencoderRAE,
     AutoencoderTiny,
     LTXPipeline,
     VQModel,
@@ -36,14 +37,14 @@ from tests.fakes.autoencoders import (
     publish,
     random_images,
 )
-from vitok_lib.errors import RequestError
+from vitok_lib.errors import RequestError, UnsupportedError
 from vitok_lib.tokenizers.autoencoders import Autoencoder
 from vitok_lib.tokenizers.load import load_tokenizer
 
 every_scale = parametrised(*SMALL)
 VIDEO = (AutoencoderKLCosmos, AutoencoderKLQwenImage, AutoencoderKLWan, AutoencoderKLLTXVideo)
 with_posterior = parametrised(*WITH_POSTERIOR)
-with_tiles = parametrised("kl", "flux2", "qwen", "wan", "wan-of-patches", "ltx", "dc")
+with_tiles = parametrised("kl", "flux2", "qwen", "wan", "wan-of-patches", "ltx", "kvae", "dc")
 with_slices = parametrised(*WITH_POSTERIOR, "cosmos", "dc", "tiny")
 
 
@@ -62,18 +63,24 @@ def _mode(model: Any, images: Tensor) -> Tensor:
         return model.quantize(model.encode(images).latents)[0]
     if isinstance(model, AutoencoderDC):
         return model.encode(images).latent
+    if isinstance(model, AutoencoderRAE):
+        return model.encode((images + 1) / 2).latent
     return model.encode(images).latent_dist.mode()
 
 
 def _decoded(model: Any, raw: Tensor) -> Tensor:
     if isinstance(model, VIDEO):
         return model.decode(raw[:, :, None]).sample[:, :, 0]
+    if isinstance(model, AutoencoderRAE):
+        return 2 * model.decode(raw).sample - 1
     return model.decode(raw).sample
 
 
 def _scaled(model: Any, raw: Tensor) -> Tensor:
     """The latent as diffusers' pipelines hand it to the generator."""
     config = model.config
+    if isinstance(model, AutoencoderRAE):  # encode has done so
+        return raw
     if isinstance(model, AutoencoderKLFlux2):
         return F.pixel_shuffle(model.bn(F.pixel_unshuffle(raw, 2)), 2)
     if isinstance(model, AutoencoderKLLTXVideo):
@@ -85,7 +92,7 @@ def _scaled(model: Any, raw: Tensor) -> Tensor:
         mean, std = (torch.tensor(config[key]).view(1, 4, -1, 1, 1) for key in ("latents_mean", "latents_std"))
         return ((raw[:, :, None] - mean[:, :, :1]) / std[:, :, :1])[:, :, 0]
     if config.get("latents_mean") is None:
-        return (raw - (config.get("shift_factor") or 0)) * config["scaling_factor"]
+        return (raw - (config.get("shift_factor") or 0)) * config.get("scaling_factor", 1.0)
     mean, std = (torch.tensor(config[key]).view(1, -1, 1, 1) for key in ("latents_mean", "latents_std"))
     return (raw - mean) * config.get("scaling_factor", 1.0) / std
 
@@ -93,7 +100,7 @@ def _scaled(model: Any, raw: Tensor) -> Tensor:
 @every_scale
 @torch.no_grad()
 def test_the_latent_is_the_scaled_mode_of_diffusers(small: Small, cache: Path) -> None:
-    model, images = publish(small, cache), random_images(22, 32, 2)
+    model, images = publish(small, cache), random_images(30, 32, 2)
     latent = loaded().encode(images)
     expected = _scaled(model, _mode(model, _padded(small, images)))
     torch.testing.assert_close(latent.values.permute(0, 3, 1, 2), expected, atol=1e-5, rtol=1e-5)
@@ -102,8 +109,8 @@ def test_the_latent_is_the_scaled_mode_of_diffusers(small: Small, cache: Path) -
 @every_scale
 @torch.no_grad()
 def test_a_reconstruction_is_the_one_of_diffusers_cut_back(small: Small, cache: Path) -> None:
-    model, images = publish(small, cache), random_images(21, 18, 2)
-    expected = _decoded(model, _mode(model, _padded(small, images)))[:, :, :21, :18]
+    model, images = publish(small, cache), random_images(29, 30, 2)
+    expected = _decoded(model, _mode(model, _padded(small, images)))[:, :, :29, :30]
     torch.testing.assert_close(loaded().reconstruct(images), expected, atol=1e-5, rtol=1e-5)
 
 
@@ -113,8 +120,8 @@ def test_the_spec_states_the_grid_that_encoding_gives(small: Small, cache: Path)
     spec = tokenizer.spec
     assert (spec.downsampling, spec.latent_channels) == (small.stride, small.channels)
     assert spec.parameters == model.num_parameters()
-    grid = (-(-17 // small.stride), -(-30 // small.stride))
-    assert tokenizer.encode(random_images(17, 30)).values.shape == (1, *grid, small.channels)
+    grid = (-(-29 // small.stride), -(-30 // small.stride))
+    assert tokenizer.encode(random_images(29, 30)).values.shape == (1, *grid, small.channels)
 
 
 @every_class
@@ -165,7 +172,7 @@ def test_slicing_runs_one_image_at_a_time_to_the_same_end(small: Small, cache: P
     assert tokenizer.settings.slicing is True
 
 
-@parametrised("cosmos", "hunyuan", "tiny", "vq")
+@parametrised("cosmos", "hunyuan", "rae", "tiny", "vq")
 def test_tiles_where_diffusers_has_none_are_refused(small: Small, cache: Path) -> None:
     publish(small, cache)
     with pytest.raises(RequestError, match=r"no working tiles .* leave tiling out"):
@@ -188,6 +195,23 @@ def test_a_discrete_latent_holds_codes_and_takes_the_bits_of_their_indices(cache
     distances = torch.cdist(positions.double(), model.quantize.embedding.weight.double()).min(1).values
     assert distances.max() < 1e-5
     assert latent.bits == (6 * 5 * 6,) * 2, "6 × 5 positions; an index among 50 codes takes 6 bits"
+
+
+@torch.no_grad()
+def test_the_latent_of_rae_is_the_normalised_features_of_its_encoder(cache: Path) -> None:
+    model, images = publish(SMALL["rae"], cache), random_images(32, 32)
+    resized = F.interpolate((images + 1) / 2, size=(112, 112), mode="bicubic")
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    features = model.encoder((resized - mean) / std).last_hidden_state[:, 5:]  # after the class token and 4 registers
+    mean, std = (torch.tensor(model.config[f"latents_{name}"]) for name in ("mean", "std"))
+    expected = 0.5 * (features.transpose(1, 2).view(1, 64, 8, 8) - mean) / (std + 1e-5)
+    torch.testing.assert_close(loaded().encode(images).values.permute(0, 3, 1, 2), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_an_image_of_another_size_than_rae_is_bound_to_is_unsupported(cache: Path) -> None:
+    publish(SMALL["rae"], cache)
+    with pytest.raises(UnsupportedError, match=r"AutoencoderRAE reconstructs 32 × 32 px alone.*40 × 32 px"):
+        loaded().encode(random_images(32, 40))
 
 
 def test_a_decoder_that_denoises_is_refused(cache: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from inspect import isclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from diffusers import (
-    AutoencoderKLCosmos,
-)
+from diffusers import AutoencoderKLCosmos
+from diffusers.models import autoencoders
 from safetensors.torch import load_file, save_file
 
 from tests.fakes.autoencoders import SMALL, WEIGHT_FILE, Small, every_class, loaded, publish, random_images
@@ -88,13 +88,37 @@ def test_attention_layers_under_their_older_names_are_read_as_diffusers_reads_th
     assert all(torch.equal(found[key], tensor) for key, tensor in expected.items())
 
 
+def test_rae_is_read_with_the_names_that_its_encoder_had_and_the_positions_that_it_makes_itself(cache: Path) -> None:
+    model = publish(SMALL["rae"], cache)
+    file = cache / "vae" / WEIGHT_FILE
+    tensors = load_file(file) | {"decoder.decoder_pos_embed": torch.zeros(1)}
+    older = {"q_proj": "attention.query", "k_proj": "attention.key", "v_proj": "attention.value"}
+    for new, old in (older | {"o_proj": "output.dense"}).items():
+        for key in [key for key in tensors if f".attention.{new}." in key]:
+            tensors[key.replace(new, old)] = tensors.pop(key)
+    file.unlink()
+    save_file(tensors, file, metadata={"format": "pt"})
+    assert sum("attention.output.dense" in key for key in tensors) == 2
+    found = loaded().model
+    assert all(torch.equal(found.state_dict()[key], tensor) for key, tensor in model.state_dict().items())
+    assert torch.equal(found.decoder.decoder_pos_embed, model.decoder.decoder_pos_embed)
+
+
+@pytest.mark.parametrize("name", [name for name, found in vars(autoencoders).items() if isclass(found)])
+def test_every_class_of_the_installed_diffusers_is_a_tokenizer_or_refused_with_a_reason(cache: Path, name: str) -> None:
+    if name in {small.model_class.__name__ for small in SMALL.values()}:
+        return  # its reconstructions are compared with diffusers' own
+    (cache / "vae").mkdir(parents=True)
+    (cache / "vae" / "config.json").write_text(json.dumps({"_class_name": name}))
+    with pytest.raises(RequestError, match=rf"diffusers class '{name}', which is not supported: it") as caught:
+        loaded(weights="random")
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            {"_class_name": "AutoencoderOobleck"},
-            "is of the diffusers class 'AutoencoderOobleck', which is not supported",
-        ),
+        ({"_class_name": "UNet2DConditionModel"}, "'UNet2DConditionModel', which is not supported: this library has"),
         ({"_class_name": None}, "is of the diffusers class 'None'"),
         ({"down_block_types": ["NoSuchBlock"] * 3}, "diffusers cannot build .* from its configuration"),
         ({"in_channels": 4}, "takes images of 4 channels"),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import warnings
@@ -15,6 +16,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from vitok_lib.errors import UnsupportedError
+
+Model = Any
+"""An auto-encoder of diffusers, which come without types."""
+Scale = Tensor | float
+"""One number, or values ``[C, 1, 1]`` or ``[C, rows, columns]``."""
 
 
 @contextmanager
@@ -29,27 +37,16 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-with warnings.catch_warnings(), _without_collection():
-    # Importing diffusers inside a notebook complains that progress bars have no widget.
-    warnings.filterwarnings("ignore", message="IProgress not found")
-    from diffusers import (
-        AutoencoderDC,
-        AutoencoderKL,
-        AutoencoderKLCosmos,
-        AutoencoderKLFlux2,
-        AutoencoderKLHunyuanImage,
-        AutoencoderKLLTXVideo,
-        AutoencoderKLQwenImage,
-        AutoencoderKLWan,
-        AutoencoderTiny,
-        VQModel,
-    )
-    from diffusers.models.autoencoders.autoencoder_kl_cosmos import CosmosPatchEmbed3d, CosmosUnpatcher3d
+@functools.cache
+def diffusers_class(name: str) -> type[Model]:
+    """The class of diffusers called ``name``; an AttributeError where the installed diffusers has none."""
+    with warnings.catch_warnings(), _without_collection():
+        # Importing diffusers inside a notebook complains that progress bars have no widget.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import diffusers
 
-Model = Any
-"""An auto-encoder of diffusers, which come without types."""
-Scale = Tensor | float
-"""One number, or values ``[C, 1, 1]`` or ``[C, rows, columns]``."""
+        found: type[Model] = getattr(diffusers, name)
+    return found
 
 
 @dataclass(frozen=True)
@@ -60,10 +57,11 @@ class Adapter:
     ``scaling`` gives the shift and the scale of a latent of so many rows and columns, as the generators over it take
     them: (raw - shift) · scale. Of ``video`` classes an image is one frame. ``value`` gives the unscaled latent of what
     ``encode`` of a class without a Gaussian posterior returns. ``codebook`` is the field with the number of codes of
-    a discrete latent. ``tiling`` is False where diffusers has no tiles that work for every configuration.
+    a discrete latent. ``tiling`` is False where diffusers has no tiles that work for every configuration. ``only_side``
+    is the side in pixels of the square images that a class is bound to, if it is. Values of images are in [0, 1] where
+    ``unit_range``, else in [-1, 1].
     """
 
-    model_class: type[Model]
     stride: Callable[[Model], int]
     scaling: Callable[[Model, int, int], tuple[Scale, Scale]]
     channels: str = "latent_channels"
@@ -72,6 +70,8 @@ class Adapter:
     value: Callable[[Model, Any], Tensor] | None = None
     codebook: str | None = None
     tiling: bool = True
+    only_side: Callable[[Model], int | None] = lambda model: None
+    unit_range: bool = False
 
     @property
     def posterior(self) -> bool:
@@ -149,50 +149,50 @@ def _nearest_codes(model: Model, encoded: Any) -> Tensor:
 
 
 ADAPTERS = {
-    adapter.model_class.__name__: adapter
-    for adapter in (
-        Adapter(AutoencoderKL, _halvings_between_blocks, _scaled_by_factor),
-        Adapter(AutoencoderKLFlux2, _halvings_between_blocks, _scaled_by_batch_statistics),
-        Adapter(
-            AutoencoderKLQwenImage,
-            _own_stride,
-            _scaled_by_channel,
-            "z_dim",
-            lambda model: int(model.config["input_channels"]),
-            video=True,
-        ),
-        Adapter(AutoencoderKLWan, _own_stride, _scaled_by_channel, "z_dim", _unpatched_channels, video=True),
-        # Its tiled encoding unpacks a time axis that its images do not have.
-        Adapter(AutoencoderKLHunyuanImage, _configured_stride, _scaled_by_factor, tiling=False),
-        # It has options for tiles that neither side reads, and a distribution that is its one value.
-        Adapter(
-            AutoencoderKLCosmos,
-            _configured_stride,
-            _scaled_by_first_frame,
-            video=True,
-            value=lambda model, encoded: encoded.latent_dist.mode(),
-            tiling=False,
-        ),
-        Adapter(AutoencoderKLLTXVideo, _own_stride, _scaled_by_buffers, video=True),
-        Adapter(AutoencoderDC, _own_stride, _scaled_by_factor, value=lambda model, encoded: encoded.latent),
-        # The tiles of AutoencoderTiny have four channels and a stride of eight, whatever its configuration says.
-        Adapter(
-            AutoencoderTiny,
-            _halvings_between_blocks,
-            _scaled_by_factor,
-            value=lambda model, encoded: encoded.latents,
-            tiling=False,
-        ),
-        Adapter(
-            VQModel,
-            _halvings_between_blocks,
-            _scaled_by_factor,
-            "vq_embed_dim",
-            value=_nearest_codes,
-            codebook="num_vq_embeddings",
-            tiling=False,
-        ),
-    )
+    "AutoencoderKL": Adapter(_halvings_between_blocks, _scaled_by_factor),
+    "AutoencoderKLFlux2": Adapter(_halvings_between_blocks, _scaled_by_batch_statistics),
+    "AutoencoderKLQwenImage": Adapter(
+        _own_stride, _scaled_by_channel, "z_dim", lambda model: int(model.config["input_channels"]), video=True
+    ),
+    "AutoencoderKLWan": Adapter(_own_stride, _scaled_by_channel, "z_dim", _unpatched_channels, video=True),
+    # Its tiled encoding unpacks a time axis that its images do not have.
+    "AutoencoderKLHunyuanImage": Adapter(_configured_stride, _scaled_by_factor, tiling=False),
+    # It has options for tiles that neither side reads, and a distribution that is its one value.
+    "AutoencoderKLCosmos": Adapter(
+        _configured_stride,
+        _scaled_by_first_frame,
+        video=True,
+        value=lambda model, encoded: encoded.latent_dist.mode(),
+        tiling=False,
+    ),
+    "AutoencoderKLKVAE": Adapter(
+        lambda model: int(2 ** (len(model.config["ch_mult"]) - 1)), _scaled_by_factor, "z_channels"
+    ),
+    "AutoencoderKLLTXVideo": Adapter(_own_stride, _scaled_by_buffers, video=True),
+    "AutoencoderDC": Adapter(_own_stride, _scaled_by_factor, value=lambda model, encoded: encoded.latent),
+    # It normalises the latent itself, by statistics of its weight file, and resizes any image to its encoder's grid.
+    "AutoencoderRAE": Adapter(
+        lambda model: int(model.decoder_patch_size),
+        lambda model, rows, columns: (0.0, 1.0),
+        "encoder_hidden_size",
+        lambda model: int(model.config["num_channels"]),
+        value=lambda model, encoded: encoded.latent,
+        tiling=False,
+        only_side=lambda model: int(model.decoder_image_size),
+        unit_range=True,
+    ),
+    # The tiles of AutoencoderTiny have four channels and a stride of eight, whatever its configuration says.
+    "AutoencoderTiny": Adapter(
+        _halvings_between_blocks, _scaled_by_factor, value=lambda model, encoded: encoded.latents, tiling=False
+    ),
+    "VQModel": Adapter(
+        _halvings_between_blocks,
+        _scaled_by_factor,
+        "vq_embed_dim",
+        value=_nearest_codes,
+        codebook="num_vq_embeddings",
+        tiling=False,
+    ),
 }
 
 
@@ -201,7 +201,28 @@ def adapter_of(model: Model) -> Adapter:
 
 
 def restore_constants(model: Model, device: str | torch.device) -> None:
-    """Put Cosmos's wavelets on ``device``: buffers that no weight file holds and that building on meta loses."""
+    """Put on ``device`` the buffers that no weight file holds and that building on meta loses."""
+    if type(model).__name__ == "AutoencoderRAE":
+        _restore_positions(model, device)
+    if type(model).__name__ == "AutoencoderKLCosmos":
+        _restore_wavelets(model, device)
+
+
+def _restore_positions(model: Model, device: str | torch.device) -> None:
+    """The decoder's sines and cosines of each place on the grid, and those of a class token."""
+    from diffusers.models.embeddings import get_2d_sincos_pos_embed
+
+    decoder = model.decoder
+    grid = math.isqrt(decoder.num_patches)
+    places = get_2d_sincos_pos_embed(
+        decoder.decoder_hidden_size, grid, cls_token=True, extra_tokens=1, output_type="pt", device=torch.device("cpu")
+    )
+    decoder.decoder_pos_embed = places[None].to(device, model.dtype)
+
+
+def _restore_wavelets(model: Model, device: str | torch.device) -> None:
+    from diffusers.models.autoencoders.autoencoder_kl_cosmos import CosmosPatchEmbed3d, CosmosUnpatcher3d
+
     for module in model.modules():
         if isinstance(module, (CosmosPatchEmbed3d, CosmosUnpatcher3d)):
             for name, values in type(module)(module.patch_size, module.patch_method).named_buffers():
@@ -213,8 +234,19 @@ def encode(model: Model, images: Tensor, noise_seed: int | None = None) -> Tenso
 
     With ``noise_seed`` the latent is a sample of the posterior, else its mode. The noise is drawn on the CPU from
     the seed and is the same for every image of a batch, so that an image's sample depends on nothing beside it.
+
+    Raises:
+        UnsupportedError: the class is bound to images of another size.
     """
     adapter = adapter_of(model)
+    height, width = images.shape[2:]
+    side = adapter.only_side(model)
+    if side is not None and (height, width) != (side, side):
+        raise UnsupportedError(
+            f"{type(model).__name__} reconstructs {side} × {side} px alone, whatever the size of the image, which is "
+            f"{width} × {height} px; measure it at resolution {side} with a centre crop"
+        )
+    images = (images + 1) / 2 if adapter.unit_range else images
     encoded = model.encode(images.unsqueeze(2) if adapter.video else images)
     raw = _value_of(encoded.latent_dist, noise_seed) if adapter.value is None else adapter.value(model, encoded)
     raw = raw.squeeze(2) if adapter.video else raw
@@ -239,4 +271,5 @@ def decode(model: Model, latent: Tensor) -> Tensor:
     raw = latent / scale + shift
     options = {"force_not_quantize": True} if adapter.codebook else {}  # the latent has the codes already
     images: Tensor = model.decode(raw.unsqueeze(2) if adapter.video else raw, **options).sample
+    images = 2 * images - 1 if adapter.unit_range else images
     return images.squeeze(2) if adapter.video else images

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,46 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from vitok_lib.errors import RequestError
-from vitok_lib.tokenizers.adapters import ADAPTERS, Model, restore_constants
+from vitok_lib.tokenizers.adapters import ADAPTERS, Model, diffusers_class, restore_constants
 from vitok_lib.tokenizers.registry import SHIPPED, Entry
 
 CONFIG = "config.json"
 CONFIGS = Path(__file__).with_name("configs")
-"""The published configuration of each auto-encoder of the registry."""
+"""The published configuration of each auto-encoder of the registry; RAE's without the statistics of its latent, which
+its weight file holds too."""
+_SOUND = "it is made for sound"
+_VIDEO = "it is made for video, and this library has no adapter for one frame of it"
+REFUSED = {
+    "AsymmetricAutoencoderKL": "its decoder is made for inpainting and also reads the masked original",
+    "AutoencoderKLAllegro": _VIDEO,
+    "AutoencoderKLCogVideoX": _VIDEO,
+    "AutoencoderKLHunyuanImageRefiner": _VIDEO,
+    "AutoencoderKLHunyuanVideo": _VIDEO,
+    "AutoencoderKLHunyuanVideo15": _VIDEO,
+    "AutoencoderKLKVAEAudio": _SOUND,
+    "AutoencoderKLKVAEVideo": _VIDEO,
+    "AutoencoderKLLTX2Audio": _SOUND,
+    "AutoencoderKLLTX2Video": _VIDEO,
+    "AutoencoderKLMagvit": _VIDEO,
+    "AutoencoderKLMiniMaxH3": _VIDEO,
+    "AutoencoderKLMiniMaxH3Audio": _SOUND,
+    "AutoencoderKLMochi": _VIDEO,
+    "AutoencoderKLQwenImage21": "it encodes images of 4 channels, colours and transparency",
+    "AutoencoderKLTemporalDecoder": "its decoder works across the frames of a video",
+    "AutoencoderOobleck": _SOUND,
+    "AutoencoderSAME": _SOUND,
+    "AutoencoderVidTok": _VIDEO,
+    "ConsistencyDecoderVAE": "it denoises as it decodes",
+    "Cosmos3AVAEAudioTokenizer": _SOUND,
+    "Kandinsky6SRVAE": _VIDEO,
+    "LTX2VideoDiffusionDecoderModel": "it is a decoder alone, which denoises",
+    "LongCatAudioDiTVae": _SOUND,
+    "MMAudioVAE": _SOUND,
+    "MMAudioVocoder": _SOUND,
+    "MiniMaxMusic3Vocoder": _SOUND,
+    "RFD4ProteinaAutoencoder": "it is made for molecules",
+}
+"""Why a class of diffusers' auto-encoders is no image tokenizer here."""
 
 
 def build_on_meta(entry: Entry) -> nn.Module:
@@ -64,7 +99,7 @@ def full_configuration(entry: Entry) -> dict[str, Any]:
         RequestError: its configuration is neither in this library nor in the hub cache, or cannot be read.
     """
     config = read_configuration(configuration_file(entry))
-    parameters = inspect.signature(ADAPTERS[config["_class_name"]].model_class.__init__).parameters
+    parameters = inspect.signature(diffusers_class(config["_class_name"]).__init__).parameters
     defaults = {name: each.default for name, each in parameters.items() if each.default is not each.empty}
     return {**defaults, **config}
 
@@ -104,18 +139,33 @@ def empty_model(config: dict[str, Any], name: str) -> Model:
     """The model of a configuration on the meta device, ready to take weights; ``name`` is for messages.
 
     Raises:
-        RequestError: this library has no adapter for its class, diffusers cannot build it, or it takes no RGB.
+        RequestError: this library has no adapter for its class, a package lacks, diffusers cannot build it, or it takes
+            no RGB.
     """
     class_name = config.get("_class_name")
     if class_name not in ADAPTERS:
+        reason = REFUSED.get(str(class_name), "this library has no adapter for it")
         raise RequestError(
-            f"'{name}' is of the diffusers class '{class_name}', which is not supported; "
+            f"'{name}' is of the diffusers class '{class_name}', which is not supported: {reason}; "
             f"supported are {', '.join(ADAPTERS)}"
         )
     adapter = ADAPTERS[class_name]
     try:
+        model_class = diffusers_class(class_name)
+    except AttributeError as error:
+        raise RequestError(
+            f"'{name}' is of the diffusers class '{class_name}', which the installed diffusers does not have; "
+            "pip install --upgrade diffusers"
+        ) from error
+    if class_name == "AutoencoderRAE" and find_spec("transformers") is None:
+        raise RequestError(
+            f"the encoder of '{name}' ({class_name}) is made by the package transformers, which is not installed; "
+            "pip install 'vitok-lib[gpu]'",
+            code="missing-package",
+        )
+    try:
         with torch.device("meta"):
-            model: Model = adapter.model_class.from_config(config)
+            model: Model = model_class.from_config(config)
     except Exception as error:  # whatever a wrong value makes a constructor raise
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise RequestError(f"diffusers cannot build '{name}' from its configuration ({reason[0]})") from error
@@ -138,7 +188,7 @@ def randomise(model: Model, device: str, dtype: torch.dtype, seed: int) -> None:
     nn.Module.to(model, dtype)
     nn.Module.to_empty(model, device=device)
     generator = torch.Generator(device).manual_seed(seed)
-    zeros = ("bias", "running_mean", "num_batches_tracked", "latents_mean")
+    zeros = ("bias", "running_mean", "num_batches_tracked", "latents_mean", "_latents_mean", "encoder_mean")
     for module in model.modules():
         for name, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
             if name == "weight" and isinstance(module, (nn.Linear, _ConvNd, nn.Embedding)):

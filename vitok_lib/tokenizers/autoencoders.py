@@ -33,8 +33,30 @@ from vitok_lib.tokenizers.shapes import check_images, pad_by_edge
 WEIGHT_FILE = "diffusion_pytorch_model.safetensors"
 INDEX_FILE = f"{WEIGHT_FILE}.index.json"
 SHARDS = "diffusion_pytorch_model-?????-of-?????.safetensors"
-OLDER_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
-"""What diffusers called the layers of an attention block when, among others, sd-vae-ft-mse was released."""
+OLDER_ATTENTION = {
+    r"(.+\.attentions\.\d+)\.(to_q|to_k|to_v|to_out\.0)\.(weight|bias)": {
+        "to_q": "query",
+        "to_k": "key",
+        "to_v": "value",
+        "to_out.0": "proj_attn",
+    },
+    r"(encoder\.encoder\.layer\.\d+\.attention)\.([qkvo]_proj)\.(weight|bias)": {
+        "q_proj": "attention.query",
+        "k_proj": "attention.key",
+        "v_proj": "attention.value",
+        "o_proj": "output.dense",
+    },
+}
+"""What diffusers called the layers of attention when, among others, sd-vae-ft-mse was released, and what transformers
+before 5 called those of DINOv2, whose weights are a part of AutoencoderRAE's."""
+ATTENDING = (
+    "AttnProcessor2_0",
+    "CosmosSpatialAttentionProcessor2_0",
+    "HunyuanImageAttentionBlock",
+    "QwenImageAttentionBlock",
+    "WanAttentionBlock",
+)
+"""Processors and blocks of diffusers that call torch's scaled dot-product attention."""
 KERNELS = {
     "flash": SDPBackend.FLASH_ATTENTION,
     "efficient": SDPBackend.EFFICIENT_ATTENTION,
@@ -188,17 +210,8 @@ def load_autoencoder(
 
 def _attends(model: Model) -> bool:
     """Whether a layer calls torch's scaled dot-product attention; the linear attention of DC-AE does not."""
-    # Here, since the adapters are to import diffusers first, without its complaint.
-    from diffusers.models.attention_processor import AttnProcessor2_0
-    from diffusers.models.autoencoders.autoencoder_kl_cosmos import CosmosSpatialAttentionProcessor2_0
-    from diffusers.models.autoencoders.autoencoder_kl_hunyuanimage import HunyuanImageAttentionBlock
-    from diffusers.models.autoencoders.autoencoder_kl_qwenimage import QwenImageAttentionBlock
-    from diffusers.models.autoencoders.autoencoder_kl_wan import WanAttentionBlock
-
-    blocks = (HunyuanImageAttentionBlock, QwenImageAttentionBlock, WanAttentionBlock)
-    processors = (AttnProcessor2_0, CosmosSpatialAttentionProcessor2_0)
     return any(
-        isinstance(module, blocks) or isinstance(getattr(module, "processor", None), processors)
+        type(module).__name__ in ATTENDING or type(getattr(module, "processor", None)).__name__ in ATTENDING
         for module in model.modules()
     )
 
@@ -217,7 +230,8 @@ def _fill(model: Model, folder: Path, device: str, dtype: torch.dtype) -> list[P
         parts = _shards(folder, wanted)
     tensors: dict[str, Tensor] = {}
     for file, part in parts.items():
-        tensors |= read_tensors(file, part, device, dtype, _older_names(part))
+        surplus = type(model)._keys_to_ignore_on_load_unexpected or ()
+        tensors |= read_tensors(file, part, device, dtype, _older_names(part), surplus)
     model.load_state_dict(tensors, strict=True, assign=True)
     restore_constants(model, device)
     model.requires_grad_(False)
@@ -242,9 +256,10 @@ def _shards(folder: Path, wanted: dict[str, tuple[int, ...]]) -> dict[Path, dict
 def _older_names(keys: Iterable[str]) -> dict[str, str]:
     older = {}
     for key in keys:
-        if match := re.fullmatch(r"(.+\.attentions\.\d+)\.(to_q|to_k|to_v|to_out\.0)\.(weight|bias)", key):
-            block, layer, kind = match.groups()
-            older[f"{block}.{OLDER_ATTENTION[layer]}.{kind}"] = key
+        for pattern, names in OLDER_ATTENTION.items():
+            if match := re.fullmatch(pattern, key):
+                block, layer, kind = match.groups()
+                older[f"{block}.{names[layer]}.{kind}"] = key
     return older
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -98,12 +98,14 @@ def read_tensors(
     device: str,
     dtype: torch.dtype,
     older_names: Mapping[str, str] = MappingProxyType({}),
+    ignored: Sequence[str] = (),
 ) -> dict[str, Tensor]:
     """The tensors of a safetensors file, on ``device``, converted one at a time: floats to ``dtype``, others kept.
 
     Args:
         wanted: the shape of each key that the file must hold.
         older_names: the key in ``wanted`` for each key that the file may hold instead of it.
+        ignored: keys that the file may hold beside them.
 
     Raises:
         RequestError: the file cannot be read, or its keys are missing, surplus or misshapen; they are named.
@@ -112,7 +114,8 @@ def read_tensors(
 
     try:
         with safe_open(file, framework="pt", device=device) as stored:
-            names = {older_names.get(name, name): name for name in stored.keys()}  # noqa: SIM118
+            held = [name for name in stored.keys() if name not in ignored]  # noqa: SIM118
+            names = {older_names.get(name, name): name for name in held}
             shapes = {key: tuple(stored.get_slice(name).get_shape()) for key, name in names.items()}
             _check_keys(file, shapes, wanted)
             return {key: _as_dtype(stored.get_tensor(names[key]), dtype) for key in wanted}

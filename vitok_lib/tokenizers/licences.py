@@ -36,5 +36,21 @@ LICENCES = {
         "Apache-2.0",
         "https://huggingface.co/mit-han-lab/dc-ae-f32c32-in-1.0/blob/e4af5f2763c638620889b94456d1b8f46f2670c4/README.md",
     ),
+    # The READMEs of the code that the weights are released with.
+    "Wan-AI/Wan2.1-T2V-1.3B-Diffusers": Licence(
+        "Apache-2.0", "https://github.com/Wan-Video/Wan2.1/blob/18368dfcc8ec1930aba6a32011ef40d8efe098e7/README.md"
+    ),
+    "Wan-AI/Wan2.2-TI2V-5B-Diffusers": Licence(
+        "Apache-2.0", "https://github.com/Wan-Video/Wan2.2/blob/08288767d616b668eef492d8cf1ca0ec3717b0ef/README.md"
+    ),
+    "madebyollin/taesd": Licence(
+        "MIT", "https://huggingface.co/madebyollin/taesd/tree/5a11670ed857b30627e47e95f78debe993a44db6"
+    ),
+    "madebyollin/taesdxl": Licence(
+        "MIT", "https://huggingface.co/madebyollin/taesdxl/tree/b5f05c9fbf71cb2f6c8e70a1c4fa98e28fca95ab"
+    ),
+    "madebyollin/taef1": Licence(
+        "MIT", "https://huggingface.co/madebyollin/taef1/blob/5463ee684fd9131a724bea777a2f50d89b0b6b24/README.md"
+    ),
 }
 """By repository on the hub. Read on 2026-11-27."""

@@ -133,6 +133,9 @@ REGISTRY = {
             "kandinsky-community/kandinsky-2-2-decoder",
             "movq",
         ),
+        _autoencoder(
+            "rae-dinov2", "diffusers", "f16x768", "RAE of DINOv2", "nyu-visionx/RAE-dinov2-wReg-base-ViTXL-n08"
+        ),
         _shipped("nano-f16x64", "vitok", "w192_d2_h3-w192_d4_h3/1x16x64"),
         _shipped("nano-f16x32", "vitok", "w192_d2_h3-w192_d4_h3/1x16x32"),
         _shipped("nano-f32x128", "vitok", "w192_d1_h3-w192_d4_h3/1x32x128"),

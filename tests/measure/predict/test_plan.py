@@ -164,6 +164,14 @@ def test_the_largest_resolution_is_that_of_the_same_batch(monkeypatch: pytest.Mo
     assert four.largest_resolution == pytest.approx(one.largest_resolution / 2, abs=16)
 
 
+def test_a_model_of_one_size_of_image_has_that_as_its_largest_and_no_peak_at_another() -> None:
+    plan = predict("rae-dinov2", 256)
+    assert plan.weight_bytes == 4 * 501_638_656
+    assert plan.largest_resolution == 256
+    other = predict("rae-dinov2", 512)
+    assert (other.total_bytes, other.fits, other.largest_resolution) == (None, None, 256)
+
+
 def test_where_everything_fits_the_largest_resolution_is_the_largest_that_can_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

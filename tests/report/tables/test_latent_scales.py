@@ -7,7 +7,8 @@ import pytest
 from tests.fakes.reading import heads
 from vitok_lib.report.page.content import WebLink, plain
 from vitok_lib.report.tables.latent_scales import latent_scale_table, shift_and_scale
-from vitok_lib.tokenizers.registry import REGISTRY
+from vitok_lib.tokenizers.adapters import ADAPTERS
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, REGISTRY
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,7 @@ def cells() -> dict[str, dict[str, str]]:
         ("wan2.2", "by channel, −0.294 to 0.511", "by channel, 0.592 to 2.84"),  # 1 / 1.6887 and 1 / 0.3523
         ("cosmos", "by channel, −0.169 to 0.203", "by channel, 1.02 to 2.81"),  # of the first frame alone
         ("ltx-video", "by channel, in the weights", "by channel, in the weights"),
+        ("rae-dinov2", *["by channel and position, in the weights"] * 2),  # the statistics of ImageNet's features
     ],
 )
 def test_shift_and_scale_are_the_published_ones(
@@ -39,6 +41,16 @@ def test_a_row_names_class_gate_and_what_a_discrete_latent_costs(cells: dict[str
     assert cells["wan2.1"]["Class"] == "AutoencoderKLWan"
     assert cells["sd3.5"]["Licence"].endswith("gated")
     assert "14 bits" in cells["kandinsky-movq"]["Channels"], "an index among 16,384 codes"
+
+
+def test_every_adapter_has_a_row_with_all_its_columns(cells: dict[str, dict[str, str]]) -> None:
+    named = {name for name, entry in REGISTRY.items() if entry.family in CONVOLUTIONAL and entry.repository}
+    assert cells.keys() == named
+    assert {row["Class"] for row in cells.values()} == ADAPTERS.keys() - {"AutoencoderKLKVAE"}, "no entry of KVAE"
+    assert all(all(row.values()) for row in cells.values()), "no empty cell"
+    assert cells["flux"]["Licence"] == "non-commercial, gated"
+    assert cells["taef1"]["Licence"] == "MIT"
+    assert cells["rae-dinov2"]["Licence"] == "not read"
 
 
 def test_every_row_links_to_its_repository() -> None:

@@ -43,6 +43,7 @@ class MetaModel:
     """``parameters`` counts the real model's, which take ``weight_bytes``; of these ``encoder_bytes`` are read at least
     once to encode, and ``decoder_bytes`` to decode. Beyond ``straight_from`` pixels a side of one image, or as many
     pixels in a batch, memory is a straight line, on which each image has at least ``straight_tokens`` tokens.
+    ``only_side`` is that of the images in pixels where the model takes no others.
     """
 
     tokenizer: Tokenizer
@@ -54,6 +55,7 @@ class MetaModel:
     straight_from: int | None = None
     straight_tokens: int = 0
     fused_attention: bool = True
+    only_side: int | None = None
     _known: dict[tuple[int, int], Footprint] = field(default_factory=dict)
 
     def footprint(self, resolution: int, batch: int) -> Footprint:
@@ -205,6 +207,7 @@ def _autoencoder(
     entry: Entry, spec: TokenizerSpec, dtype: torch.dtype, tiling: bool, attention: str | None
 ) -> MetaModel | None:
     """None where the configuration is not on this machine."""
+    from vitok_lib.tokenizers.adapters import adapter_of
     from vitok_lib.tokenizers.architectures import build_on_meta
     from vitok_lib.tokenizers.autoencoders import KERNELS, Autoencoder, check_tiling
 
@@ -231,6 +234,7 @@ def _autoencoder(
         _bytes(model.decoder),
         repeated,
         fused_attention=attention != "math",
+        only_side=adapter_of(model).only_side(model),
     )
 
 

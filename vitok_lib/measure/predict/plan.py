@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from vitok_lib.cost.flops import SideFlops, vitok_flops
-from vitok_lib.errors import RequestError, unknown
+from vitok_lib.errors import RequestError, UnsupportedError, unknown
 from vitok_lib.images.prepare import check_resolution
 from vitok_lib.measure.predict.meta_memory import MemoryTrace
 from vitok_lib.measure.predict.meta_model import build_meta_model
@@ -92,7 +92,20 @@ def predict(
         decoding = footprint.decode.peak_bytes + pixels * (image + RECONSTRUCTION)
         return model.weight_bytes + max(encoding, decoding)
 
-    footprint = model.footprint(resolution, batch)
+    plan = replace(
+        plan,
+        parameters=model.parameters,
+        weight_bytes=model.weight_bytes,
+        stride=describe(name).downsampling or 1,
+        only_side=model.only_side,
+        total_at=total_at,
+        margin=_margin(entry, device),
+        fixed_margin_bytes=FIXED_MARGIN_ON_CPU if device_of(device).type == "cpu" else 0,
+    )
+    try:
+        footprint = model.footprint(resolution, batch)
+    except UnsupportedError:  # images of this size; smaller ones among those of a set may still be right
+        return plan
     encode_work, decode_work = _side_flops(footprint.encode), _side_flops(footprint.decode)
     if entry.family == "vitok":
         work = vitok_flops(parse_variant(entry.architecture), resolution, resolution, window, batch)
@@ -100,8 +113,6 @@ def predict(
     image_bytes = batch * 3 * resolution**2 * int(getattr(torch, dtype).itemsize)
     return replace(
         plan,
-        parameters=model.parameters,
-        weight_bytes=model.weight_bytes,
         encode_bytes=footprint.encode.peak_bytes,
         decode_bytes=footprint.decode.peak_bytes,
         total_bytes=total_at(resolution),
@@ -109,10 +120,6 @@ def predict(
         decode_work=decode_work,
         encode_moved=model.encoder_bytes + image_bytes,
         decode_moved=model.decoder_bytes + image_bytes,
-        stride=describe(name).downsampling or 1,
-        total_at=total_at,
-        margin=_margin(entry, device),
-        fixed_margin_bytes=FIXED_MARGIN_ON_CPU if device_of(device).type == "cpu" else 0,
     )
 
 

@@ -31,7 +31,8 @@ class Plan:
     ``evaluation_bytes`` what the evaluation holds beside; ``total_bytes`` the peak of all that lives at one time
     on ``device``, of which ``available_bytes`` are free; a library's workspaces come to at most the ``margin`` of it, a
     share, and ``fixed_margin_bytes`` more. ``encode_work`` has convolutions among its linear operations;
-    ``encode_moved`` counts the bytes that cannot but go through memory: the weights and the images.
+    ``encode_moved`` counts the bytes that cannot but go through memory: the weights and the images. ``only_side`` is
+    that of the images in pixels where the model takes no others.
     """
 
     tokenizer: str
@@ -51,6 +52,7 @@ class Plan:
     encode_moved: int = 0
     decode_moved: int = 0
     stride: int = 1
+    only_side: int | None = None
     margin: float = 0.0
     fixed_margin_bytes: int = 0
     total_at: Callable[[int], int] | None = field(default=None, repr=False, compare=False)
@@ -113,7 +115,7 @@ class Plan:
         return self.largest_within(int((self.available_bytes - self.fixed_margin_bytes) / (1 + self.margin)))
 
     def largest_within(self, limit: int) -> int | None:
-        """The largest multiple of the stride, up to 16384, whose square fits into ``limit`` bytes.
+        """The largest multiple of the stride, up to 16384, whose square fits into ``limit`` bytes, or the only one.
 
         None where none does or nothing is known. Memory grows about evenly with the pixels: a guess on the line between
         the largest known to fit and the smallest known not to is nearly right, and halving in between bounds the number
@@ -121,6 +123,8 @@ class Plan:
         """
         if self.total_at is None or self.weight_bytes is None:
             return None
+        if self.only_side is not None:
+            return self.only_side if self.total_at(self.only_side) <= limit else None
         fitting, fitting_bytes = 0, self.weight_bytes
         too_large = MAX_RESOLUTION // self.stride
         too_large_bytes = self.total_at(too_large * self.stride)

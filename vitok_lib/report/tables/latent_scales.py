@@ -14,6 +14,7 @@ from vitok_lib.tokenizers.registry import CONVOLUTIONAL, REGISTRY, Entry, descri
 OF_THE_WEIGHTS = {
     "AutoencoderKLFlux2": "by channel and place in a patch, in the weights",
     "AutoencoderKLLTXVideo": "by channel, in the weights",
+    "AutoencoderRAE": "by channel and position, in the weights",
 }
 """Classes whose mean and standard deviation are tensors of the weight file."""
 
