@@ -146,7 +146,7 @@ def empty_model(config: dict[str, Any], name: str) -> Model:
     if class_name not in ADAPTERS:
         reason = REFUSED.get(str(class_name), "this library has no adapter for it")
         raise RequestError(
-            f"'{name}' is of the diffusers class '{class_name}', which is not supported: {reason}; "
+            f"'{name}' is of the diffusers class '{class_name}', which is not supported: {why}; "
             f"supported are {', '.join(ADAPTERS)}"
         )
     adapter = ADAPTERS[class_name]
