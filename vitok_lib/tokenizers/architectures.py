@@ -144,7 +144,7 @@ def empty_model(config: dict[str, Any], name: str) -> Model:
     """
     class_name = config.get("_class_name")
     if class_name not in ADAPTERS:
-        reason = REFUSED.get(str(class_name), "this library has no adapter for it")
+        why = REFUSED.get(str(class_name), "this library has no adapter for it")
         raise RequestError(
             f"'{name}' is of the diffusers class '{class_name}', which is not supported: {why}; "
             f"supported are {', '.join(ADAPTERS)}"
