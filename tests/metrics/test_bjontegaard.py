@@ -36,7 +36,8 @@ def test_straight_curves_that_share_a_part_differ_by_the_mean_over_that_part() -
 
 
 def test_the_difference_is_that_of_the_reverse_with_the_other_sign() -> None:
-    one, other = curve_of(RATES, QUALITIES), curve_of(RATES * [1.1, 0.9, 1.3, 1, 1.2], QUALITIES + [1, 0.5, 2, -1, 0])
+    changed = QUALITIES + np.array([1, 0.5, 2, -1, 0])
+    one, other = curve_of(RATES, QUALITIES), curve_of(RATES * [1.1, 0.9, 1.3, 1, 1.2], changed)
     for difference in (log_rate_difference, quality_difference):
         forth, back = difference(one, other), difference(other, one)
         assert forth is not None

@@ -50,7 +50,9 @@ def test_a_stream_reads_back_as_it_was_quantised(text: str) -> None:
 def test_another_coder_of_the_same_latents_reads_the_stream() -> None:
     latent = _laplacian(5, 3, (1.0,))
     one, other = (LatentCoder.fit(parse_quantiser("bits=4"), [latent]) for _ in range(2))
-    np.testing.assert_array_equal(other.decode(one.encode(latent, 3, 4)).values, one.decode(one.encode(latent, 3, 4))[0])
+    np.testing.assert_array_equal(
+        other.decode(one.encode(latent, 3, 4)).values, one.decode(one.encode(latent, 3, 4))[0]
+    )
 
 
 def _stream() -> tuple[LatentCoder, bytes]:
