@@ -118,7 +118,41 @@ def test_a_set_of_the_literature_is_its_own_count_under_its_own_rule(
         open_image_set(name)
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+TOKBENCH = {
+    "annotations/text_ic13.json": b"{}",
+    "annotations/face_meta.json": b"{}",
+    **{
+        f"images/text_data/{part}/{part}_{index}.jpg": PIXELS
+        for part in ("cord", "docvqa", "ic13", "ic15", "infograph", "sroie", "textocr", "tt")
+        for index in range(2)
+    },
+    "images/face_data/wflw/0--Parade/face.jpg": PIXELS,
+}
+
+
+def test_tokbench_is_the_images_of_its_nine_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = write_folder(tmp_path / "TokBench", TOKBENCH)
+    for shown in (place, place / "images"):
+        monkeypatch.setenv("VITOK_TOKBENCH", str(shown))
+        names = open_image_set("tokbench").names()
+        assert len(names) == 17
+        assert (names[0], names[-1]) == ("face_data/wflw/0--Parade/face.jpg", "text_data/tt/tt_1.jpg")
+    (place / "images/face_data/wflw/0--Parade/face.jpg").unlink()
+    with pytest.raises(RequestError, match="holds no image in 'face_data/wflw'; fetch it again"):
+        open_image_set("tokbench")
+
+
+def test_tokbench_with_its_archive_beside_the_images_is_not_counted_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = write_folder(tmp_path / "TokBench", TOKBENCH)
+    write_archive(place / "images.zip", {name: data for name, data in TOKBENCH.items() if name.startswith("images")})
+    monkeypatch.setenv("VITOK_TOKBENCH", str(place))
+    with pytest.raises(RequestError, match=r"but .* holds 'images.*' too; .* to its folder 'images' alone"):
+        open_image_set("tokbench")
+
+
+@pytest.mark.parametrize("name", [*LAYOUTS, "tokbench"])
 def test_a_set_that_no_hub_has_is_asked_for_by_its_variable(name: str) -> None:
     with pytest.raises(RequestError, match=f"set {REMOTES[name].variable} to a folder or an archive") as raised:
         open_image_set(name)

@@ -33,7 +33,7 @@ def list_images() -> list[Row]:
     from vitok_lib.images.facts import IMAGE_SET_FACTS
 
     known: list[Row] = [
-        {"name": facts.name, "images": facts.count, "description": facts.description}
+        {"name": facts.name, "images": facts.count or "", "description": facts.description}
         for facts in IMAGE_SET_FACTS.values()
     ]
     return known + [{"name": name, "images": "", "description": "plug-in"} for name in plugins.names()]

@@ -12,11 +12,13 @@ LEAVES_COUNT = 64
 
 @dataclass(frozen=True)
 class ImageSetFacts:
-    """``benchmark`` is the name in records; ``count`` the number of images that the set must hold."""
+    """``benchmark`` is the name in records; ``count`` the number of images that the set must hold, None where its
+    authors state none.
+    """
 
     name: str
     benchmark: str
-    count: int
+    count: int | None
     description: str
 
 
@@ -70,6 +72,13 @@ _FACTS = (
         "omnidoc-tokenbench",
         3042,
         "OmniDoc-TokenBench: 3,042 crops of documents, on which reconstruction is reported at 256 px.",
+    ),
+    ImageSetFacts(
+        "tokbench",
+        "tokbench",
+        None,
+        "TokBench: photographs and documents with small text, of eight data sets, and faces of WFLW; its text and "
+        "faces are not recognised here, and its authors state no exact count.",
     ),
 )
 IMAGE_SET_FACTS: Mapping[str, ImageSetFacts] = {facts.name: facts for facts in _FACTS}
