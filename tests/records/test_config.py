@@ -17,6 +17,7 @@ OTHERS = {
     "device": "cuda:1",
     "dtype": "bfloat16",
     "window": 0,
+    "blocks": "1/2",
     "precision": "fp8",
     "compile": "default",
     "attention": "math",
@@ -91,6 +92,9 @@ def test_the_settings_keep_the_seed_of_a_sample_and_of_nothing_else() -> None:
     [
         ({"batch": 0}, "batch (=0)"),
         ({"window": -1}, "window (=-1)"),
+        ({"blocks": "2"}, "blocks (='2') must be those to keep of the encoder and of the decoder, such as '2/3'"),
+        ({"blocks": "02/3"}, "blocks (='02/3')"),
+        ({"blocks": "-1/3"}, "blocks (='-1/3')"),
         ({"chunk": -2}, "chunk (=-2)"),
         ({"seed": -1}, "seed (=-1)"),
         ({"seed": 2**63}, "seed (=9223372036854775808)"),

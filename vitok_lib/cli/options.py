@@ -21,6 +21,10 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "preset": (str | None, typer.Option("--preset", help=f"{_VITOK}a named configuration; see: vitok list presets.")),
     "path": (str | None, typer.Option("--path", hidden=True, help="The older name of --preset.")),
     "window": (int | None, typer.Option(help=f"{_VITOK}sliding-window radius in tokens; default: full attention.")),
+    "blocks": (
+        str | None,
+        typer.Option(help=f"{_VITOK}first blocks of encoder and decoder to keep, such as 2/3; default: all."),
+    ),
     "precision": (str | None, typer.Option(help=f"{_VITOK}fp8 for matrix products in 8-bit floats.")),
     "compile": (str | None, typer.Option(help=f"{_VITOK}a mode of torch.compile, such as default.")),
     "attention": (str | None, typer.Option(help="The attention kernel; default: automatic.")),

@@ -19,10 +19,13 @@ _DIGEST_IN_NAME = 8  # hex digits
 _LARGEST_BATCH = 2**16  # far beyond any memory, and bytes still count in 64 bits
 _LARGEST_SEED = 2**63 - 1  # of torch's generators
 _IN_NAME = (
-    *("preset", "window", "dtype", "device", "batch", "precision", "compile", "attention", "folded", "chunk"),
+    *("preset", "window", "blocks", "dtype", "device", "batch", "precision", "compile", "attention", "folded", "chunk"),
     *("graphs", "posterior", "revision", "tiling", "slicing", "seed", "bytes", "weights"),
 )
 """The order of fields in a file name."""
+_SPELT = ("window", "blocks")
+"""Fields whose grammar gives no two values one file name."""
+_BLOCKS = re.compile(r"(0|[1-9]\d{0,3})/(0|[1-9]\d{0,3})")
 
 
 class Strict(BaseModel):
@@ -59,6 +62,7 @@ class Settings(Strict):
     """How a tokenizer was run; None where a setting does not apply, is the default, or is not known.
 
     ``preset`` names a configuration of a ViTok, such as ``reference`` or ``fp8``, which the other fields spell out:
+    ``blocks`` is how many of the encoder's and of the decoder's blocks, the first ones, were kept, such as ``2/3``;
     ``attention`` is the kernel, ``folded`` says whether norms and layer scale were folded into the matrices, ``chunk``
     how many tokens went through a block's matrices at a time (0: all), ``graphs`` whether CUDA graphs were replayed
     where launches bound. ``posterior`` is ``mode`` or ``sample`` (of a KL auto-encoder's latent), ``seed`` that of the
@@ -69,6 +73,7 @@ class Settings(Strict):
     device: str | None = None
     dtype: str | None = None
     window: int | None = None
+    blocks: str | None = None
     precision: str | None = None
     compile: str | None = None
     batch: int | None = None
@@ -103,6 +108,7 @@ class RunConfig(Strict):
     device: str = "cpu"
     dtype: str = "float32"
     window: int | None = None
+    blocks: str | None = None
     precision: str | None = None
     compile: str | None = None
     attention: str | None = None
@@ -136,6 +142,8 @@ class RunConfig(Strict):
             raise RequestError(f"batch (={self.batch}) must be at least 1 image, and at most {_LARGEST_BATCH:,}")
         if self.window is not None and self.window < 0:
             raise RequestError(f"window (={self.window}) must be 0 or more tokens, or None for full attention")
+        if self.blocks is not None:
+            block_counts(self.blocks)
         if self.chunk is not None and self.chunk < 0:
             raise RequestError(f"chunk (={self.chunk}) must be 1 or more tokens, 0 for all, or None for automatic")
         if not 0 <= self.seed <= _LARGEST_SEED:
@@ -194,11 +202,26 @@ class RunConfig(Strict):
         return ",".join(_part(key, value) for key, value in named.items())
 
 
+def block_counts(blocks: str) -> tuple[int, int]:
+    """How many of the encoder's and of the decoder's blocks a text such as ``2/3`` keeps.
+
+    Raises:
+        RequestError: it is no such text.
+    """
+    found = _BLOCKS.fullmatch(blocks)
+    if found is None:
+        raise RequestError(
+            f"blocks (={blocks!r}) must be those to keep of the encoder and of the decoder, such as '2/3', "
+            "or None for all"
+        )
+    return int(found[1]), int(found[2])
+
+
 def _part(key: str, value: object) -> str:
     if isinstance(value, bool):
         return key if value else f"no-{key}"
     text = str(value)
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text)
-    if plain != text:  # two texts that read alike as file names must not share a file
+    if plain != text and key not in _SPELT:  # two texts that read alike as file names must not share a file
         plain += f"-{hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_IN_NAME]}"
     return f"{key}={plain}"

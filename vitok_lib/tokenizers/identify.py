@@ -45,7 +45,7 @@ def identify(config: RunConfig) -> tuple[TokenizerIdentity, Settings] | None:
             name: _digest(file, file.stat().st_mtime_ns, file.stat().st_size) for name, file in named(files).items()
         }
         weights = weights.model_copy(update={"files": digests})
-    return describe(config.name).identity(weights), resolve(config).settings
+    return describe(config.name, config.blocks).identity(weights), resolve(config).settings
 
 
 def _of_files(entry: Entry, config: RunConfig, names: list[str]) -> tuple[Weights, list[Path]] | None:

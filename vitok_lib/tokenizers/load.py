@@ -15,6 +15,7 @@ from vitok_lib.tokenizers.files import no_weights
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.presets import resolve
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe, find
+from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 if TYPE_CHECKING:
     from vitok_lib.tokenizers.vitok.checkpoint import Part
@@ -33,6 +34,7 @@ def load_tokenizer(
     device: str = "cpu",
     dtype: str = "float32",
     window: int | None = None,
+    blocks: str | None = None,
     precision: str | None = None,
     compile: str | None = None,
     attention: str | None = None,
@@ -58,6 +60,8 @@ def load_tokenizer(
         device: where parameters and activations live.
         dtype: of parameters and activations: float32, float64, bfloat16 or float16.
         window: of a ViTok, the sliding-window radius in tokens; None: full attention.
+        blocks: of a ViTok, how many of the encoder's and of the decoder's blocks to keep, the first ones, such as
+            ``"2/3"``; None: all.
         precision: of a ViTok, ``"fp8"`` for matrix products in 8-bit floats; None: in ``dtype``.
         compile: of a ViTok, a mode of torch.compile for its blocks, such as ``"default"``; None: eager.
         attention: the kernel: of a ViTok one of :mod:`vitok_lib.tokenizers.vitok.attention`, of a convolutional
@@ -83,6 +87,7 @@ def load_tokenizer(
         device=device,
         dtype=dtype,
         window=window,
+        blocks=blocks,
         precision=precision,
         compile=compile,
         attention=attention,
@@ -164,10 +169,12 @@ def checked(config: RunConfig) -> RunConfig:
 def _check_applies(entry: Entry, config: RunConfig) -> None:
     if entry.family == "codec" and config.weights != RELEASED:
         raise RequestError(f"codec '{entry.name}' has no weights (={config.weights!r}); leave them at 'released'")
-    of_a_vitok = ("window", "precision", "compile", "folded", "chunk", "graphs")
+    of_a_vitok = ("window", "blocks", "precision", "compile", "folded", "chunk", "graphs")
     given = [setting for setting in of_a_vitok if getattr(config, setting) not in (None, False)]
     if entry.family != "vitok" and given:
         raise RequestError(f"tokenizer '{entry.name}' is no ViTok: the setting {', '.join(given)} does not apply to it")
+    if entry.family == "vitok":
+        parse_variant(entry.architecture).truncated(config.blocks)
     if config.attention is not None and entry.family not in ("vitok", *CONVOLUTIONAL):
         raise RequestError(f"tokenizer '{entry.name}' has no attention: the setting attention does not apply to it")
     if entry.family not in CONVOLUTIONAL and (config.tiling or config.slicing or config.posterior != "mode"):
@@ -185,7 +192,7 @@ def _check_applies(entry: Entry, config: RunConfig) -> None:
 
 def _load(config: RunConfig, part: Part) -> Tokenizer:
     """Each family is imported where it is loaded: diffusers takes seconds, and a codec needs none of the others."""
-    entry, spec = find(config.name), describe(config.name)
+    entry, spec = find(config.name), describe(config.name, config.blocks)
     if entry.family != "vitok" and part != "both":
         raise RequestError(f"tokenizer '{config.name}' is no ViTok: the setting part does not apply to it")
     _check_device(config.device)

@@ -200,8 +200,11 @@ def _hub_entry(name: str) -> Entry:
     )
 
 
-def describe(name: str) -> TokenizerSpec:
-    """What is known of a tokenizer without loading it: sizes, channels, parameters, compression ratio."""
+def describe(name: str, blocks: str | None = None) -> TokenizerSpec:
+    """What is known of a tokenizer without loading it: sizes, channels, parameters, compression ratio.
+
+    Of a ViTok cut to its first ``blocks`` only the parameters that are left count.
+    """
     entry = find(name)
     spec = TokenizerSpec(entry.name, entry.family, None, None, entry.source, repository=entry.repository)
     if entry.family == "vitok":
@@ -210,7 +213,7 @@ def describe(name: str) -> TokenizerSpec:
             spec,
             downsampling=variant.patch,
             latent_channels=variant.channels,
-            parameters=variant.parameters,
+            parameters=variant.truncated(blocks).parameters,
             variant=variant.text,
         )
     if not entry.architecture:

@@ -241,6 +241,8 @@ def test_free_memory_of_a_gpu_is_that_of_the_one_named(monkeypatch: pytest.Monke
         ("pca-f16x64", 0, {}, "resolution must be between 1 and 16384 pixels, not 0"),
         ("pca-f16x64", 64, {"window": 8}, "'pca-f16x64' is no ViTok: window does not apply"),
         ("nano-f16x64", 64, {"window": -1}, "window (=-1) must be 0 or more"),
+        ("nano-f16x64", 64, {"blocks": "3/4"}, "keeps 3 of the encoder, and 'w192_d2_h3-w192_d4_h3/1x16x64' has 2"),
+        ("pca-f16x64", 64, {"blocks": "0/1"}, "'pca-f16x64' is no ViTok: blocks does not apply"),
         ("nano-f16x64", 64, {"tiling": True}, "'nano-f16x64' is no convolutional auto-encoder: tiling does not apply"),
         ("nano-f16x64", 64, {"device": "gpu"}, "device 'gpu' is none that torch knows; try device 'cpu'"),
         ("nano-f16x64", 64, {"dtype": "float31"}, "unknown dtype 'float31'; did you mean float32"),
@@ -273,7 +275,14 @@ def test_the_row_of_a_plan_counts_in_units(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(
     "options",
-    [{"precision": "fp8"}, {"folded": True}, {"chunk": 0}, {"chunk": 700}, {"attention": "mask", "window": 9}],
+    [
+        {"precision": "fp8"},
+        {"folded": True},
+        {"chunk": 0},
+        {"chunk": 700},
+        {"attention": "mask", "window": 9},
+        {"blocks": "1/0"},
+    ],
 )
 def test_a_prediction_is_of_the_way_the_tokenizer_runs(options: dict[str, Any]) -> None:
     name, resolution = "w64_d2_h2-w96_d3_h2/8x6", 320

@@ -97,7 +97,7 @@ def test_a_record_without_its_single_values_is_measured_again_which_is_said(dama
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        (VITOK, {"window": 1, "folded": True, "chunk": 7}),
+        (VITOK, {"window": 1, "blocks": "1/2", "folded": True, "chunk": 7}),
         (VITOK, {"preset": "folded", "attention": "math"}),
         (VITOK, {"weights": "random", "seed": 5, "dtype": "bfloat16"}),
         ("nano-kl-f8x4", {"posterior": "sample", "seed": 3, "tiling": True}),

@@ -37,7 +37,18 @@ from vitok_lib.tokenizers.presets import resolve
 from vitok_lib.tokenizers.registry import check_runs, describe
 
 GIB = 2**30
-_PREDICTED_FROM = ("device", "dtype", "batch", "window", "tiling", "precision", "attention", "folded", "chunk")
+_PREDICTED_FROM = (
+    "device",
+    "dtype",
+    "batch",
+    "window",
+    "blocks",
+    "tiling",
+    "precision",
+    "attention",
+    "folded",
+    "chunk",
+)
 _CHILD = "vitok_lib.measure.memory.worker"
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(2**17)}
 """Else glibc learns to keep what is freed, and a peak depends on the order of all that was done before it."""
@@ -97,7 +108,7 @@ class MemoryProbe:
         self._tokenizer: Tokenizer | None = None
         self._others = allocated_bytes(spec.config.device)
         self._weights = 0
-        self.identity = describe(spec.config.name).identity(unloaded_weights(spec.config))
+        self.identity = describe(spec.config.name, spec.config.blocks).identity(unloaded_weights(spec.config))
         self.settings = spec.config.settings
         try:
             if spec.on_gpu and is_gpu_lost():

@@ -25,7 +25,7 @@ from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 FULL_ATTENTION_TOKENS, WINDOW = 65_536, 1024
 """Above this many tokens ViTok-v2 was published with a sliding window of this radius in tokens."""
-_SETTINGS = ("device", "dtype", "window", "batch", "tiling", "precision", "attention", "folded", "chunk")
+_SETTINGS = ("device", "dtype", "window", "blocks", "batch", "tiling", "precision", "attention", "folded", "chunk")
 
 
 def plan_of(config: RunConfig, resolution: int) -> Plan:

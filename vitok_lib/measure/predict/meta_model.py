@@ -104,6 +104,7 @@ def build_meta_model(
     window: int | None,
     tiling: bool,
     *,
+    blocks: str | None = None,
     device: str = "cpu",
     precision: str | None = None,
     attention: str | None = None,
@@ -117,7 +118,7 @@ def build_meta_model(
     """
     spec = describe(entry.name)
     if entry.family == "vitok":
-        running = Running(device, dtype, window, precision, None, attention, folded, chunk)
+        running = Running(device, dtype, window, blocks, precision, None, attention, folded, chunk)
         return _vitok(entry, spec, replace(running, attention=_kernel(running)))
     if entry.family == "pca":
         return _pca(spec, getattr(torch, dtype))
@@ -156,10 +157,10 @@ def _vitok(entry: Entry, spec: TokenizerSpec, running: Running) -> MetaModel:
     from vitok_lib.tokenizers.vitok.checkpoint import ViTok, empty_modules
     from vitok_lib.tokenizers.vitok.model import Decoder, Encoder, RMSNorm, SwiGLU
 
-    variant = parse_variant(entry.architecture)
+    variant = parse_variant(entry.architecture).truncated(running.blocks)
 
     def shallow(side: Side) -> Side:
-        return replace(side, depth=1)
+        return replace(side, depth=min(1, side.depth))
 
     modules = empty_modules(replace(variant, encoder=shallow(variant.encoder), decoder=shallow(variant.decoder)))
     encoder, decoder = (module.to(getattr(torch, running.dtype)) for module in modules.values())
@@ -167,8 +168,8 @@ def _vitok(entry: Entry, spec: TokenizerSpec, running: Running) -> MetaModel:
     assert isinstance(decoder, Decoder)
     set_up(modules.values(), running)
     tokenizer = ViTok(spec, _UNKNOWN_WEIGHTS, Settings(window=running.window), encoder, decoder)
-    encoder_bytes = _bytes(encoder) + (variant.encoder.depth - 1) * _bytes(encoder.encoder_blocks)
-    decoder_bytes = _bytes(decoder) + (variant.decoder.depth - 1) * _bytes(decoder.decoder_blocks)
+    encoder_bytes = _bytes(encoder) + max(0, variant.encoder.depth - 1) * _bytes(encoder.encoder_blocks)
+    decoder_bytes = _bytes(decoder) + max(0, variant.decoder.depth - 1) * _bytes(decoder.decoder_blocks)
     return MetaModel(
         tokenizer,
         variant.parameters,

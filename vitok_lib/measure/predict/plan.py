@@ -43,6 +43,7 @@ def predict(
     device: str = "cpu",
     dtype: str = "float32",
     window: int | None = None,
+    blocks: str | None = None,
     batch: int = 1,
     tiling: bool = False,
     precision: str | None = None,
@@ -60,7 +61,7 @@ def predict(
     """
     entry = find(name)
     check_resolution(resolution)
-    _check_settings(entry, dtype, window, batch, tiling, precision, attention, folded, chunk)
+    _check_settings(entry, dtype, window, blocks, batch, tiling, precision, attention, folded, chunk)
     image = BATCHED if device_of(device).type != "cpu" else PREPARED + BATCHED
     plan = Plan(
         tokenizer=name,
@@ -76,6 +77,7 @@ def predict(
         dtype,
         window,
         tiling,
+        blocks=blocks,
         device=device,
         precision=precision,
         attention=attention,
@@ -108,7 +110,8 @@ def predict(
         return plan
     encode_work, decode_work = _side_flops(footprint.encode), _side_flops(footprint.decode)
     if entry.family == "vitok":
-        work = vitok_flops(parse_variant(entry.architecture), resolution, resolution, window, batch)
+        variant = parse_variant(entry.architecture).truncated(blocks)
+        work = vitok_flops(variant, resolution, resolution, window, batch)
         encode_work, decode_work = work.encoder, work.decoder
     image_bytes = batch * 3 * resolution**2 * int(getattr(torch, dtype).itemsize)
     return replace(
@@ -196,6 +199,7 @@ def _check_settings(
     entry: Entry,
     dtype: str,
     window: int | None,
+    blocks: str | None,
     batch: int,
     tiling: bool,
     precision: str | None,
@@ -207,8 +211,8 @@ def _check_settings(
         raise unknown("dtype", dtype, DTYPES)
     if precision is not None and precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
-    RunConfig(name=entry.name, batch=batch, window=window, chunk=chunk)  # refuses what is out of range
-    of_a_vitok = {"window": window, "precision": precision, "folded": folded, "chunk": chunk}
+    RunConfig(name=entry.name, batch=batch, window=window, blocks=blocks, chunk=chunk)  # refuses what is out of range
+    of_a_vitok = {"window": window, "blocks": blocks, "precision": precision, "folded": folded, "chunk": chunk}
     given = [setting for setting, value in of_a_vitok.items() if value is not None]
     if given and entry.family != "vitok":
         raise RequestError(f"tokenizer '{entry.name}' is no ViTok: {', '.join(given)} does not apply to it")

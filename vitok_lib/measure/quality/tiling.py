@@ -84,7 +84,7 @@ def measure_tiling(
     if isinstance(image_set, str | Path):
         image_set = open_image_set(image_set, rule=rule, subset_seed=subset_seed)
     manifest = image_set.manifest(resolution, samples)
-    identity, settings = describe(config.name).identity(unloaded_weights(config)), config.settings
+    identity, settings = describe(config.name, config.blocks).identity(unloaded_weights(config)), config.settings
     pair, failure = None, None
     try:
         pair = load_pair(config)

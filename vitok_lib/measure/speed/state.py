@@ -84,8 +84,10 @@ class BenchmarkState:
         self.device = self.config.device  # where the images are, also those of a codec, which runs on the CPU
         check_runs(self.config.name)
         self.config = checked(self.config)
-        entry, self.spec = find(self.config.name), describe(self.config.name)
-        self.variant: Variant | None = parse_variant(entry.architecture) if entry.family == "vitok" else None
+        entry, self.spec = find(self.config.name), describe(self.config.name, self.config.blocks)
+        self.variant: Variant | None = None
+        if entry.family == "vitok":
+            self.variant = parse_variant(entry.architecture).truncated(self.config.blocks)
         self.weights = unloaded_weights(self.config)
         self.settings = self.config.settings
         try:

@@ -24,6 +24,7 @@ BENCHMARKS = (SPEED, WINDOWS, COMPILE, PRECISION, ROOFLINE, MEMORY, CAPACITY, PR
 SETTINGS = {
     "preset": "Preset",
     "window": "Radius",
+    "blocks": "Blocks",
     "dtype": "Dtype",
     "precision": "Precision",
     "batch": "Batch",
@@ -37,6 +38,7 @@ SETTINGS = {
 
 PHRASES = {
     "window": "radius {}",
+    "blocks": "blocks {}",
     "dtype": "{}",
     "precision": "{}",
     "preset": "preset {}",
@@ -203,12 +205,12 @@ def size_text(entry: Entry) -> str:
 
 
 def variant_of(entry: Entry) -> Variant | None:
-    """The ViTok architecture of an entry's tokenizer; None of any other."""
+    """The ViTok architecture of an entry's tokenizer with the blocks that were kept; None of any other."""
     identity = entry.record.tokenizer
     if identity.family != "vitok" or identity.variant is None:
         return None
     try:
-        return parse_variant(identity.variant)
+        return parse_variant(identity.variant).truncated(entry.record.settings.blocks)
     except RequestError:
         return None
 

@@ -87,9 +87,9 @@ def limits(entries: Sequence[Entry]) -> dict[Machine, list[Limits]]:
         for entry in sorted(held, key=lambda entry: entry.record.benchmark != ROOFLINE):
             settings = entry.record.settings
             limit = _limits(entry)
-            key = (entry.record.tokenizer.name, groups.size(entry), settings.preset, settings.window, settings.dtype)
+            key = (entry.record.tokenizer.name, groups.size(entry), settings.preset, settings.window, settings.blocks)
             if limit:
-                seen.setdefault((*key, settings.batch), limit)
+                seen.setdefault((*key, settings.dtype, settings.batch), limit)
         if seen:
             order = {entry.name: index for index, entry in enumerate(held)}
             found[machine] = sorted(seen.values(), key=lambda limit: order[limit.entry.name])

@@ -94,7 +94,11 @@ def quality(
         and value.kind != Kind.ESTIMATED
     ]
     of_it = [entry for entry in held if entry.record.tokenizer.name == name]
-    measured = [entry for entry in of_it if entry.measured and not groups.random_weights(entry)]
+    measured = [
+        entry
+        for entry in of_it
+        if entry.measured and not groups.random_weights(entry) and entry.record.settings.blocks is None
+    ]
     if measured:
         found = min(measured, key=lambda entry: len(_options(requested(entry.record))))
         return Answer(found.value(quantity), found, _text(found))

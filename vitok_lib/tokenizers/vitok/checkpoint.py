@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vitok_lib.errors import RequestError, unknown
+from vitok_lib.records.config import block_counts
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.files import locate, read_tensors, with_digests
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
@@ -108,9 +109,10 @@ def load_vitok(
         identity = Weights(source=f"random:{seed}")
         for offset, module in enumerate(modules.values()):
             _randomise(module, device, target, seed + offset)
+            _keep_first(module, running.blocks)  # now, so that those kept are those of the whole
     else:
         path, identity = locate(entry, weights, revision, [f"{side}.safetensors" for side in PARTS[part]])
-        files = _load(modules, path, device, target)
+        files = _load(modules, path, device, target, running.blocks)
         identity = with_digests(identity, files, entry.sha256)
     choices = set_up(modules.values(), running)
     settings = Settings(**{**asdict(running), "graphs": running.graphs or None})
@@ -127,12 +129,30 @@ def empty_modules(variant: Variant, part: Part = "both") -> dict[str, nn.Module]
         return {side: classes[side](variant).eval().requires_grad_(False) for side in PARTS[part]}
 
 
-def _load(modules: dict[str, nn.Module], path: Path, device: str, dtype: torch.dtype) -> list[Path]:
+def _keep_first(module: nn.Module, blocks: str | None) -> None:
+    """Leave ``module`` the first of its blocks alone, as many as ``blocks`` keeps of its side; None: all."""
+    if blocks is None:
+        return
+    of_encoder, of_decoder = block_counts(blocks)
+    if isinstance(module, Encoder):
+        module.encoder_blocks = module.encoder_blocks[:of_encoder]
+    elif isinstance(module, Decoder):
+        module.decoder_blocks = module.decoder_blocks[:of_decoder]
+
+
+def _load(modules: dict[str, nn.Module], path: Path, device: str, dtype: torch.dtype, blocks: str | None) -> list[Path]:
+    """Fill ``modules``, which lose the ``blocks`` that are not kept: the files hold those too."""
+    whole = [key for module in modules.values() for key in module.state_dict()]
+    for module in modules.values():
+        _keep_first(module, blocks)
+    shapes = {
+        side: {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
+        for side, module in modules.items()
+    }
+    cut = set(whole).difference(*shapes.values())
     if path.is_file():
-        wanted = {
-            key: tuple(tensor.shape) for module in modules.values() for key, tensor in module.state_dict().items()
-        }
-        tensors = read_tensors(path, wanted, device, dtype)
+        wanted = {key: shape for of_side in shapes.values() for key, shape in of_side.items()}
+        tensors = read_tensors(path, wanted, device, dtype, ignored=sorted(cut))
         for module in modules.values():
             _assign(module, {key: tensors[key] for key in module.state_dict()})
         return [path]
@@ -142,8 +162,7 @@ def _load(modules: dict[str, nn.Module], path: Path, device: str, dtype: torch.d
         if not file.is_file():
             other = "decoder" if side == "encoder" else "encoder"
             raise RequestError(f"'{path}' has no {file.name}; add it, or load part '{other}' alone")
-        wanted = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
-        _assign(module, read_tensors(file, wanted, device, dtype))
+        _assign(module, read_tensors(file, shapes[side], device, dtype, ignored=sorted(cut)))
         files.append(file)
     return files
 

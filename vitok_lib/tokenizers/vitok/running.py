@@ -29,6 +29,7 @@ class Running:
     device: str
     dtype: str
     window: int | None = None
+    blocks: str | None = None
     precision: str | None = None
     compile: str | None = None
     attention: str | None = None

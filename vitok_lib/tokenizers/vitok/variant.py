@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, replace
 
 from vitok_lib.errors import RequestError
+from vitok_lib.records.config import block_counts
 
 DEFAULT_MLP_FACTOR = 2.67
 IMAGE_CHANNELS = 3
@@ -100,6 +101,26 @@ class Variant:
     @property
     def parameters(self) -> int:
         return self.encoder_parameters() + self.decoder_parameters()
+
+    def truncated(self, blocks: str | None) -> Variant:
+        """This architecture with only the first ``blocks`` of encoder and decoder, such as ``2/3``; None: with all.
+
+        Raises:
+            RequestError: ``blocks`` is no such text, or there are not as many.
+        """
+        if blocks is None:
+            return self
+        counts = block_counts(blocks)
+        for name, side, kept in zip(("encoder", "decoder"), (self.encoder, self.decoder), counts, strict=True):
+            if kept > side.depth:
+                raise RequestError(
+                    f"blocks (={blocks!r}) keeps {kept} of the {name}, and '{self.text}' has {side.depth}; "
+                    f"take at most '{self.encoder.depth}/{self.decoder.depth}'"
+                )
+        encoder, decoder = (
+            replace(side, depth=kept) for side, kept in zip((self.encoder, self.decoder), counts, strict=True)
+        )
+        return replace(self, encoder=encoder, decoder=decoder)
 
 
 def looks_like_variant(text: str) -> bool:
