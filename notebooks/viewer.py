@@ -46,7 +46,8 @@ refused = {}
 
 
 def load(name):
-    own = {"device": run.device, "dtype": run.dtype, "weights": run.weights} if specs[name].family != "codec" else {}
+    runs = specs[name].family not in ("codec", "folder")
+    own = {"device": run.device, "dtype": run.dtype, "weights": run.weights} if runs else {}
     if run.window != -1 and specs[name].family == "vitok":
         own["window"] = run.window
     return vl.load_tokenizer(name, **own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -66,7 +67,7 @@ def eval_command(
     context = Context(study=study, again=again)
     request: dict[str, Any] = {"images": image_set, "resolution": side, "samples": samples, "metrics": names}
     request["retry"] = retry
-    configs = [RunConfig(name=name, **options) for name in tokenizers]
+    configs = _configs(tokenizers, options)
     runnable = [config for config in configs if not config.name.startswith(FOLDER)]
     for config in runnable if not (force or fallbacks) else ():
         plan = plan_of(config, side)
@@ -98,6 +99,24 @@ def eval_command(
     end(records)
     if any(record.value(metric) is None for record, missing in zip(records, found, strict=True) for metric in missing):
         raise typer.Exit(1)
+
+
+def _configs(tokenizers: Sequence[str], options: dict[str, Any]) -> list[RunConfig]:
+    """A configuration for each name; the streams are those of the one folder among them.
+
+    Raises:
+        RequestError: streams are given for several folders.
+    """
+    from vitok_lib.tokenizers.registry import FOLDER
+
+    folders = [name for name in tokenizers if name.startswith(FOLDER)]
+    if options["bytes"] is not None and len(folders) > 1:
+        raise RequestError(
+            f"--bytes (={options['bytes']}) holds the streams of one folder, and {len(folders)} are named "
+            f"({', '.join(folders)}); evaluate each folder in a command of its own, next to any other tokenizers"
+        )
+    without = {**options, "bytes": None} if folders else options
+    return [RunConfig(name=name, **(options if name in folders else without)) for name in tokenizers]
 
 
 def _as_row(record: Record, missing: dict[str, str]) -> dict[str, str | int]:

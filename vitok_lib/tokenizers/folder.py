@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
@@ -122,16 +124,21 @@ class Paired:
         Raises:
             ImageError: a file cannot be read, or has another size.
         """
-        return from_uint8(torch.stack([self._pixels(name, height, width) for name in names]))
+        each = [torch.from_numpy(self.pixels(name, height, width)) for name in names]
+        return from_uint8(torch.stack(each).permute(0, 3, 1, 2))
 
-    def _pixels(self, name: str, height: int, width: int) -> Tensor:
-        """uint8 ``[3, height, width]``."""
+    def pixels(self, name: str, height: int, width: int) -> NDArray[np.uint8]:
+        """The reconstruction of image ``name``: ``[height, width, 3]`` in 0…255.
+
+        Raises:
+            ImageError: the file cannot be read, or has another size.
+        """
         content = self._files[name]
         pixels = read(content, 1, content.place, NATIVE)
         if pixels.shape[:2] != (height, width):
             found = f"{pixels.shape[0]} × {pixels.shape[1]} px"
             raise ImageError(f"'{content.place}' has {found}, and its original {height} × {width} px")
-        return torch.from_numpy(pixels).permute(2, 0, 1)
+        return pixels
 
 
 def _absolute(path: str, named: str) -> Path:

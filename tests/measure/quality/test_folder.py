@@ -18,12 +18,16 @@ from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.memory.peak import measure_memory
 from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.measure.quality.tiling import measure_tiling
+from vitok_lib.measure.quality.visuals import make_visuals
+from vitok_lib.measure.speed.profile import measure_profile
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record
 from vitok_lib.records.store import iterate, read_samples
+from vitok_lib.records.visuals import iterate_visuals
 from vitok_lib.report.data.paired import paired
 from vitok_lib.report.data.protocol import by_protocol
 from vitok_lib.report.data.record_view import load
+from vitok_lib.tokenizers.load import load_tokenizer
 
 SIZES = {"a.png": (40, 24), "sub/b.png": (31, 50), "sub/c.photo.png": (16, 16)}
 
@@ -206,6 +210,40 @@ def test_a_subset_needs_the_files_of_its_own_images_alone(recon: Path, originals
     assert _evaluated(recon, originals, samples=2).outcome.status is OutcomeStatus.OK
 
 
+def _streams(place: Path) -> Path:
+    """A stream of 100 bytes for each image."""
+    for name in SIZES:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(bytes(100))
+    return place
+
+
+def test_streams_are_those_of_the_folder_among_several_tokenizers(
+    recon: Path, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["--images", str(originals), "--resolution", "native", "--metrics", "psnr,bpp"]
+    names = [f"folder:{recon}", "jpeg:q=90"]
+    assert status_of(monkeypatch, "eval", *names, *asked, "--bytes", str(_streams(tmp_path / "streams"))) == 0
+    rates = {entry.record.tokenizer.name: entry.record.value("bpp") for entry in load()}
+    mean = np.mean([800 / (height * width) for height, width in SIZES.values()])
+    assert rates["folder:recon"] is not None
+    assert rates["folder:recon"].value == pytest.approx(mean)
+    assert rates["jpeg:q=90"] is not None
+    assert rates["jpeg:q=90"].value != pytest.approx(mean)
+
+
+def test_streams_of_several_folders_are_ambiguous(
+    recon: Path, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"folder:{recon}", f"folder:{originals}"]
+    asked = ["--images", str(originals), "--resolution", "native", "--bytes", str(tmp_path)]
+    assert status_of(monkeypatch, "eval", *names, *asked) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "holds the streams of one folder, and 2 are named" in error
+    assert all(name in error for name in names)
+
+
 def _pair(recon: Path, name: str, other: str) -> None:
     (recon / other).write_bytes((recon / name).read_bytes())
 
@@ -312,12 +350,28 @@ def test_folders_of_one_rate_are_compared_image_by_image_and_originals_take_no_p
     assert {held.entry.record.tokenizer.name for held in ranked} == {"folder:recon", "folder:worse"}
 
 
-def test_no_memory_and_no_tiles_are_measured_of_a_folder(recon: Path, originals: Path) -> None:
+def test_no_memory_no_profile_and_no_tiles_are_measured_of_a_folder(recon: Path, originals: Path) -> None:
     config = RunConfig(name=f"folder:{recon}")
     with pytest.raises(RequestError, match="nothing to encode, time or plan"):
         measure_memory(config, resolution=64)
+    with pytest.raises(RequestError, match="nothing to encode, time or plan"):
+        measure_profile(config, resolution=64)
     with pytest.raises(RequestError, match="folder:recon"):
         measure_tiling(config, images=originals, resolution=64)
+
+
+def test_pictures_of_a_folder_are_its_files(recon: Path, originals: Path, pixels: dict[str, NDArray[np.uint8]]) -> None:
+    (recon / "sub" / "b.bmp").write_bytes(b"no image")
+    names = (f"folder:{recon}", "jpeg:q=90")
+    visuals = make_visuals(map(load_tokenizer, names), images=originals, resolution=64, count=3)
+    made = {visual.image: visual.reconstructions[0] for visual in visuals}
+    assert made["a.png"].tokenizer.name == "folder:recon"
+    assert made["a.png"].values["psnr"] == pytest.approx(_psnr(1))
+    assert made["sub/b.png"].tokenizer.name == "jpeg:q=90"
+    assert "b.bmp" in visuals[1].left_out["folder:recon"]
+    place = next(folder for path, visual in iterate_visuals() if visual.image == "a.png" for folder in [path.parent])
+    shown = np.asarray(Image.open(place / made["a.png"].pictures[0].file).convert("RGB"))
+    assert np.array_equal(shown, pixels["a.png"] + np.uint8(1))
 
 
 def test_what_has_no_native_size_is_named(tmp_path: Path) -> None:

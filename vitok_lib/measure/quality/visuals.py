@@ -26,6 +26,7 @@ from vitok_lib.metrics.pixel import image_metric
 from vitok_lib.records.schema import Settings, TokenizerIdentity
 from vitok_lib.records.store import atomic, slug
 from vitok_lib.records.visuals import MANIFEST, Picture, Reconstruction, View, Visual, visual_folder
+from vitok_lib.tokenizers.folder import Paired, Reconstructions
 from vitok_lib.tokenizers.interface import Tokenizer
 
 METRICS = ("psnr", "ssim")
@@ -56,7 +57,8 @@ def make_visuals(
     as in an evaluation.
 
     Args:
-        tokenizers: taken one after the other, so that a generator holds one in memory at a time.
+        tokenizers: taken one after the other, so that a generator holds one in memory at a time; one of a folder
+            shows its files.
         images: an image set, or whatever :func:`open_image_set` opens.
         resolution: cap of the longest side in pixels, or the size that a drawn set is drawn at.
         count: so many images, from the first.
@@ -79,8 +81,11 @@ def make_visuals(
             raise RequestError(f"tokenizer '{name}' is named twice; pictures of one image hold each tokenizer once")
         names.append(name)
         device = tokenizer.settings.device or device
+        files = None
+        if isinstance(tokenizer, Reconstructions):
+            files = tokenizer.paired([image.entry for image in held], image_set.names())
         for image in held:
-            _reconstruct(tokenizer, image)
+            _reconstruct(tokenizer, files, image)
         del tokenizer  # or else it would still be there while the next one is loaded
     whole = [image for image in held if image.made]
     if not whole:
@@ -121,10 +126,14 @@ def _read(image_set: ImageSet, resolution: int, count: int) -> list[_Seen]:
     return held
 
 
-def _reconstruct(tokenizer: Tokenizer, image: _Seen) -> None:
+def _reconstruct(tokenizer: Tokenizer, files: Paired | None, image: _Seen) -> None:
+    """``files`` has what was reconstructed elsewhere, where there is nothing to run."""
     name = tokenizer.spec.name
     try:
-        pixels = reconstruct_pixels(tokenizer, image.original)
+        if files is None:
+            pixels = reconstruct_pixels(tokenizer, image.original)
+        else:
+            pixels = files.pixels(image.entry.name, *image.original.shape[:2])
     except RequestError:
         raise
     except Exception as error:
