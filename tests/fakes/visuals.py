@@ -28,7 +28,7 @@ def noise(height: int, width: int, seed: int) -> Pixels:
 
 
 def identity(name: str, weights: str = "shipped") -> TokenizerIdentity:
-    return TokenizerIdentity(name=name, family="vitok", weights=Weights(source=weights))
+    return TokenizerIdentity(name=name, family="vitok", downsampling=8, weights=Weights(source=weights))
 
 
 def write_visual(
@@ -39,21 +39,27 @@ def write_visual(
     study: str = "cpu",
     case: str = "photos-256",
     left_out: Mapping[str, str] | None = None,
+    latents: Mapping[str, Pixels] | None = None,
 ) -> Path:
-    """Keep pictures of one image as a run does; the path of their manifest."""
+    """Keep pictures of one image as a run does; the path of their manifest.
+
+    Of ``latents``, by tokenizer, a position is eight pixels a side.
+    """
     benchmark, _, resolution = case.rpartition("-")
     digest = sha256_of(image)
     folder = visual_folder(study, benchmark, int(resolution), image, digest)
     folder.mkdir(parents=True, exist_ok=True)
     views = choose_views(original, list(made.values()))
 
-    def keep(pixels: Pixels, name: str, index: int, view: View) -> Picture:
+    def write(pixels: Pixels, file: str, values: Mapping[str, float]) -> Picture:
         encoded = io.BytesIO()
-        Image.fromarray(seen(pixels, view)).save(encoded, format="PNG")
-        file = f"{name}-{index}.png"
+        Image.fromarray(pixels).save(encoded, format="PNG")
         (folder / file).write_bytes(encoded.getvalue())
+        return Picture(file=file, sha256=hashlib.sha256(encoded.getvalue()).hexdigest(), values=dict(values))
+
+    def keep(pixels: Pixels, name: str, index: int, view: View) -> Picture:
         crop = {"psnr": 20.5 + index, "ssim": 0.5} if view.native and len(views) > 1 else {}
-        return Picture(file=file, sha256=hashlib.sha256(encoded.getvalue()).hexdigest(), values=crop)
+        return write(seen(pixels, view), f"{name}-{index}.png", crop)
 
     visual = Visual(
         benchmark=benchmark,
@@ -70,6 +76,7 @@ def write_visual(
                 settings=SETTINGS,
                 values={"psnr": 30.25 + place, "ssim": 0.75},
                 pictures=tuple(keep(pixels, str(place), index, view) for index, view in enumerate(views)),
+                latent=write(latents[name], f"{place}-latent.png", {}) if latents and name in latents else None,
             )
             for place, (name, pixels) in enumerate(made.items())
         ),

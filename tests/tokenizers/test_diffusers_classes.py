@@ -114,6 +114,19 @@ def test_a_reconstruction_is_the_one_of_diffusers_cut_back(small: Small, cache: 
     torch.testing.assert_close(loaded().reconstruct(images), expected, atol=1e-5, rtol=1e-5)
 
 
+@every_scale
+@torch.no_grad()
+def test_shift_and_scale_of_each_channel_give_the_raw_latent_back(small: Small, cache: Path) -> None:
+    model, images = publish(small, cache), random_images(32, 32)
+    found = loaded().channel_scaling()
+    if isinstance(model, AutoencoderKLFlux2):
+        assert found is None, "they differ by the place in a patch"
+        return
+    shift, scale = found
+    raw = loaded().encode(images).values / scale + shift
+    torch.testing.assert_close(raw.permute(0, 3, 1, 2), _mode(model, images).double(), atol=1e-5, rtol=1e-5)
+
+
 @every_class
 def test_the_spec_states_the_grid_that_encoding_gives(small: Small, cache: Path) -> None:
     model, tokenizer = publish(small, cache), loaded()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from vitok_lib.cli.options import TOKENIZER_HELP, Again, AsJson, configured
-from vitok_lib.cli.output import ProgressBar, end, log, print_rows
+from vitok_lib.cli.output import ProgressBar, as_row, end, log, print_rows
 from vitok_lib.errors import RequestError
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
@@ -120,18 +120,7 @@ def _configs(tokenizers: Sequence[str], options: dict[str, Any]) -> list[RunConf
 
 
 def _as_row(record: Record, missing: dict[str, str]) -> dict[str, str | int]:
-    row: dict[str, str | int] = {
-        "tokenizer": record.tokenizer.name,
-        "images": record.images.name,
-        "resolution": record.resolution,
-        "outcome": record.outcome.status.value,
-    }
-    if record.outcome.done is not None:
-        row["n"] = record.outcome.done
-    for value in record.values:
-        row[value.quantity] = f"{value.value:.4g} {value.unit}".strip()
-        if value.interval is not None:
-            row[f"{value.quantity} 95 %"] = f"{value.interval.low:.4g} to {value.interval.high:.4g}"
+    row = as_row(record)
     for metric, sentence in missing.items():
         row[metric if record.value(metric) is None else f"{metric} n"] = sentence
     return row

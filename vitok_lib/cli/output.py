@@ -31,6 +31,23 @@ def print_rows(rows: list[dict[str, str | int]], as_json: bool) -> None:
     Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
 
 
+def as_row(record: Record) -> dict[str, str | int]:
+    """What a table shows of a record: its outcome, and each value with its unit and its interval."""
+    row: dict[str, str | int] = {
+        "tokenizer": record.tokenizer.name,
+        "images": record.images.name,
+        "resolution": record.resolution,
+        "outcome": record.outcome.status.value,
+    }
+    if record.outcome.done is not None:
+        row["n"] = record.outcome.done
+    for value in record.values:
+        row[value.quantity] = f"{value.value:.4g} {value.unit}".strip()
+        if value.interval is not None:
+            row[f"{value.quantity} 95 %"] = f"{value.interval.low:.4g} to {value.interval.high:.4g}"
+    return row
+
+
 def log(sentence: str) -> None:
     """What is done now, on stderr."""
     typer.echo(sentence, err=True)

@@ -89,6 +89,18 @@ _BOUNDS_OF_TILING = {
     **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement"), _DECIBELS),
     "seam_error": _FROM_ZERO,
 }
+_BOUNDS_OF_LATENTS = {
+    **dict.fromkeys(("latent_high_frequency", "grid_high_frequency", "image_high_frequency"), (0, 100)),
+    **dict.fromkeys(
+        (
+            *(f"{name}_psnr" for name in ("shift_quarter", "shift_half", "shift_whole", "half_scale", "quarter_turns")),
+            *(f"noise_{percent}_psnr" for percent in (0, 10, 30, 100)),
+            "midpoint_psnr",
+        ),
+        _DECIBELS,
+    ),
+    "midpoint_sharpness": _FROM_ZERO,
+}
 _IMAGE_METRICS = (
     Metric(
         "psnr",
@@ -222,8 +234,9 @@ def find_metric(name: str) -> Metric:
 
 
 def bounds_of(quantity: str) -> tuple[float, float]:
-    """What the values of a metric, or of a quantity of tiling, are between: single ones and their means alike."""
-    return METRICS[quantity].bounds if quantity in METRICS else _BOUNDS_OF_TILING.get(quantity, _UNBOUNDED)
+    """What the values of a metric, or of a quantity of a study, are between: single ones and their means alike."""
+    of_studies = _BOUNDS_OF_TILING | _BOUNDS_OF_LATENTS
+    return METRICS[quantity].bounds if quantity in METRICS else of_studies.get(quantity, _UNBOUNDED)
 
 
 def signature_of(metric: Metric, family: str) -> str:

@@ -187,6 +187,7 @@ class Record(Strict):
 
     ``samples`` names the Parquet file with the per-image values beside the record. ``smaller_n`` holds the
     distances over the first n images for n below the record's own, since two distances compare at one n alone.
+    ``arrays`` holds, for figures, what is a number for each channel of a latent or for each band of a spectrum.
     ``metrics`` holds the signature of every metric that was asked for, also where these images give it no value.
     ``requested`` is the configuration as it was asked for, None in records from before it was kept; ``settings`` is
     what it came to. ``choices`` says of each setting that was chosen automatically what was chosen and why.
@@ -202,6 +203,7 @@ class Record(Strict):
     outcome: Outcome
     values: tuple[Value, ...] = ()
     smaller_n: tuple[Value, ...] = ()
+    arrays: dict[str, tuple[float, ...]] | None = None
     metrics: tuple[str, ...] = ()
     choices: dict[str, str] = Field(default_factory=dict)
     samples: str | None = None

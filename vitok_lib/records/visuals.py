@@ -66,12 +66,17 @@ class Picture(_Strict):
 
 
 class Reconstruction(_Strict):
-    """One tokenizer's pictures, one for each view; ``values`` are metrics of the whole image."""
+    """One tokenizer's pictures, one for each view; ``values`` are metrics of the whole image.
+
+    ``latent`` is a picture of the latent of the whole image, a pixel a position: its three leading principal components
+    over the images that were kept with it. None where the latent is no grid of numbers, and in older manifests.
+    """
 
     tokenizer: TokenizerIdentity
     settings: Settings
     values: dict[str, float]
     pictures: tuple[Picture, ...]
+    latent: Picture | None = None
 
 
 class Visual(_Strict):

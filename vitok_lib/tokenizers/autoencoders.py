@@ -57,6 +57,8 @@ ATTENDING = (
     "WanAttentionBlock",
 )
 """Processors and blocks of diffusers that call torch's scaled dot-product attention."""
+_SOME_POSITIONS = (2, 2)
+"""Rows and columns of a latent within which a scale that differs by place does so."""
 KERNELS = {
     "flash": SDPBackend.FLASH_ATTENTION,
     "efficient": SDPBackend.EFFICIENT_ATTENTION,
@@ -107,6 +109,22 @@ class Autoencoder:
 
     def reconstruct(self, images: Tensor) -> Tensor:
         return self.decode(self.encode(images))
+
+    def channel_scaling(self) -> tuple[Tensor, Tensor] | None:
+        """Shift and scale, each float64 ``[C]``, by which ``encode`` gives (raw - shift) · scale.
+
+        None where they differ from place to place, as FLUX.2's do.
+        """
+        channels = self.spec.latent_channels
+        assert channels is not None  # the model has told it
+        found = [
+            torch.as_tensor(values).to("cpu", torch.float64).flatten()
+            for values in adapter_of(self.model).scaling(self.model, *_SOME_POSITIONS)
+        ]
+        if any(values.numel() not in (1, channels) for values in found):
+            return None
+        shift, scale = (values.expand(channels) for values in found)
+        return shift, scale
 
     def tiled(self) -> Autoencoder:
         """The same auto-encoder working in overlapping tiles, over the same tensors; this one stays as it is.

@@ -182,6 +182,14 @@ def check_runs(name: str) -> None:
         raise nothing_to_run(name)
 
 
+def check_has_latent(name: str) -> None:
+    """Raise a RequestError where the latent of the tokenizer called ``name`` cannot be numbers."""
+    why = {"folder": "a folder holds reconstructions alone", "codec": "a codec writes a stream of bytes"}
+    family = find(name).family
+    if family in why:
+        raise RequestError(f"'{name}' has no latent of numbers: {why[family]}; take a ViTok, a PCA or an auto-encoder")
+
+
 def nothing_to_run(name: str) -> RequestError:
     """The error for encoding, decoding or timing what was reconstructed elsewhere."""
     return RequestError(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import operator
-
 import numpy as np
 import pytest
 from scipy.stats import kurtosis
 
-from vitok_lib.measure.latents.moments import Moments
+from vitok_lib.measure.latents.moments import Moments, total
 
 
 def in_parts(vectors: np.ndarray) -> Moments:
-    return functools.reduce(operator.add, [Moments.of(part) for part in np.split(vectors, [1, 2, 40, 900])])
+    return total([Moments.of(part) for part in np.split(vectors, [1, 2, 40, 900])])
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])

@@ -14,6 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
 from tests.fakes.images import write_noise
+from tests.fakes.patches import Patches
 from tests.fakes.tokenizers import Scaling
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.quality.evaluate import evaluate
@@ -21,6 +22,7 @@ from vitok_lib.measure.quality.visuals import make_visuals
 from vitok_lib.records.store import results_root
 from vitok_lib.records.visuals import Rule, Visual, iterate_visuals
 from vitok_lib.tokenizers.interface import Latent
+from vitok_lib.tokenizers.load import load_tokenizer
 
 
 class Named(Scaling):
@@ -98,9 +100,18 @@ def test_making_them_again_replaces_them_and_leaves_no_other_file(folder: Path) 
     make_visuals([Named("half", 0.5), Named("most", 0.9)], images=folder, resolution=64, count=1)
     make_visuals([Named("half", 0.7)], images=folder, resolution=64, count=1)
     ((place, visual),) = kept()
-    named = {visual.originals[0].file, visual.reconstructions[0].pictures[0].file, "visual.json"}
+    (made,) = visual.reconstructions
+    named = {visual.originals[0].file, made.pictures[0].file, made.latent.file, "visual.json"}
     assert {path.name for path in place.iterdir()} == named
     assert visual.provenance.command == "vitok run viewer"
+
+
+def test_a_latent_is_kept_as_a_pixel_for_each_position(folder: Path) -> None:
+    make_visuals([Patches(8), load_tokenizer("webp:q=80")], images=folder, resolution=64, count=1)
+    ((place, visual),) = kept()
+    patches, codec = visual.reconstructions
+    assert shown(place, patches.latent.file).shape == (5, 3, 3)
+    assert codec.latent is None
 
 
 def test_a_tokenizer_that_fails_on_an_image_is_left_out_there_with_its_reason(folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.visuals import noise, write_visual
-from tests.report.viewer.stage import BAD, BROKEN, FRAME, LARGE, MADE, ORIGINAL, SIDE
+from tests.report.viewer.stage import BAD, BROKEN, FRAME, LARGE, LATENT, MADE, ORIGINAL, SIDE
 from vitok_lib.report.viewer.cases import gather
 from vitok_lib.report.viewer.site import publish
 
@@ -25,7 +25,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made[BROKEN[0] : BROKEN[0] + 16, BROKEN[1] : BROKEN[1] + 16] ^= 255
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VITOK_RESULTS", str(root / "results"))
-        write_visual("small", ORIGINAL, MADE)
+        write_visual("small", ORIGINAL, MADE, latents={"one": LATENT})
         pair = {"one": noise(60, SIDE, 8), "two": noise(60, SIDE, 9)}
         write_visual(f"{BAD}.png", noise(60, SIDE, 7), pair, left_out={BAD: BAD})
         write_visual("large", LARGE, {"one": made, "two": LARGE}, case="photos-2048")

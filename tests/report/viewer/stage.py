@@ -19,6 +19,7 @@ GROUND = (0xD8, 0xD8, 0xD8)
 BAD = '<img src=x onerror="alert(1)">'
 ORIGINAL = noise(SIDE, SIDE, 0)
 MADE = {name: noise(SIDE, SIDE, seed) for seed, name in enumerate(("one", "two", f"{BAD}$$x$$</script>"), start=1)}
+LATENT = noise(SIDE // 8, SIDE // 8, 6)
 LARGE = noise(1300, 1100, 5)
 BROKEN = (700, 200)  # row and column of the largest error
 FRAME = """<!DOCTYPE html><body style="margin: 0">

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.report.viewer.stage import BAD, BROKEN, GROUND, LARGE, MADE, ORIGINAL, opened
+from tests.report.viewer.stage import BAD, BROKEN, GROUND, LARGE, LATENT, MADE, ORIGINAL, opened
 from vitok_lib.measure.quality.crops import CROP
 from vitok_lib.report.viewer.layers import error_map
 
@@ -50,6 +50,22 @@ def test_the_error_map_is_of_the_one_in_front(browser: Any, pages: Path) -> None
         assert viewer.shows(error_map(ORIGINAL, MADE["one"]), 4)
         viewer.press(" ")
         assert viewer.shows(ORIGINAL, 4)  # which has no error
+
+
+def test_the_latent_takes_the_place_of_the_error_map_and_only_where_there_is_one(browser: Any, pages: Path) -> None:
+    with opened(browser, pages, "small") as viewer:
+        viewer.click("4:1")
+        viewer.press("e")
+        viewer.click("latent")
+        assert viewer.shows(LATENT.repeat(8, axis=0).repeat(8, axis=1), 4)
+        viewer.press("2")
+        assert viewer.shows(MADE["two"], 4)
+        viewer.press("1")
+        viewer.press("l")
+        assert viewer.shows(MADE["one"], 4)
+    with opened(browser, pages, "large") as viewer:
+        viewer.press("l")
+        assert viewer.page.get_by_role("button", name="latent", exact=True).count() == 0
 
 
 def test_the_wipe_shows_a_to_the_left_of_its_line_and_b_to_the_right(browser: Any, pages: Path) -> None:

@@ -26,6 +26,7 @@ from vitok_lib.report.viewer.layers import ERROR_COLOURS, ERROR_TOP, error_map, 
 
 SIDE = 40
 MADE = {"one": noise(SIDE, SIDE, 1), "two": noise(SIDE, SIDE, 2)}
+MADE_WIDE = {"one": noise(30, 50, 1), "two": noise(30, 50, 2)}
 PAGE = "# Viewer\n\n```{viewer}\n```\n"
 
 
@@ -69,6 +70,27 @@ def test_published_pictures_are_lossless(results: Path, tmp_path: Path) -> None:
     files = {view.files[ORIGINAL]: original, view.files["one"]: made, view.errors["one"]: error_map(original, made)}
     for file, expected in files.items():
         assert np.array_equal(np.asarray(Image.open(tmp_path / "site" / file).convert("RGB")), expected)
+
+
+def test_a_latent_is_published_as_squares_of_its_positions_and_ends_with_the_image(
+    results: Path, tmp_path: Path
+) -> None:
+    """Positions of 8 pixels: the last row and column reach over an image of 30 × 50."""
+    latent = noise(4, 7, 3)
+    write_visual("wide", noise(30, 50, 0), MADE_WIDE, latents={"one": latent})
+    (view,), _ = publish(gather([])[0], tmp_path)
+    enlarged = latent.repeat(8, axis=0).repeat(8, axis=1)[:30, :50]
+    assert np.array_equal(np.asarray(Image.open(tmp_path / view.latents["one"]).convert("RGB")), enlarged)
+    assert "two" not in view.latents
+
+
+def test_the_latent_of_a_large_image_is_shown_with_its_overview_alone(results: Path, tmp_path: Path) -> None:
+    original = noise(1040, 1100, 0)
+    write_visual("large", original, {"one": original}, case="photos-2048", latents={"one": noise(130, 138, 1)})
+    views, _ = publish(gather([])[0], tmp_path)
+    assert [list(view.latents) for view in views] == [["one"], *[[]] * (len(views) - 1)]
+    drawn = np.asarray(Image.open(tmp_path / views[0].latents["one"]).convert("RGB"))
+    assert drawn.shape == (views[0].height, views[0].width, 3)
 
 
 def test_a_large_image_opens_on_the_crop_of_its_largest_error(results: Path, tmp_path: Path) -> None:

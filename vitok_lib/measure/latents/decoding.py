@@ -10,7 +10,7 @@ from torch import Size, Tensor
 
 from vitok_lib.metrics.pixel import from_uint8, psnr, to_uint8
 from vitok_lib.tokenizers.interface import Latent, Tokenizer
-from vitok_lib.tokenizers.outputs import check_finite, decoded
+from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
 
 NOISE_PERCENT = (0, 10, 30, 100)
 """Standard deviations of the noise in percent of each channel's own."""
@@ -51,7 +51,7 @@ def under_noise(
     }
 
 
-def halfway(tokenizer: Tokenizer, originals: tuple[Tensor, Tensor], latents: tuple[Latent, Latent]) -> dict[str, float]:
+def halfway(tokenizer: Tokenizer, originals: tuple[Tensor, Tensor]) -> dict[str, float]:
     """What the mean of the latents of two images of one size decodes to.
 
     ``midpoint_psnr`` in dB is of that against the mean of the two images, pixel by pixel: how linear encoding and
@@ -62,9 +62,9 @@ def halfway(tokenizer: Tokenizer, originals: tuple[Tensor, Tensor], latents: tup
     Args:
         originals: 8-bit ``[1, 3, H, W]`` each.
     """
-    first, second = latents
     shape = originals[0].shape
-    ends = [pixels_of(tokenizer, latent, shape) for latent in latents]
+    first, second = (encoded(tokenizer, from_uint8(original)) for original in originals)
+    ends = [pixels_of(tokenizer, latent, shape) for latent in (first, second)]
     middle = pixels_of(tokenizer, replace(first, values=(first.values + second.values) / 2), shape)
     mean = to_uint8((from_uint8(originals[0]) + from_uint8(originals[1])) / 2)[0]
     steepness = sum(_squared_gradient(image) for image in ends) / 2

@@ -71,7 +71,7 @@ TRANSFORMATIONS: Mapping[str, tuple[Transformation, ...]] = {
 """Of several the mean is taken."""
 
 
-def equivariance(tokenizer: Tokenizer, image: Tensor, patch: int) -> dict[str, float]:
+def equivariance(tokenizer: Tokenizer, image: Tensor, patch: int | None) -> dict[str, float]:
     """PSNR(D(T·E(x)), T·x) in dB of each transformation T, and how far it is below PSNR(D(E(T·x)), T·x).
 
     The first is what Kouzelis et al. 2025 (EQ-VAE) and Skorokhodov et al. 2025 train for, with a distance of their own.
@@ -83,14 +83,16 @@ def equivariance(tokenizer: Tokenizer, image: Tensor, patch: int) -> dict[str, f
 
     Args:
         image: float ``[1, 3, H, W]`` in [-1, 1].
+        patch: p; None where it is not known.
 
     Returns:
-        NaN of a shift that is no whole number of pixels, and of all where a side has less than eight positions.
+        NaN of a shift that is no whole number of pixels; of all where p is not known or a side has less than eight
+        positions.
     """
-    rows, columns = (side // patch // 2 * 2 for side in image.shape[2:])
     names = [name + part for name in TRANSFORMATIONS for part in ("_psnr", "_loss")]
-    if min(rows, columns) < LEAST_POSITIONS:
+    if patch is None or min(image.shape[2:]) < LEAST_POSITIONS * patch:
         return dict.fromkeys(names, math.nan)
+    rows, columns = (side // patch // 2 * 2 for side in image.shape[2:])
     image = image[:, :, : rows * patch, : columns * patch]
     latent = encoded(tokenizer, image)
     values: dict[str, float] = {}

@@ -14,6 +14,8 @@ BLOCK = 8
 DIAGONALS = 2 * BLOCK - 1
 HIGH = BLOCK
 """The first diagonal whose power counts as high-frequency: half of the way to the last one."""
+_DIAGONAL = np.add.outer(np.arange(BLOCK), np.arange(BLOCK)).ravel()
+_SIZES = np.bincount(_DIAGONAL)
 _ROUNDING = 1e-24
 """Of the first diagonal's power, what rounding leaves on the others of a constant block."""
 
@@ -31,17 +33,23 @@ def power_by_diagonal(values: ArrayLike) -> Array:
     Returns:
         NaN where there is no whole block.
     """
-    grid = np.asarray(values, np.float64)
+    grid = np.asarray(values)
     rows, columns = grid.shape[0] // BLOCK, grid.shape[1] // BLOCK
     if rows == 0 or columns == 0:
         return np.full(DIAGONALS, np.nan)
-    blocks = grid[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK, -1)
-    basis = _basis()
-    coefficients = np.einsum("ui,ricjn,vj->rcuvn", basis, blocks, basis, optimize=True)
-    power = np.square(coefficients).mean(axis=(0, 1, 4))
-    diagonal = np.add.outer(np.arange(BLOCK), np.arange(BLOCK)).ravel()
-    means: Array = np.bincount(diagonal, power.ravel()) / np.bincount(diagonal)
+    basis, power = _basis(), np.zeros((BLOCK, BLOCK))
+    for row in range(rows):  # one row of blocks at a time bounds the memory
+        strip = grid[row * BLOCK : (row + 1) * BLOCK, : columns * BLOCK].reshape(BLOCK, columns, BLOCK, -1)
+        coefficients = np.einsum("ui,icjn,vj->cnuv", basis, strip.astype(np.float64), basis, optimize=True)
+        power += np.square(coefficients).mean(axis=(0, 1)) / rows
+    means: Array = np.bincount(_DIAGONAL, power.ravel()) / _SIZES
     return means
+
+
+def relative_power(power: Array) -> Array:
+    """Power by diagonal over the mean power of all coefficients but the first: 1 on every diagonal of white noise."""
+    relative: Array = power[1:] / np.average(power[1:], weights=_SIZES[1:])
+    return relative
 
 
 def high_frequency_share(power: Array) -> float:
@@ -49,8 +57,7 @@ def high_frequency_share(power: Array) -> float:
 
     28 / 63 of white noise, whose coefficients have equal power; NaN where nothing varies.
     """
-    sizes = np.array([min(s, DIAGONALS - 1 - s) + 1 for s in range(DIAGONALS)])
-    held = power * sizes
+    held = power * _SIZES
     varying = float(held[1:].sum())
     return float(held[HIGH:].sum()) / varying if varying > _ROUNDING * held[0] else math.nan
 

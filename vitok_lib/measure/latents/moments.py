@@ -5,6 +5,9 @@ No more is held than the sums of powers about the running mean: 4 numbers a chan
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -94,6 +97,11 @@ class Moments:
         return float(np.sqrt(np.diag(self.covariance).mean() + self.mean.var()))
 
     def dead(self, share: float) -> NDArray[np.bool_]:
-        """Which channels have a standard deviation below ``share`` of the root mean square over all channels."""
-        below: NDArray[np.bool_] = self.std < share * np.sqrt(np.diag(self.covariance).mean())
+        """Which channels have a standard deviation of no more than ``share`` of the root mean square over all."""
+        below: NDArray[np.bool_] = self.std <= share * np.sqrt(np.diag(self.covariance).mean())
         return below
+
+
+def total(parts: Sequence[Moments]) -> Moments:
+    """The moments of the vectors of all ``parts``, one or more."""
+    return functools.reduce(operator.add, parts)

@@ -19,6 +19,7 @@ from vitok_lib.images.sets import ImageError, ImageSet, load_image, open_image_s
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.outcomes import is_out_of_memory
 from vitok_lib.measure.common.reproduce import RUN, Measurement, command
+from vitok_lib.measure.latents.pictures import latent_pictures
 from vitok_lib.measure.quality.crops import choose_views, seen
 from vitok_lib.measure.quality.evaluate import reconstruct_pixels
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
@@ -30,6 +31,7 @@ from vitok_lib.tokenizers.folder import Paired, Reconstructions
 from vitok_lib.tokenizers.interface import Tokenizer
 
 METRICS = ("psnr", "ssim")
+_LATENT = "latent"
 _ENCODING: dict[str, Any] = {"format": "WEBP", "lossless": True, "method": 2, "quality": 50}  # quality: of the search
 
 
@@ -40,6 +42,7 @@ class _Seen:
     entry: ManifestEntry
     original: Pixels
     made: dict[str, tuple[TokenizerIdentity, Settings, Pixels]] = field(default_factory=dict)
+    latents: dict[str, Pixels] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
@@ -86,6 +89,9 @@ def make_visuals(
             files = tokenizer.paired([image.entry for image in held], image_set.names())
         for image in held:
             _reconstruct(tokenizer, files, image)
+        made = [image for image in held if name in image.made]
+        for image, picture in zip(made, latent_pictures(tokenizer, [image.original for image in made]), strict=False):
+            image.latents[name] = picture
         del tokenizer  # or else it would still be there while the next one is loaded
     whole = [image for image in held if image.made]
     if not whole:
@@ -104,7 +110,7 @@ def make_visuals(
             width=image.original.shape[1],
             height=image.original.shape[0],
             views=views,
-            originals=tuple(_save(seen(image.original, view), folder, "original", view) for view in views),
+            originals=tuple(_save(seen(image.original, view), folder, "original", view.rule) for view in views),
             reconstructions=tuple(_kept(image, name, views, folder) for name in image.made),
             left_out=image.left_out,
             provenance=asked.provenance(repeated, started, device),
@@ -148,9 +154,14 @@ def _kept(image: _Seen, name: str, views: Sequence[View], folder: Path) -> Recon
     for view in views:
         cut, original = seen(pixels, view), seen(image.original, view)
         is_crop = view.native and len(views) > 1
-        pictures.append(_save(cut, folder, name, view, _values(original, cut) if is_crop else {}))
+        pictures.append(_save(cut, folder, name, view.rule, _values(original, cut) if is_crop else {}))
+    latent = image.latents.get(name)
     return Reconstruction(
-        tokenizer=identity, settings=settings, values=_values(image.original, pixels), pictures=tuple(pictures)
+        tokenizer=identity,
+        settings=settings,
+        values=_values(image.original, pixels),
+        pictures=tuple(pictures),
+        latent=None if latent is None else _save(latent, folder, name, _LATENT),
     )
 
 
@@ -161,12 +172,12 @@ def _values(original: Pixels, reconstruction: Pixels) -> dict[str, float]:
     return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
-def _save(pixels: Pixels, folder: Path, name: str, view: View, values: dict[str, float] | None = None) -> Picture:
+def _save(pixels: Pixels, folder: Path, name: str, shows: str, values: dict[str, float] | None = None) -> Picture:
     encoded = io.BytesIO()
     Image.fromarray(pixels).save(encoded, **_ENCODING)
     digest = hashlib.sha256(encoded.getvalue()).hexdigest()
     # The digest in the name: a manifest that a killed process did not get to replace still finds its own pictures.
-    file = f"{slug(name)}-{slug(view.rule.value)}-{digest[:8]}.webp"
+    file = f"{slug(name)}-{slug(shows)}-{digest[:8]}.webp"
     with atomic(folder / file) as temporary:
         temporary.write_bytes(encoded.getvalue())
     return Picture(file=file, sha256=digest, values=values or {})
@@ -177,7 +188,8 @@ def _write(visual: Visual, folder: Path) -> None:
     with atomic(folder / MANIFEST) as temporary:
         temporary.write_text(visual.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
     shown = (*visual.originals, *(picture for made in visual.reconstructions for picture in made.pictures))
-    kept = {picture.file for picture in shown}
+    latents = (made.latent for made in visual.reconstructions if made.latent is not None)
+    kept = {picture.file for picture in (*shown, *latents)}
     for path in folder.glob("*.webp"):
         if path.name not in kept:
             path.unlink()

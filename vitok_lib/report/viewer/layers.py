@@ -1,4 +1,4 @@
-"""The pictures that the viewer's pages load: originals, reconstructions and maps of their errors, all lossless.
+"""The pictures that the viewer's pages load: originals, reconstructions, maps of errors and latents, all lossless.
 
 One scale of colours serves every map of the site, so that equal colours mean equal errors everywhere.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -37,12 +38,17 @@ _DIGEST = 20  # hex digits
 
 @dataclass(frozen=True)
 class Layers:
-    """The pictures of one view, of ``width`` × ``height`` pixels: ``files`` by name, and the ``errors`` of each."""
+    """The pictures of one view, of ``width`` × ``height`` pixels, by name: reconstructions, their errors, latents."""
 
     width: int
     height: int
     files: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    latents: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def every_file(self) -> list[str]:
+        return [*self.files.values(), *self.errors.values(), *self.latents.values()]
 
 
 @dataclass(frozen=True)
@@ -115,13 +121,29 @@ def _publish_view(shown: Shown, index: int, folder: Path) -> Layers:
                 drawn.save(temporary, format="WEBP", lossless=True, exact=True, method=1, quality=20)
         return name
 
-    files, errors = {ORIGINAL: put("picture", [original], lambda pixels: pixels)}, {}
+    view = shown.visual.views[index]
+    with Image.open(shown.folder / original.file) as image:
+        size = image.size
+    files, errors, latents = {ORIGINAL: put("picture", [original], lambda pixels: pixels)}, {}, {}
     for made in shown.visual.reconstructions:
         name, picture = made.tokenizer.name, made.pictures[index]
         files[name] = put("picture", [picture], lambda pixels: pixels)
         errors[name] = put("error", [original, picture], error_map)
-    with Image.open(shown.folder / original.file) as image:
-        return Layers(*image.size, files, errors)
+        if made.latent is not None and view.rule in (Rule.WHOLE, Rule.OVERVIEW):
+            patch = made.tokenizer.downsampling or 1
+            positions = (view.width / patch, view.height / patch)
+            enlarged = partial(enlarged_latent, size=size, positions=positions)
+            latents[name] = put(f"latent {size} of {positions}", [made.latent], enlarged)
+    return Layers(*size, files, errors, latents)
+
+
+def enlarged_latent(picture: Pixels, size: tuple[int, int], positions: tuple[float, float]) -> Pixels:
+    """A picture of a latent at ``size`` pixels across and down, each position as a rectangle.
+
+    ``positions`` across and down are what the image covers, which ends within the last ones where they reach over it.
+    """
+    drawn = Image.fromarray(picture).resize(size, Image.Resampling.NEAREST, box=(0, 0, *positions))
+    return np.asarray(drawn)
 
 
 def _read(shown: Shown, picture: Picture) -> Pixels:

@@ -48,6 +48,7 @@ def render(shown: Shown, views: Sequence[Layers], start: Start, neighbours: Neig
             ("b", "B", names, shown.tokenizers[0]),
         ],
         steps=STEPS,
+        latents=any(view.latents for view in views),
         colours=ERROR_COLOURS,
         top=ERROR_TOP,
         data=_data(shown, views, start),
@@ -66,7 +67,8 @@ def _data(shown: Shown, views: Sequence[Layers], start: Start) -> str:
                 "width": view.width,
                 "height": view.height,
                 "layers": {
-                    name: {"picture": file, "error": view.errors.get(name), "caption": caption[name]}
+                    name: {"picture": file, "error": view.errors.get(name), "latent": view.latents.get(name)}
+                    | {"caption": caption[name]}
                     for name, file in view.files.items()
                 },
             }

@@ -23,7 +23,7 @@ def publish(pages: Sequence[Shown], folder: Path) -> set[Path]:
         target = folder / page.page
         neighbours = Neighbours(_groups(page, pages), _images(page, pages))
         target.write_text(render(page, views, start, neighbours), encoding="utf-8")
-        kept |= {target, *(folder / name for view in views for name in (*view.files.values(), *view.errors.values()))}
+        kept |= {target, *(folder / name for view in views for name in view.every_file)}
     if pages:
         kept.add(Path(shutil.copyfile(SCRIPT, folder / SCRIPT.name)))
     return kept

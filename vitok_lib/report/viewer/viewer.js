@@ -9,6 +9,7 @@ const pen = canvas.getContext("2d");
 const embedded = window.self !== window.top;
 const MODES = ["flip", "wipe", "side"];
 const STEPS = [1, 2, 4, 8];
+const LAYERS = ["error", "latent"]; // instead of the picture, where there is one
 const NOTCH = 1.25; // the most that one notch of the wheel zooms by
 const FURTHEST = 64; // screen pixels for each of the picture
 const GROUND = "#d8d8d8";
@@ -16,7 +17,7 @@ const HANDLE = 14; // CSS pixels on each side of the wipe's line that take hold 
 
 const NAMES = ["original", ...data.tokenizers];
 
-const state = { a: "original", b: data.tokenizers[0], front: "b", mode: "flip", error: false, view: data.start.view,
+const state = { a: "original", b: data.tokenizers[0], front: "b", mode: "flip", error: false, latent: false, view: data.start.view,
                 x: data.start.x, y: data.start.y, zoom: 0, wipe: 0.5 };
 const images = new Map();
 
@@ -28,9 +29,11 @@ function fitting() {
   return Math.min(width / view().width, canvas.height / view().height);
 }
 
+function chosen(layer) { return LAYERS.find(kind => state[kind] && layer[kind]) || "picture"; }
+
 function picture(name) {
   const layer = view().layers[name];
-  const file = state.error && layer.error ? layer.error : layer.picture;
+  const file = layer[chosen(layer)];
   if (!images.has(file)) {
     const image = new Image();
     image.onload = draw;
@@ -84,11 +87,14 @@ function label() {
     box.innerHTML = layer.caption; // its names were escaped when the page was made
     box.parentElement.classList.toggle("front", shown().includes(slot));
   }
-  const names = shown().map(slot => state[slot] + (state.error && state[slot] !== "original" ? " (error)" : ""));
+  const names = shown().map(slot => {
+    const kind = chosen(view().layers[state[slot]]);
+    return state[slot] + (kind === "picture" ? "" : ` (${kind})`);
+  });
   canvas.setAttribute("aria-label", names.join(" and "));
   element("name").textContent = names.join(" | ");
   for (const mode of MODES) element("mode-" + mode).setAttribute("aria-pressed", state.mode === mode);
-  element("error").setAttribute("aria-pressed", state.error);
+  for (const kind of LAYERS) element(kind)?.setAttribute("aria-pressed", state[kind]);
   element("fit").setAttribute("aria-pressed", Math.abs(state.zoom - fitting()) < 1e-6);
   for (const step of STEPS) element("zoom-" + step).setAttribute("aria-pressed", state.zoom === step);
   element("view").value = state.view;
@@ -144,6 +150,10 @@ function open(index) {
   fit();
 }
 
+function toggle(kind) {
+  for (const other of LAYERS) state[other] = other === kind && !state[kind];
+}
+
 function flip() {
   if (state.mode !== "flip") state.mode = "flip";
   else state.front = state.front === "a" ? "b" : "a";
@@ -163,7 +173,8 @@ const KEYS = {
   " ": flip, f: flip,
   w: () => { state.mode = state.mode === "wipe" ? "flip" : "wipe"; },
   s: () => { state.mode = state.mode === "side" ? "flip" : "side"; },
-  e: () => { state.error = !state.error; },
+  e: () => toggle("error"),
+  l: () => { if (element("latent")) toggle("latent"); },
   "+": () => zoomAtMiddle(state.zoom * NOTCH), "=": () => zoomAtMiddle(state.zoom * NOTCH),
   "-": () => zoomAtMiddle(state.zoom / NOTCH), r: fit,
   ArrowLeft: () => move(state.x - canvas.width / 8 / state.zoom, state.y),
@@ -260,7 +271,7 @@ function restore() {
   for (const slot of ["a", "b"]) if (NAMES.includes(asked.get(slot))) state[slot] = asked.get(slot);
   if (["a", "b"].includes(asked.get("front"))) state.front = asked.get("front");
   if (MODES.includes(asked.get("mode"))) state.mode = asked.get("mode");
-  if (asked.has("error")) state.error = asked.get("error") === "true";
+  for (const kind of LAYERS) if (asked.has(kind)) state[kind] = asked.get(kind) === "true";
   if (data.views[asked.get("view")]) state.view = +asked.get("view");
   if (asked.get("wipe") !== null && !isNaN(+asked.get("wipe"))) state.wipe = clamp(+asked.get("wipe"), 0, 1);
   if (+asked.get("zoom") > 0) {
@@ -282,14 +293,14 @@ function resize() {
 
 function leave(page) {
   const kept = new URLSearchParams();
-  for (const key of ["a", "b", "front", "mode", "error"]) kept.set(key, state[key]);
+  for (const key of ["a", "b", "front", "mode", ...LAYERS]) kept.set(key, state[key]);
   location.href = page + "#" + kept;
 }
 
 for (const mode of MODES) act("mode-" + mode, "click", () => { state.mode = mode; });
 for (const step of STEPS) act("zoom-" + step, "click", () => zoomAtMiddle(step));
 act("fit", "click", fit);
-act("error", "click", () => { state.error = !state.error; });
+for (const kind of LAYERS) if (element(kind)) act(kind, "click", () => toggle(kind));
 act("view", "change", value => open(+value));
 for (const slot of ["a", "b"]) act(slot, "change", value => choose(slot, value));
 for (const id of ["group", "image"]) element(id).addEventListener("change", event => leave(event.target.value));
