@@ -20,7 +20,10 @@ _VITOK, _KL = "ViTok: ", "Convolutional auto-encoders: "
 _OPTIONS: dict[str, tuple[Any, Any]] = {
     "preset": (str | None, typer.Option("--preset", help=f"{_VITOK}a named configuration; see: vitok list presets.")),
     "path": (str | None, typer.Option("--path", hidden=True, help="The older name of --preset.")),
-    "window": (int | None, typer.Option(help=f"{_VITOK}sliding-window radius in tokens; default: full attention.")),
+    "window": (
+        str | None,
+        typer.Option(help=f"{_VITOK}radius in tokens, or in rows and columns as in 2d:8; default: full attention."),
+    ),
     "blocks": (
         str | None,
         typer.Option(help=f"{_VITOK}first blocks of encoder and decoder to keep, such as 2/3; default: all."),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vitok_lib.errors import unknown
+from vitok_lib.records.config import square_radius
 from vitok_lib.tokenizers.vitok.variant import Side, Variant
 
 
@@ -82,13 +83,13 @@ and of the gated hidden values (8), with the gate computed where its matrix prod
 """
 
 
-def vitok_flops(variant: Variant, height: int, width: int, window: int | None = None, batch: int = 1) -> Flops:
+def vitok_flops(variant: Variant, height: int, width: int, window: int | str | None = None, batch: int = 1) -> Flops:
     """FLOPs that encode and decode ``batch`` images of ``height`` × ``width`` pixels.
 
     Attention is counted over the pairs that the window lets see each other, whatever more a kernel computes.
     """
     tokens = variant.tokens(height, width)
-    pairs = attention_pairs(tokens, window)
+    pairs = window_pairs(-(-height // variant.patch), -(-width // variant.patch), window)
 
     def side_flops(side: Side, ends: int) -> SideFlops:
         return SideFlops(
@@ -139,6 +140,24 @@ def attention_pairs(tokens: int, window: int | None) -> int:
     if window is None or window >= tokens - 1:
         return tokens**2
     return tokens * (2 * window + 1) - window * (window + 1)
+
+
+def window_pairs(rows: int, columns: int, window: int | str | None) -> int:
+    """Pairs of a grid's tokens within a window; of a square, those of the rows times those of the columns."""
+    radius = square_radius(window)
+    if radius is not None:
+        return attention_pairs(rows, radius) * attention_pairs(columns, radius)
+    assert not isinstance(window, str)
+    return attention_pairs(rows * columns, window)
+
+
+def raster_radius(window: int | str) -> int:
+    """The radius in raster order at which a token sees as many others: (2r + 1)² = 2R + 1, so that R = 2r(r + 1)."""
+    radius = square_radius(window)
+    if radius is not None:
+        return 2 * radius * (radius + 1)
+    assert not isinstance(window, str)
+    return window
 
 
 def _end_matrices(variant: Variant, side: Side) -> int:

@@ -10,7 +10,7 @@ import hashlib
 import re
 from typing import Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vitok_lib.errors import RequestError
 
@@ -25,6 +25,8 @@ _IN_NAME = (
 """The order of fields in a file name."""
 _SPELT = ("window", "blocks")
 """Fields whose grammar gives no two values one file name."""
+_WHOLE_NUMBER = re.compile(r"-?\d{1,18}")
+_SQUARE = re.compile(r"2d:(0|[1-9]\d{0,8})")
 _BLOCKS = re.compile(r"(0|[1-9]\d{0,3})/(0|[1-9]\d{0,3})")
 
 
@@ -61,7 +63,8 @@ class Weights(Strict):
 class Settings(Strict):
     """How a tokenizer was run; None where a setting does not apply, is the default, or is not known.
 
-    ``preset`` names a configuration of a ViTok, such as ``reference`` or ``fp8``, which the other fields spell out:
+    ``window`` is a radius in tokens, or in rows and columns of tokens as in ``2d:8``; ``preset`` names a configuration
+    of a ViTok, such as ``reference`` or ``fp8``, which the other fields spell out:
     ``blocks`` is how many of the encoder's and of the decoder's blocks, the first ones, were kept, such as ``2/3``;
     ``attention`` is the kernel, ``folded`` says whether norms and layer scale were folded into the matrices, ``chunk``
     how many tokens went through a block's matrices at a time (0: all), ``graphs`` whether CUDA graphs were replayed
@@ -72,7 +75,7 @@ class Settings(Strict):
 
     device: str | None = None
     dtype: str | None = None
-    window: int | None = None
+    window: int | str | None = None
     blocks: str | None = None
     precision: str | None = None
     compile: str | None = None
@@ -107,7 +110,7 @@ class RunConfig(Strict):
     preset: str | None = None
     device: str = "cpu"
     dtype: str = "float32"
-    window: int | None = None
+    window: int | str | None = None
     blocks: str | None = None
     precision: str | None = None
     compile: str | None = None
@@ -133,6 +136,12 @@ class RunConfig(Strict):
             field = ".".join(str(part) for part in first["loc"])
             raise RequestError(f"{field} (={first['input']!r}) is no setting of a run: {first['msg']}") from error
 
+    @field_validator("window", mode="before")
+    @classmethod
+    def _as_number(cls, window: object) -> object:
+        """A command line gives a radius as text."""
+        return int(window) if isinstance(window, str) and _WHOLE_NUMBER.fullmatch(window) else window
+
     @model_validator(mode="after")
     def _is_in_range(self) -> RunConfig:
         for field in RunConfig.model_fields:
@@ -140,8 +149,7 @@ class RunConfig(Strict):
                 raise RequestError(f"{field} (='') is empty; give a value, or leave it out")
         if not 1 <= self.batch <= _LARGEST_BATCH:
             raise RequestError(f"batch (={self.batch}) must be at least 1 image, and at most {_LARGEST_BATCH:,}")
-        if self.window is not None and self.window < 0:
-            raise RequestError(f"window (={self.window}) must be 0 or more tokens, or None for full attention")
+        check_window(self.window)
         if self.blocks is not None:
             block_counts(self.blocks)
         if self.chunk is not None and self.chunk < 0:
@@ -200,6 +208,22 @@ class RunConfig(Strict):
             named["bytes"] = True  # whose content is in the digest of the weights
         named |= {key: value for key, value in others.items() if value is not None}
         return ",".join(_part(key, value) for key, value in named.items())
+
+
+def square_radius(window: int | str | None) -> int | None:
+    """The radius in rows and in columns of a two-dimensional window, 8 of ``2d:8``; None of any other window."""
+    found = _SQUARE.fullmatch(window) if isinstance(window, str) else None
+    return int(found[1]) if found else None
+
+
+def check_window(window: int | str | None) -> None:
+    """Raise a RequestError where ``window`` is neither a radius in tokens nor one in rows and columns."""
+    if window is None or square_radius(window) is not None or (isinstance(window, int) and window >= 0):
+        return
+    raise RequestError(
+        f"window (={window!r}) must be 0 or more tokens in row order, '2d:R' for R rows and columns of tokens, or None "
+        "for full attention"
+    )
 
 
 def block_counts(blocks: str) -> tuple[int, int]:

@@ -33,7 +33,7 @@ def load_tokenizer(
     part: Part = "both",
     device: str = "cpu",
     dtype: str = "float32",
-    window: int | None = None,
+    window: int | str | None = None,
     blocks: str | None = None,
     precision: str | None = None,
     compile: str | None = None,
@@ -59,7 +59,8 @@ def load_tokenizer(
         part: of a ViTok, load only the ``"encoder"`` or only the ``"decoder"``.
         device: where parameters and activations live.
         dtype: of parameters and activations: float32, float64, bfloat16 or float16.
-        window: of a ViTok, the sliding-window radius in tokens; None: full attention.
+        window: of a ViTok, the sliding-window radius in tokens of raster order, or in rows and columns of tokens as in
+            ``"2d:8"``; None: full attention.
         blocks: of a ViTok, how many of the encoder's and of the decoder's blocks to keep, the first ones, such as
             ``"2/3"``; None: all.
         precision: of a ViTok, ``"fp8"`` for matrix products in 8-bit floats; None: in ``dtype``.

@@ -34,7 +34,7 @@ class Preset:
     precision: str | None = None
     graphs: bool = False
 
-    def arguments(self, family: str, *, device: str, dtype: str, window: int | None) -> dict[str, Any]:
+    def arguments(self, family: str, *, device: str, dtype: str, window: int | str | None) -> dict[str, Any]:
         """Arguments for ``load_tokenizer`` next to device, dtype and window.
 
         Raises:

@@ -15,6 +15,7 @@ from torch import nn
 
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.measure.predict.meta_memory import MemoryTrace, trace_memory
+from vitok_lib.records.config import square_radius
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import Tokenizer, TokenizerSpec
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe
@@ -101,7 +102,7 @@ class MetaModel:
 def build_meta_model(
     entry: Entry,
     dtype: str,
-    window: int | None,
+    window: int | str | None,
     tiling: bool,
     *,
     blocks: str | None = None,
@@ -145,7 +146,7 @@ def _kernel(running: Running) -> str:
         return "sdpa"
     if running.attention in ("mask", "bands"):
         return running.attention
-    on_gpu = torch.device(running.device).type == "cuda"
+    on_gpu = torch.device(running.device).type == "cuda" and square_radius(running.window) is None
     return "varlen" if on_gpu and running.dtype in SIXTEEN_BITS else "bands"
 
 
@@ -180,8 +181,16 @@ def _vitok(entry: Entry, spec: TokenizerSpec, running: Running) -> MetaModel:
             module for side in (encoder, decoder) for module in side.modules() if isinstance(module, SwiGLU | RMSNorm)
         ),
         straight_from=None if running.attention == "mask" else variant.patch * _tokens_a_side(running),
-        straight_tokens=_WINDOWS_TRACED * (running.window or 0),
+        straight_tokens=_WINDOWS_TRACED * _reach(running.window),
     )
+
+
+def _reach(window: int | str | None) -> int:
+    """The radius of a window in tokens; of one of rows and columns so many that the grid is as wide beside it."""
+    radius = square_radius(window)
+    if radius is not None:
+        return _WINDOWS_TRACED * radius**2
+    return window if isinstance(window, int) else 0
 
 
 def _tokens_a_side(running: Running) -> int:

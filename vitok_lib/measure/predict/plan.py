@@ -42,7 +42,7 @@ def predict(
     *,
     device: str = "cpu",
     dtype: str = "float32",
-    window: int | None = None,
+    window: int | str | None = None,
     blocks: str | None = None,
     batch: int = 1,
     tiling: bool = False,
@@ -198,7 +198,7 @@ def available_bytes(device: str) -> int | None:
 def _check_settings(
     entry: Entry,
     dtype: str,
-    window: int | None,
+    window: int | str | None,
     blocks: str | None,
     batch: int,
     tiling: bool,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from vitok_lib.cost.flops import raster_radius
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.records.schema import OutcomeStatus, Value
 from vitok_lib.records.store import slug
@@ -142,7 +143,7 @@ def _order(entry: Entry) -> tuple[object, ...]:
         settings.batch or 0,
         settings.memory_limit_gib or 0,
         window is not None,  # full attention first, then from the widest window down
-        -(window or 0),
+        -(0 if window is None else raster_radius(window)),
         natural(entry.stem),
     )
 

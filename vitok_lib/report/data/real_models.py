@@ -123,6 +123,7 @@ def configurations(entries: Sequence[Entry], name: str, resolution: int) -> list
         if _is_fits(entry)
         and (entry.record.tokenizer.name, entry.record.resolution) == (name, resolution)
         and set(requested(entry.record).options) <= {"device", "dtype", "window", "tiling"}
+        and not isinstance(requested(entry.record).window, str)  # of rows and columns, which none was published with
     ]
     return sorted(held, key=lambda entry: (requested(entry.record).window is None, requested(entry.record).tiling))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vitok_lib.cost.flops import Flops, vitok_flops
+from vitok_lib.cost.flops import Flops, raster_radius, vitok_flops
 from vitok_lib.metrics.statistics import MEDIAN_METHOD, leaves_out, median_interval
 from vitok_lib.records.schema import Interval, Kind
 from vitok_lib.report.data import groups
@@ -123,8 +123,9 @@ def window_runs(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 
 def radius(entry: Entry) -> float:
+    """In tokens of raster order; of a window of rows and columns that at which a token sees as many."""
     window = entry.record.settings.window
-    return math.inf if window is None else window
+    return math.inf if window is None else raster_radius(window)
 
 
 def work_of(entry: Entry) -> Flops | None:

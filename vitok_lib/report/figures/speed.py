@@ -65,7 +65,7 @@ def _lines(held: Sequence[Entry], benchmarks: Sequence[str]) -> Lines:
     held = [entry for entry in held if len(set(groups.size(entry))) == 1]
     differing = groups.varying(held)
     lines: Lines = {}
-    windows: dict[str, dict[int | None, int]] = {}
+    windows: dict[str, dict[int | str | None, int]] = {}
     for entry in sorted(held, key=lambda entry: list(benchmarks).index(entry.record.benchmark)):
         count = groups.tokens(entry)
         if count:

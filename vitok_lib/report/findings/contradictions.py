@@ -178,7 +178,7 @@ def _values(published: Sequence[Entry], quantity: str) -> list[Printed]:
     return [printed for printed in found if printed.value.kind == Kind.PUBLISHED]
 
 
-def _key(entry: Entry) -> tuple[str, str, int | None]:
+def _key(entry: Entry) -> tuple[str, str, int | str | None]:
     return entry.record.tokenizer.name, entry.case, entry.record.settings.window
 
 

@@ -88,7 +88,7 @@ def windows_measured(entries: Sequence[Entry]) -> list[Sentence]:
 
 
 def _radius_text(entry: Entry) -> str:
-    return f"{entry.record.settings.window:,}"
+    return groups.setting(entry, "window")
 
 
 def dense_against_windowed(entries: Sequence[Entry]) -> list[Sentence]:

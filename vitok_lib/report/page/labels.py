@@ -160,6 +160,11 @@ def count_words(quantity: str, n: int | None) -> str:
     return f"n = {n:,} crops" if crops else f"n = {n:,}"
 
 
+def window_text(window: int | str) -> str:
+    """A window as a table shows it: a radius in tokens, or in rows and columns as in ``2d:8``."""
+    return f"{window:,}" if isinstance(window, int) else window
+
+
 def digits(quantity: str, value: float) -> str:
     """A value to the decimals that its quantity is given in, or else to four significant digits.
 

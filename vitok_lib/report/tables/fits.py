@@ -23,7 +23,7 @@ from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.requested import requested
 from vitok_lib.report.data.speedups import derived, times
 from vitok_lib.report.page.content import Head, Note, Number, Part, Sentence, Table
-from vitok_lib.report.page.labels import three_digits
+from vitok_lib.report.page.labels import three_digits, window_text
 from vitok_lib.report.page.templates import sentences
 
 say = sentences("tables")
@@ -139,7 +139,7 @@ def _how(used: Entry) -> str:
     """What differs from full attention and from one piece; empty where nothing does."""
     config = requested(used.record)
     if config.window is not None:
-        return f"window {config.window:,}"
+        return f"window {window_text(config.window)}"
     return "in tiles" if config.tiling else ""
 
 

@@ -56,7 +56,9 @@ def worked_example(entries: Sequence[Entry], name: str, resolution: int, gpu: st
     if not known:
         raise RequestError(f"no prediction of '{name}' at {resolution} px is on record", code="no-record")
     held = predicted(known[0].record)
-    flops = _flops_steps(variant, resolution, requested(known[0].record).window)
+    window = requested(known[0].record).window
+    assert not isinstance(window, str)  # as the configurations that suit it have none of rows and columns
+    flops = _flops_steps(variant, resolution, window)
     time = _time_steps(flops[-1].value, held, where)
     if abs(time[0].value - held.least_seconds(where)) > _CLOSE * time[0].value:
         raise RequestError(f"memory traffic bounds '{name}' at {resolution} px on {where.name}; choose a larger size")

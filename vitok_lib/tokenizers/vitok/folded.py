@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vitok_lib.tokenizers.vitok.attention import Window
 from vitok_lib.tokenizers.vitok.chunks import evenly
 from vitok_lib.tokenizers.vitok.model import EPSILON, Attend, Block, RMSNorm, rotate
 from vitok_lib.tokenizers.vitok.precision import Float8Linear
@@ -84,7 +85,7 @@ class FoldedBlock(nn.Module):
         self._chunk = chunk
         self._project, self._finish = shared
 
-    def forward(self, x: Tensor, rope: Tensor, window: int | None) -> Tensor:
+    def forward(self, x: Tensor, rope: Tensor, window: Window | None) -> Tensor:
         batch, tokens, width = x.shape
         chunks = evenly(tokens, batch, self._chunk)
         query, key, value = (x.new_empty(batch, tokens, self.heads, width // self.heads) for _ in range(3))

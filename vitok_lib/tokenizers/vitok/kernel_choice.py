@@ -9,7 +9,16 @@ import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.tokenizers.vitok.attention import FULL_KERNELS, WINDOW_KERNELS, Masked, attention, sees_all
+from vitok_lib.records.config import square_radius
+from vitok_lib.tokenizers.vitok.attention import (
+    FULL_KERNELS,
+    SQUARE_KERNELS,
+    WINDOW_KERNELS,
+    Masked,
+    Window,
+    attention,
+    sees_all,
+)
 from vitok_lib.tokenizers.vitok.model import Attend
 
 SIXTEEN_BITS = ("bfloat16", "float16")
@@ -21,6 +30,7 @@ _REASONS = {
     "sdpa": "full attention, torch chooses among its fused kernels",
     "varlen": "FlashAttention-2 has a window for {dtype} on {device}",
     "bands": "no kernel has a window for {dtype} on {device}",
+    "square": "no kernel has a window of rows and columns",
 }
 
 
@@ -32,7 +42,7 @@ class FixedKernel:
         self._full = FULL_KERNELS[name if name in FULL_KERNELS else "flash" if name == "varlen" else "sdpa"]
         self._windowed: Callable[..., Tensor] | None = Masked() if name == "mask" else WINDOW_KERNELS.get(name)
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor, window: int | None) -> Tensor:
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, window: Window | None) -> Tensor:
         if self._windowed is None or sees_all(query.shape[2], window):
             return self._full(query, key, value)
         return self._windowed(query, key, value, window)
@@ -47,9 +57,9 @@ class FastestKernel:
 
     def __init__(self, choices: dict[str, str]) -> None:
         self._choices = choices
-        self._won: dict[tuple[torch.Size, int | None], str] = {}
+        self._won: dict[tuple[torch.Size, Window | None], str] = {}
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor, window: int | None) -> Tensor:
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, window: Window | None) -> Tensor:
         tokens = query.shape[2]
         whole = sees_all(tokens, window)
         size = (query.shape, None if whole else window)
@@ -62,7 +72,7 @@ class FastestKernel:
         return attention(query, key, value, window, **{"full" if whole else "windowed": self._won[size]})
 
 
-def _bound(kernel: Callable[..., Tensor], arguments: Sequence[Tensor | int | None]) -> Callable[[], Tensor]:
+def _bound(kernel: Callable[..., Tensor], arguments: Sequence[Tensor | Window | None]) -> Callable[[], Tensor]:
     return lambda: kernel(*arguments)
 
 
@@ -113,11 +123,13 @@ def _synchronised() -> float:
     return time.perf_counter()
 
 
-def plain_kernel(device: str, dtype: str, window: int | None) -> str:
+def plain_kernel(device: str, dtype: str, window: int | str | None) -> str:
     """The stock kernel by device, dtype and window: FlashAttention-2 where it runs.
 
     Not what torch would choose there, which changes with the version of cuDNN and is in no record.
     """
+    if square_radius(window) is not None:
+        return "bands"
     if _is_cuda(device) and dtype in SIXTEEN_BITS:
         return "flash" if window is None else "varlen"
     return "sdpa" if window is None else "bands"
@@ -128,13 +140,13 @@ def _is_cuda(device: str) -> bool:
 
 
 def choose_kernel(
-    asked: str | None, *, device: str, dtype: str, window: int | None, fastest: bool, choices: dict[str, str]
+    asked: str | None, *, device: str, dtype: str, window: int | str | None, fastest: bool, choices: dict[str, str]
 ) -> Attend:
     """The kernel for a model on ``device``; what was chosen automatically is in ``choices``.
 
     Args:
         asked: a kernel's name; None: automatic.
-        window: the radius in tokens; None: full attention.
+        window: the radius in tokens, or in rows and columns; None: full attention.
         fastest: where several kernels run, time them at each new size instead of taking the first.
 
     Raises:
@@ -143,16 +155,18 @@ def choose_kernel(
     if asked is not None:
         _check(asked, device, dtype, window)
         return FixedKernel(asked)
-    if fastest and _is_cuda(device) and dtype in SIXTEEN_BITS:
+    if fastest and _is_cuda(device) and dtype in SIXTEEN_BITS and square_radius(window) is None:
         choices["attention"] = "the fastest kernel that agrees, found for each size"
         return FastestKernel(choices)
     name = plain_kernel(device, dtype, window)
-    choices["attention"] = f"{name}: {_REASONS[name].format(dtype=dtype, device=device)}"
+    reason = _REASONS["square" if square_radius(window) is not None else name]
+    choices["attention"] = f"{name}: {reason.format(dtype=dtype, device=device)}"
     return FixedKernel(name)
 
 
-def _check(asked: str, device: str, dtype: str, window: int | None) -> None:
-    suitable = FULL_KERNELS if window is None else WINDOW_KERNELS
+def _check(asked: str, device: str, dtype: str, window: int | str | None) -> None:
+    square = square_radius(window) is not None
+    suitable = FULL_KERNELS if window is None else SQUARE_KERNELS if square else WINDOW_KERNELS
     if asked not in suitable:
         if asked in FULL_KERNELS or asked in WINDOW_KERNELS:
             which = "full attention" if window is None else f"a window (={window})"

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vitok_lib.tokenizers.vitok.attention import attention
+from vitok_lib.tokenizers.vitok.attention import Window, attention, on_grid
 from vitok_lib.tokenizers.vitok.chunks import assemble, in_chunks, rows_at_once
 from vitok_lib.tokenizers.vitok.variant import IMAGE_CHANNELS, Side, Variant
 
-Attend = Callable[[Tensor, Tensor, Tensor, int | None], Tensor]
+Attend = Callable[[Tensor, Tensor, Tensor, Window | None], Tensor]
 """Queries, keys and values ``[B, h, N, d]`` and the window to ``[B, h, N, d]``."""
 
 EPSILON = 1e-6
@@ -104,7 +104,7 @@ class Attention(nn.Module):
         self.norm_q = RMSNorm(side.head_dim)
         self.norm_k = RMSNorm(side.head_dim)
 
-    def forward(self, x: Tensor, rope: Tensor, window: int | None) -> Tensor:
+    def forward(self, x: Tensor, rope: Tensor, window: Window | None) -> Tensor:
         qkv = in_chunks(self.qkv_proj, x, chunk=self.chunk).unflatten(-1, (3, self.heads, -1))  # [B, N, 3, h, d]
         query, key, value = qkv.unbind(2)  # each [B, N, h, d]
         query = self._positioned(query, self.norm_q, rope)
@@ -153,7 +153,7 @@ class Block(nn.Module):
         self.ffn = SwiGLU(side.width, hidden)
         self.layer_scale = LayerScale(side.width)
 
-    def forward(self, x: Tensor, rope: Tensor, window: int | None) -> Tensor:
+    def forward(self, x: Tensor, rope: Tensor, window: Window | None) -> Tensor:
         chunk = self.attn.chunk
         h = in_chunks(self.norm1, x, chunk=chunk)
         seen = self.attn(h, rope, window)
@@ -171,13 +171,14 @@ class Encoder(nn.Module):
         self.encoder_blocks = nn.ModuleList(Block(side, variant.hidden(side)) for _ in range(side.depth))
         self.to_code = nn.Linear(side.width, variant.channels)
 
-    def forward(self, images: Tensor, window: int | None = None) -> Tensor:
+    def forward(self, images: Tensor, window: int | str | None = None) -> Tensor:
         """``[B, 3, H, W]`` in [-1, 1] to the latent ``[B, rows, columns, c]``, normalised over c."""
         rows, columns = (-(-size // self.variant.patch) for size in images.shape[2:])
         x = assemble(self._embedded(images, columns), dim=1, size=rows * columns)
         rope = rope_table(rows, columns, self.variant.encoder.head_dim, like=x)
+        seen = on_grid(window, rows, columns)
         for block in self.encoder_blocks:
-            x = block(x, rope, window)
+            x = block(x, rope, seen)
         code = F.layer_norm(self.to_code(x), (self.variant.channels,), eps=EPSILON)
         return code.reshape(-1, rows, columns, self.variant.channels)
 
@@ -199,13 +200,14 @@ class Decoder(nn.Module):
         self.decoder_blocks = nn.ModuleList(Block(side, variant.hidden(side)) for _ in range(side.depth))
         self.to_pixels = nn.Linear(side.width, variant.patch_values)
 
-    def forward(self, latent: Tensor, window: int | None = None) -> Tensor:
+    def forward(self, latent: Tensor, window: int | str | None = None) -> Tensor:
         """Latent ``[B, rows, columns, c]`` to ``[B, 3, rows·p, columns·p]``, not clamped."""
         rows, columns = latent.shape[1:3]
         x = self.decoder_embed(latent.flatten(1, 2))
         rope = rope_table(rows, columns, self.variant.decoder.head_dim, like=x)
+        seen = on_grid(window, rows, columns)
         for block in self.decoder_blocks:
-            x = block(x, rope, window)
+            x = block(x, rope, seen)
         return assemble(self._pixels(x, columns), dim=2, size=rows * self.variant.patch)
 
     def _pixels(self, x: Tensor, columns: int) -> Iterator[Tensor]:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from vitok_lib.errors import RequestError, unknown
+from vitok_lib.records.config import check_window
+from vitok_lib.tokenizers.vitok.attention import Window
 from vitok_lib.tokenizers.vitok.folded import FoldedBlock, Region, regions
 from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND
 from vitok_lib.tokenizers.vitok.kernel_choice import choose_kernel
@@ -28,7 +30,7 @@ class Running:
 
     device: str
     dtype: str
-    window: int | None = None
+    window: int | str | None = None
     blocks: str | None = None
     precision: str | None = None
     compile: str | None = None
@@ -39,8 +41,7 @@ class Running:
 
     def check(self) -> None:
         """Raise a RequestError where a setting is none, or does not go with another."""
-        if self.window is not None and self.window < 0:
-            raise RequestError(f"window (={self.window}) must be 0 or more tokens, or None for full attention")
+        check_window(self.window)
         if self.precision is not None and self.precision not in PRECISIONS:
             raise unknown("precision", self.precision, PRECISIONS)
         if self.compile is not None and self.compile not in COMPILE_MODES:
@@ -64,7 +65,7 @@ class Copied(nn.Module):
         super().__init__()
         self.block = block
 
-    def forward(self, x: Tensor, rope: Tensor, window: int | None) -> Tensor:
+    def forward(self, x: Tensor, rope: Tensor, window: Window | None) -> Tensor:
         seen: Tensor = self.block(x, rope, window)
         return seen.clone()
 

@@ -21,7 +21,7 @@ from vitok_lib.report.claims.verdict import Claim, Discrepancy, Entries, Evaluat
 from vitok_lib.report.data.formatting import outcome
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Sentence
-from vitok_lib.report.page.labels import memory_words
+from vitok_lib.report.page.labels import memory_words, window_text
 from vitok_lib.tokenizers.registry import describe
 
 CAPACITY, LARGEST = "capacity", "largest_resolution"
@@ -120,7 +120,7 @@ def how(entry: Entry) -> str:
     if settings.attention == "math":
         return "with all attention scores in memory"
     if settings.window is not None:
-        return f"with window {settings.window:,}"
+        return f"with window {window_text(settings.window)}"
     return "with a fused attention kernel"
 
 
