@@ -172,7 +172,9 @@ def test_the_values_of_an_auto_encoder_are_those_of_diffusers_own(images: Path) 
 
 def test_a_record_that_is_there_is_not_measured_again(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = measure_tiling(RANDOM, images=images, resolution=SIDE, samples=1)
-    monkeypatch.setattr("vitok_lib.measure.quality.tiling._go_through", lambda *words: pytest.fail("measured again"))
+    monkeypatch.setattr(
+        "vitok_lib.measure.quality.image_study._go_through", lambda *words: pytest.fail("measured again")
+    )
     assert measure_tiling(RANDOM, images=images, resolution=SIDE, samples=1) == record
     with pytest.raises(pytest.fail.Exception, match="measured again"):
         measure_tiling(RANDOM, images=images, resolution=SIDE)  # of other images
@@ -239,7 +241,7 @@ def test_running_out_of_memory_is_an_outcome(
     if while_loading:
         monkeypatch.setattr(tiling_pairs, "load", fail)
     else:
-        monkeypatch.setattr("vitok_lib.measure.quality.tiling._reconstructed", fail)
+        monkeypatch.setattr("vitok_lib.measure.quality.tiling.reconstructed", fail)
     record = measure_tiling(RANDOM, images=images, resolution=SIDE)
     assert record.outcome.status is OutcomeStatus.OOM
     assert record.outcome.memory is not None

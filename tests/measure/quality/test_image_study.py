@@ -1,0 +1,116 @@
+"""The runner that studies of single images share: what a record holds where images fail, are left out, or fit not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images
+from vitok_lib.records.config import RunConfig
+from vitok_lib.records.schema import Kind, OutcomeStatus, Record, Value
+from vitok_lib.records.store import results_root
+from vitok_lib.tokenizers.interface import Tokenizer
+from vitok_lib.tokenizers.load import load
+
+GREYS = {"a.png": 10, "b.png": 20, "c.png": 60, "d.png": 200}
+TINY = RunConfig(name="w32_d1_h2-w32_d1_h2/1x8x6", weights="random")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "greys"
+    folder.mkdir()
+    for name, grey in GREYS.items():
+        Image.new("RGB", (16, 16), (grey, grey, grey)).save(folder / name)
+    return folder
+
+
+def _grey(tokenizer: Tokenizer, original: torch.Tensor, name: str) -> Result | None:
+    grey = float(original.float().mean())
+    if grey == 200:
+        return None
+    return {"grey": grey, "brightest": grey, "dark": grey if grey < 15 else float("nan")}
+
+
+def _total(tokenizer: Tokenizer) -> tuple[Value, ...]:
+    return (Value(quantity="seen", value=3, unit="", kind=Kind.MEASURED, n=3),)
+
+
+def _study(measure=_grey) -> ImageStudy[Tokenizer]:  # type: ignore[no-untyped-def]
+    return ImageStudy(
+        function="measure_tiling",
+        benchmark="greys",
+        quantities={
+            "grey": Quantity("levels", "grey|v1"),
+            "brightest": Quantity("levels", "brightest|v1", over="maximum"),
+            "dark": Quantity("levels", "dark|v1"),
+        },
+        load=load,
+        tokenizer=lambda tokenizer: tokenizer,
+        measure=measure,
+        totals=_total,
+    )
+
+
+def _measured(images: Path, measure=_grey) -> Record:  # type: ignore[no-untyped-def]
+    return measure_images(_study(measure), TINY, images=images, resolution=16)
+
+
+def test_means_maxima_and_totals_of_the_images_that_have_them(images: Path) -> None:
+    record = _measured(images)
+    values = {value.quantity: (value.value, value.n) for value in record.values}
+    assert values == {"grey": (pytest.approx(30), 3), "brightest": (60, 3), "dark": (10, 1), "seen": (3, 3)}
+    mean, largest = record.value("grey"), record.value("brightest")
+    assert mean is not None
+    assert largest is not None
+    half = 4.302653 * np.std([10, 20, 60], ddof=1) / 3**0.5  # Student's t of two degrees of freedom
+    assert mean.interval is not None
+    assert mean.interval.high >= 30 + half * 0.99
+    assert largest.interval is None
+    assert (record.outcome.total, record.outcome.done, record.outcome.failed) == (4, 3, None)
+    assert record.samples is not None
+    table = pd.read_parquet(results_root() / "local" / "greys-16" / record.samples)
+    assert dict(zip(table["image"], table["grey"], strict=True)) == {"a.png": 10, "b.png": 20, "c.png": 60}
+
+
+def test_an_image_that_fails_is_named_and_the_others_go_on(images: Path) -> None:
+    (images / "b.png").write_bytes(b"no image")
+
+    def fails_once(tokenizer: Tokenizer, original: torch.Tensor, name: str) -> Result | None:
+        if name == "a.png":
+            raise ValueError("too grey")
+        return _grey(tokenizer, original, name)
+
+    record = _measured(images, fails_once)
+    assert record.outcome.status is OutcomeStatus.ERROR
+    assert "a.png" in str(record.outcome.detail)
+    assert "too grey" in str(record.outcome.detail)
+    grey = record.value("grey")
+    assert grey is not None
+    assert (grey.value, grey.n) == (60, 1)
+
+
+def test_out_of_memory_ends_the_run_and_keeps_what_there_is(images: Path) -> None:
+    def fails(tokenizer: Tokenizer, original: torch.Tensor, name: str) -> Result | None:
+        if name == "c.png":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return _grey(tokenizer, original, name)
+
+    record = _measured(images, fails)
+    assert record.outcome.status is OutcomeStatus.OOM
+    assert (record.outcome.total, record.outcome.done) == (4, 2)
+    assert record.outcome.memory is not None
+    assert (record.outcome.memory.height, record.outcome.memory.requested_bytes) == (16, 2 * 2**30)
+    grey = record.value("grey")
+    assert grey is not None
+    assert grey.value == pytest.approx(15)
+
+
+def test_what_is_recorded_is_not_measured_again(images: Path) -> None:
+    record = _measured(images)
+    assert _measured(images, lambda *words: pytest.fail("measured again")) == record
