@@ -14,11 +14,11 @@ setup: $(VENV)/.report  ## Make the environment that the report needs, in .venv
 
 $(VENV)/.report: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,text]'
 	touch $@
 
 $(VENV)/.test: $(VENV)/.report
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,text,test]'
 	@# Apart from the environment: where torch-fidelity can be imported, torchmetrics wants torchvision.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps --upgrade \
 		--target $(VENV)/fidelity torch-fidelity

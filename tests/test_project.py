@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 from tests.conftest import SLOW
 from vitok_lib.images.sets import IMAGE_SETS
+from vitok_lib.notebooks import RECOGNISER
 from vitok_lib.parameters import convert, find_source
 from vitok_lib.project import ROOT
 
@@ -41,7 +42,7 @@ def _conda() -> tuple[list[str], list[str]]:
 
 def test_the_gpu_environment_has_the_bounds_of_pyproject() -> None:
     _, pip = _conda()
-    assert "-e .[report,gpu]" in pip
+    assert "-e .[report,text,gpu]" in pip
     conda = _bounds([entry for entry in pip if not entry.startswith("-")])
     declared = _declared()
     assert conda == {name: declared[name] for name in conda}
@@ -71,7 +72,7 @@ def test_a_profile_names_notebooks_and_parameters_that_exist(profile: Path) -> N
     entries = yaml.safe_load(profile.read_text(encoding="utf-8"))
     for entry in entries:
         assert entry.keys() - {"skip_without"} == {"notebook", "output", "parameters"}
-        assert entry.get("skip_without", "photos") in IMAGE_SETS
+        assert entry.get("skip_without", "photos") in {*IMAGE_SETS, RECOGNISER}
         convert(find_source(entry["notebook"]), entry["parameters"])
     outputs = [entry["output"] for entry in entries]
     assert len(set(outputs)) == len(outputs)

@@ -17,12 +17,15 @@ from nbformat import NotebookNode
 
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images.sets import open_image_set
+from vitok_lib.metrics.text.recogniser import check_recogniser
 from vitok_lib.parameters import as_text, convert, find_source, notebook_sources, read_parameters
 from vitok_lib.project import ROOT, in_clone
 from vitok_lib.records.store import atomic, check_study
 
 _QUIET = ["--log-level=50"]  # at lower levels the kernel reports its own start and its own shutdown
 RUNS = ROOT / "book" / "runs"
+RECOGNISER = "recogniser"
+"""What ``skip_without`` calls the packages that read text."""
 
 
 def read_source(source: Path) -> NotebookNode:
@@ -99,8 +102,9 @@ def _finish(notebook: NotebookNode, parameters: dict[str, Any]) -> None:
 def run_profile(profile: str, study: str, report: Callable[[str], None]) -> list[str]:
     """Execute every notebook of ``profiles/<profile>.yml`` in its order, with records into ``study``.
 
-    An entry that says ``skip_without: SET`` is passed over, with a sentence, where that image set is not installed:
-    the report then shows the committed records of it.
+    An entry that says ``skip_without: SET`` is passed over, with a sentence, where that image set is not installed, and
+    one that says ``skip_without: recogniser`` where the packages that read text are not: the report then shows the
+    committed records of it.
 
     Returns:
         A sentence for each entry that could not run; it keeps none of the others from running.
@@ -126,14 +130,17 @@ def run_profile(profile: str, study: str, report: Callable[[str], None]) -> list
     return failures
 
 
-def _not_installed(image_set: str | None) -> str | None:
-    """Why the images of ``image_set`` are not on this machine, or None."""
-    if image_set is None:
+def _not_installed(needed: str | None) -> str | None:
+    """Why the images of a set, or the recogniser of text, are not on this machine, or None."""
+    if needed is None:
         return None
     try:
-        open_image_set(image_set)
+        if needed == RECOGNISER:
+            check_recogniser()
+        else:
+            open_image_set(needed)
     except RequestError as error:
-        if error.code != "images-not-found":
+        if error.code not in ("images-not-found", "missing-package"):
             raise
         return str(error)
     return None

@@ -17,7 +17,7 @@ from vitok_lib.images import challenge, leaves, photographs
 from vitok_lib.images.formats.pillow import MAX_RESOLUTION
 from vitok_lib.images.sets import IMAGE_SET_FACTS, IMAGE_SETS, check_resolution, open_image_set
 
-HERE = ("photos", "leaves", "challenge")
+HERE = ("photos", "leaves", "challenge", "text")
 """The sets whose images are on every machine."""
 
 

@@ -95,7 +95,12 @@ def test_the_pins_are_those_in_torchvisions_file_names_and_of_torchmetrics_own_f
 
 
 def test_more_is_better_only_of_similarities() -> None:
-    assert {metric.name for metric in METRICS.values() if metric.higher_is_better} == {"psnr", "ssim", "ms-ssim"}
+    assert {metric.name for metric in METRICS.values() if metric.higher_is_better} == {
+        "psnr",
+        "ssim",
+        "ms-ssim",
+        "exact-match",
+    }
 
 
 def test_the_rate_of_a_stream_is_another_quantity_than_that_of_latent_values() -> None:

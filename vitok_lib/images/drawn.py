@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,8 +26,23 @@ Draw = Callable[[str, int], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
+class TextLine:
+    """A line of known text: ``box`` is left, top, right and bottom in pixels, ``height`` that of its capitals."""
+
+    text: str
+    box: tuple[int, int, int, int]
+    height: float
+
+
+Lines = Callable[[str, int], Sequence[TextLine]]
+
+
+@dataclass(frozen=True)
 class DrawnSet:
-    """``draw`` takes a name and a size; ``sources`` are the files whose code it is, so that a change draws anew."""
+    """``draw`` takes a name and a size; ``sources`` are the files whose code it is, so that a change draws anew.
+
+    ``lines`` takes the same and gives the text on the image, where the set knows it.
+    """
 
     name: str
     description: str
@@ -36,6 +51,7 @@ class DrawnSet:
     sources: tuple[Path, ...]
     rule: str = RENDERED_RULE
     subset_seed: int | None = None
+    lines: Lines | None = None
 
     def names(self) -> tuple[str, ...]:
         """The images in order."""

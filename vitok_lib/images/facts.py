@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vitok_lib.images import challenge, photographs, wallpapers
+from vitok_lib.images import challenge, photographs, text_pages, wallpapers
 
 LEAVES_COUNT = 64
 
@@ -48,6 +48,13 @@ _FACTS = (
         "challenge",
         len(challenge.SCENES),
         "Five drawn images, each hard in its own way: " + ", ".join(challenge.SCENES) + ".",
+    ),
+    ImageSetFacts(
+        "text",
+        "text",
+        len(text_pages.NAMES),
+        f"{len(text_pages.NAMES)} drawn pages of known lines, with capitals of {text_pages.HEIGHTS[0]} to "
+        f"{text_pages.HEIGHTS[-1]} px: dark on light, light on dark, and on photographs.",
     ),
     ImageSetFacts("div8k", "div8k", 1500, "DIV8K's training split: 1,500 photographs of up to 8K, PNG."),
     ImageSetFacts(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.images import challenge, hub, leaves, photographs, plugins, wallpapers
+from vitok_lib.images import challenge, hub, leaves, photographs, plugins, text_pages, wallpapers
 from vitok_lib.images.drawn import DrawnSet
 from vitok_lib.images.facts import IMAGE_SET_FACTS, LEAVES_COUNT, ImageSetFacts
 from vitok_lib.images.file_set import FileSet
@@ -104,11 +104,20 @@ def _challenge() -> DrawnSet:
     return DrawnSet(facts.benchmark, facts.description, tuple(challenge.SCENES), challenge.render, sources)
 
 
+def _text() -> DrawnSet:
+    facts = IMAGE_SET_FACTS["text"]
+    photographed = [photograph.file() for photograph in photographs.held_out()]
+    sources = (Path(text_pages.__file__), Path(challenge.text.__file__), *text_pages.font_files(), *photographed)
+    names, render = text_pages.NAMES, text_pages.render
+    return DrawnSet(facts.benchmark, facts.description, names, render, sources, lines=text_pages.text_lines)
+
+
 IMAGE_SETS: Mapping[str, Callable[[], ImageSet]] = {
     "photos": _photos,
     "wallpapers": _wallpapers,
     "leaves": _leaves,
     "challenge": _challenge,
+    "text": _text,
     **{name: partial(open_remote, name) for name in REMOTES},
 }
 

@@ -1,7 +1,7 @@
 """The weight files of metric networks, each pinned by its sha256: with other weights it is another metric.
 
 The first digits of AlexNet's and VGG-16's digests are in torchvision's file names; those of DINO are of the hub's files
-at the pinned commits; the others are of the files in torchmetrics' wheels.
+at the pinned commits; the others are of the files in the wheels of torchmetrics and rapidocr.
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ PINS = {
         "vgg16-397923af.pth": "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
         "dists_models/weights.pt": "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
     },
+    "pp-ocrv6-rec-small": {
+        "models/PP-OCRv6_rec_small.onnx": "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
+    },
 }
-"""By metric or feature extractor."""
+"""By metric, feature extractor or recogniser."""
 _DIGITS = 8
 
 

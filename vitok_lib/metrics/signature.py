@@ -16,7 +16,7 @@ from typing import Literal
 from vitok_lib.errors import unknown
 from vitok_lib.metrics.pins import tag
 
-Scope = Literal["image", "rate", "set"]
+Scope = Literal["image", "text", "rate", "set"]
 STREAMS = ("codec", "folder")  # the families whose latent is a stream of bits
 _STREAM = "bpp|stream|per-image-mean|v1"
 _UNBOUNDED = (-math.inf, math.inf)
@@ -26,9 +26,10 @@ _UNBOUNDED = (-math.inf, math.inf)
 class Metric:
     """``title`` for tables, ``unit``, ``signature``, and ``source``: the paper or standard of the formula.
 
-    ``scope`` is ``image`` (a value of each image and its reconstruction), ``rate`` (a value of each latent) or
-    ``set`` (one value of all images, from the features of ``extractor`` by ``statistic``). ``needs`` says what images
-    must be for a value, where not all have one. The value of an image is within ``bounds``.
+    ``scope`` is ``image`` (a value of each image and its reconstruction), ``text`` (the same, of the known lines of
+    text on the image), ``rate`` (a value of each latent) or ``set`` (one value of all images, from the features of
+    ``extractor`` by ``statistic``). ``needs`` says what images must be for a value, where not all have one. The value
+    of an image is within ``bounds``.
     """
 
     name: str
@@ -101,6 +102,8 @@ _BOUNDS_OF_LATENTS = {
     ),
     "midpoint_sharpness": _FROM_ZERO,
 }
+_READING = f"pp-ocrv6-rec-small:{tag('pp-ocrv6-rec-small')}|known-boxes|original-read-rightly|rgb|u8|per-image-mean|v1"
+_TEXT_NEEDS = "a line of known text that is read rightly in the original"
 _IMAGE_METRICS = (
     Metric(
         "psnr",
@@ -150,6 +153,28 @@ _IMAGE_METRICS = (
         f"dists|vgg16:{tag('dists')}|rgb|u8|per-image-mean|v1",
         "Ding, Ma, Wang & Simoncelli 2020, VGG-16, through torchmetrics",
         bounds=_FROM_ZERO,
+    ),
+    Metric(
+        "ned",
+        "Edit distance of text",
+        "",
+        f"ned|{_READING}",
+        "Levenshtein 1966 over the longer length, as in Shi et al. 2017 (ICDAR RCTW-17): 0 is right; recognised by "
+        "PP-OCRv6 small in the known box of each line that is read rightly in the original",
+        scope="text",
+        needs=_TEXT_NEEDS,
+        bounds=(0, 1),
+    ),
+    Metric(
+        "exact-match",
+        "Lines read rightly",
+        "",
+        f"exact-match|{_READING}",
+        "share of the lines in which every character is right, read as for the edit distance",
+        higher_is_better=True,
+        scope="text",
+        needs=_TEXT_NEEDS,
+        bounds=(0, 1),
     ),
     Metric(
         "bpp",

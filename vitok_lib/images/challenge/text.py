@@ -39,7 +39,7 @@ _TEXT = (
     "in that; nor did Alice think it so very much out of the way to hear the Rabbit say to itself, “Oh dear! Oh "
     "dear! I shall be too late!”"
 )
-_WORDS = _TEXT.split()
+WORDS = _TEXT.split()
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _set_words(
     placed: list[tuple[float, float, str]] = []
     x, line = 0.0, 0
     while True:
-        word = _WORDS[(start + len(placed)) % len(_WORDS)]
+        word = WORDS[(start + len(placed)) % len(WORDS)]
         advance = large.getlength(word) / 1000 * size
         if x + advance > width:
             x, line = 0.0, line + 1

@@ -78,7 +78,7 @@ def gaps(record: Record, asked: Collection[str]) -> dict[str, str]:
         why = f"; it needs {metric.needs}" if metric.needs else ""
         if value is None:
             found[metric.name] = f"no value at n = {done}{why}"
-        elif metric.scope == "image" and value.n is not None and value.n < done:
+        elif metric.scope in ("image", "text") and value.n is not None and value.n < done:
             found[metric.name] = f"a value at n = {value.n} of {done}{why}"
     return found
 

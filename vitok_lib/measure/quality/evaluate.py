@@ -161,7 +161,7 @@ def _request(
             names.append("bpp")
         elif "bpp" in names:
             raise RequestError(f"bpp of '{requested.name}' needs the streams: --bytes FOLDER, or leave the metric out")
-    return Request(
+    request = Request(
         requested=requested,
         tokenizer=identity,
         settings=settings.model_copy(update={"batch": requested.batch}),
@@ -171,6 +171,8 @@ def _request(
         metrics=tuple(dict.fromkeys(find_metric(name) for name in names)),
         study=study,
     )
+    _ = request.lines  # raises before anything is loaded
+    return request
 
 
 def _recorded(request: Request, limits: Limits, context: Context, retry: bool) -> Record | None:

@@ -12,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vitok_lib.measure.quality.lines import Lines, as_pixels, mean_score, read_lines
 from vitok_lib.measure.quality.original_features import ORIGINALS
 from vitok_lib.metrics.features import load_extractor
 from vitok_lib.metrics.patches import crops
 from vitok_lib.metrics.pixel import from_uint8, image_metric, to_uint8
 from vitok_lib.metrics.signature import Metric
+from vitok_lib.metrics.text.recogniser import Read, load_recogniser
 from vitok_lib.tokenizers.folder import Paired
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.outputs import NOT_FINITE, bits_of, decoded, encoded
@@ -29,13 +31,17 @@ IDENTICAL = "identical"
 class MetricSuite:
     """The metrics of a request, loaded once for all images, on the device that the tokenizer runs on."""
 
-    def __init__(self, tokenizer: Tokenizer | Paired, metrics: Sequence[Metric]) -> None:
+    def __init__(self, tokenizer: Tokenizer | Paired, metrics: Sequence[Metric], lines: Lines | None = None) -> None:
+        """``lines`` gives the known text of an image by its name, for the metrics that read it."""
         self._tokenizer = tokenizer
         self._device = tokenizer.settings.device or "cpu"
         self._rate = [metric.name for metric in metrics if metric.scope == "rate"]
         self._by_image = {
             metric.name: image_metric(metric.name, self._device) for metric in metrics if metric.scope == "image"
         }
+        self._lines = lines
+        self._text = [metric.name for metric in metrics if metric.scope == "text"]
+        self._read: Read | None = load_recogniser() if self._text else None
         self._whole = {metric.extractor for metric in metrics if metric.scope == "set" and not takes_patches(metric)}
         self._patches = {metric.extractor for metric in metrics if takes_patches(metric)}
         self._extractors = {
@@ -46,8 +52,9 @@ class MetricSuite:
     def measure(self, batch: Sequence[Pixels], names: Sequence[str] = ()) -> list[dict[str, Any]]:
         """The result of each image of ``batch``, all ``[H, W, 3]`` of one size, in order.
 
-        A reconstruction with values that are no numbers gives an ``error``. A folder of reconstructions has to know the
-        ``names`` of the images, and of each it is kept whether it is ``identical`` to its original.
+        A reconstruction with values that are no numbers gives an ``error``. A folder of reconstructions and the metrics
+        that read text have to know the ``names`` of the images; of a folder it is kept of each whether it is
+        ``identical`` to its original.
 
         Raises:
             RequestError: the tokenizer gives no reconstruction of each image.
@@ -60,15 +67,16 @@ class MetricSuite:
         del images
         height, width = originals.shape[2:]
         results: list[dict[str, Any]] = []
-        for pixels, original, reconstruction, whole, size in zip(
-            batch, originals, reconstructions, finite, bits, strict=True
+        for pixels, name, original, reconstruction, whole, size in zip(
+            batch, names or [""] * len(batch), originals, reconstructions, finite, bits, strict=True
         ):
             result: dict[str, Any] = {"height": height, "width": width, "batch": len(batch)}
             if isinstance(self._tokenizer, Paired):
                 result[IDENTICAL] = torch.equal(original, reconstruction)
             if whole:
                 result |= dict.fromkeys(self._rate, size / (height * width))
-                result |= {name: metric(original, reconstruction) for name, metric in self._by_image.items()}
+                result |= {of: metric(original, reconstruction) for of, metric in self._by_image.items()}
+                result |= self._scores(pixels, name, reconstruction)
                 result |= self._features(pixels, original, reconstruction)
             else:
                 result["error"] = NOT_FINITE
@@ -82,6 +90,13 @@ class MetricSuite:
             return tokenizer.bits(names), tokenizer.images(names, *originals.shape[2:])
         latent = encoded(tokenizer, from_uint8(originals))
         return bits_of(tokenizer, latent), decoded(tokenizer, latent, originals.shape)
+
+    def _scores(self, pixels: Pixels, name: str, reconstruction: Tensor) -> dict[str, float]:
+        """Of the known lines of text of image ``name``."""
+        if self._read is None or self._lines is None:
+            return {}
+        found = read_lines(pixels, as_pixels(reconstruction), self._lines(name), self._read)
+        return {score: mean_score(score, found) for score in self._text}
 
     def _features(self, pixels: Pixels, original: Tensor, reconstruction: Tensor) -> dict[str, Any]:
         """Of the image whose ``pixels`` the original holds, and of its reconstruction."""

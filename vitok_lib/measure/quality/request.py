@@ -12,6 +12,7 @@ from vitok_lib.images.prepare import NATIVE
 from vitok_lib.images.sets import ImageSet, is_native
 from vitok_lib.measure.common.reproduce import EVAL, Measurement, command
 from vitok_lib.measure.common.reuse import Asked
+from vitok_lib.measure.quality.lines import Lines, known_lines
 from vitok_lib.metrics.signature import METRICS, Metric, signature_of
 from vitok_lib.records.config import RunConfig, Settings
 from vitok_lib.records.schema import ImagesIdentity, Record, TokenizerIdentity
@@ -53,6 +54,12 @@ class Request:
     def signatures(self) -> tuple[str, ...]:
         """The signature of each metric, in the order of the metrics."""
         return tuple(signature_of(metric, self.tokenizer.family) for metric in self.metrics)
+
+    @cached_property
+    def lines(self) -> Lines | None:
+        """The known text of each image, where a metric reads it; RequestError if the set knows none."""
+        reading = [metric.name for metric in self.metrics if metric.scope == "text"]
+        return known_lines(self.image_set, self.resolution, f"metric '{reading[0]}'") if reading else None
 
     @property
     def asked(self) -> Asked:

@@ -82,7 +82,7 @@ class Run:
 
     def _go_through(self, todo: Sequence[ManifestEntry]) -> Outcome | None:
         """None once every image has a result; otherwise what stopped the run."""
-        suite = MetricSuite(self.tokenizer, self.request.metrics)
+        suite = MetricSuite(self.tokenizer, self.request.metrics, self.request.lines)
         loading = load_ahead(self.request.image_set, todo, self.request.resolution, self.limits.workers)
         with closing(loading) as loaded:
             for batch in self._batches(loaded):

@@ -1,0 +1,69 @@
+"""The recogniser of lines: it reads what is written, each line by itself, and says what is missing."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from vitok_lib.errors import RequestError
+from vitok_lib.metrics.pins import PINS
+from vitok_lib.metrics.text.recogniser import NAME, Read, check_recogniser, load_recogniser
+
+WORDS = ("Rabbit 407", "Alice", "31415", "Dear me")
+
+
+@pytest.fixture(scope="module")
+def read() -> Read:
+    for package in ("rapidocr", "onnxruntime"):
+        pytest.importorskip(package, reason=f"{package} comes with the extra 'text'")
+    return load_recogniser()
+
+
+def _line(text: str, ink: int = 20, ground: int = 240, size: float = 24) -> NDArray[np.uint8]:
+    font = ImageFont.load_default(size)
+    left, top, right, bottom = (int(edge) for edge in font.getbbox(text, anchor="ls"))
+    image = Image.new("RGB", (right - left + 12, bottom - top + 12), (ground,) * 3)
+    ImageDraw.Draw(image).text((6 - left, 6 - top), text, fill=(ink,) * 3, font=font, anchor="ls")
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_it_reads_what_is_written_dark_on_light_and_light_on_dark(read: Read, text: str) -> None:
+    assert read(_line(text)) == text
+    assert read(_line(text, ink=230, ground=30)) == text
+
+
+def test_it_reads_nothing_where_nothing_is(read: Read) -> None:
+    assert read(np.full((40, 160, 3), 200, np.uint8)) == ""
+
+
+def test_a_line_is_read_the_same_after_others_and_by_another_recogniser(read: Read) -> None:
+    lines = [_line(text, size=9) for text in WORDS]
+    assert [read(line) for line in lines] == [*map(load_recogniser(), lines[::-1])][::-1]
+
+
+def test_the_colours_are_red_green_and_blue(read: Read) -> None:
+    """Blue on black is dark to any reader of luminance, and yellow on black bright: both are read."""
+    for ink in ((255, 230, 0), (120, 120, 255)):
+        line = _line("Alice", ink=255, ground=0).astype(int) * np.array(ink) // 255
+        assert read(line.astype(np.uint8)) == "Alice"
+
+
+@pytest.mark.parametrize("package", ["rapidocr", "onnxruntime"])
+def test_a_missing_package_is_one_sentence(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        RequestError, match=rf"needs the package {package}, .*; pip install 'vitok-lib\[text\]'"
+    ) as found:
+        check_recogniser()
+    assert found.value.code == "missing-package"
+
+
+def test_other_weights_are_refused(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PINS, NAME, dict.fromkeys(PINS[NAME], "0" * 64))
+    with pytest.raises(RequestError, match=r"holds other weights than 'pp-ocrv6-rec-small'.*install rapidocr 3\.10"):
+        load_recogniser()

@@ -1,0 +1,1 @@
+"""How well text in an image is read: a recogniser of lines, and what it gets right."""
