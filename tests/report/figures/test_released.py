@@ -52,10 +52,10 @@ def test_what_is_measured_is_filled_and_has_a_solid_outline_and_the_area_is_the_
     side = SideFlops(linear=0, attention=0)
     # 3,350 GB/s of an H100 move 670 GB in 200 ms.
     predicted = Predicted(GB, GB, GB, side, side, 335 * GB, 335 * GB)
-    for name in ("flux", "flux2", "5B-f16x64"):
+    for name in ("flux", "flux2", "5B-f16x64", "5B-f16x32"):
         write_fits(results, 1024, name, predicted)
     write_measured(results, "h100", "flux", "div8k-1024", {"psnr": [30.0, 32.0]})
-    for name, latency in (("flux", 100.0), ("5B-f16x64", 50.0)):
+    for name, latency in (("flux", 100.0), ("5B-f16x64", 50.0), ("5B-f16x32", 1234.5)):
         write_machine(results, "speed", 1024, name, {"latency": latency}, gpu=H100, dtype="bfloat16")
     drawing = released(load())
     marks = _marks(drawing.figure.axes[0])
@@ -66,7 +66,8 @@ def test_what_is_measured_is_filled_and_has_a_solid_outline_and_the_area_is_the_
     assert [area / areas[0] for area in areas] == pytest.approx([1.0, 2.0, 4.0])
     dashed = {name: marks[name].get_linestyle()[0][1] is not None for name in ("5B-f16x64", "flux", "flux2")}
     assert dashed == {"5B-f16x64": False, "flux": False, "flux2": True}
-    assert {"flux, 100 ms", "flux2, ≥ 200 ms"} <= {text.get_text() for text in drawing.figure.axes[0].texts}
+    shown = {"flux, 100 ms", "flux2, ≥ 200 ms", "5B-f16x32, 1,230 ms"}
+    assert shown <= {text.get_text() for text in drawing.figure.axes[0].texts}
 
 
 def test_labels_name_every_model_once_and_none_covers_another(results: Path) -> None:

@@ -19,7 +19,7 @@ from vitok_lib.report.data.real_models import Answer, RealModel, latency, qualit
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.figures.direct_labels import Label
 from vitok_lib.report.figures.drawing import GUIDE_COLOUR, STYLE, Drawing, finished, looks
-from vitok_lib.report.page.labels import digits, label
+from vitok_lib.report.page.labels import digits, label, three_digits
 from vitok_lib.report.page.templates import sentences
 
 say = sentences("captions")
@@ -141,7 +141,7 @@ def _named(point: Shown) -> str:
     if point.latency is None:
         return point.model.name
     least = "" if _timed(point) else "≥ "
-    return f"{point.model.name}, {least}{point.latency.value.value:.3g} ms"
+    return f"{point.model.name}, {least}{three_digits(point.latency.value.value)} ms"
 
 
 def _key(axes: Axes, shown: Sequence[Shown], gpu: str) -> None:

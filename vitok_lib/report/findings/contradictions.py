@@ -17,7 +17,7 @@ from vitok_lib.records.schema import Kind, OutcomeStatus, Value
 from vitok_lib.report.data.formatting import number, outcome
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Number, Part, Sentence, WebLink
-from vitok_lib.report.page.labels import DECIMALS, digits, name_of
+from vitok_lib.report.page.labels import DECIMALS, digits, name_of, three_digits
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
@@ -119,7 +119,7 @@ def rates_unlike_times(published: Sequence[Entry]) -> Iterator[Sentence]:
             same = (time.entry.origin, *_key(time.entry)) == (rate.entry.origin, *_key(rate.entry))
             half = 0.5 * 10.0 ** -_decimals(rate.value.value)
             if same and abs(1 / time.seconds - rate.value.value) > half * 1.001:
-                text = f"{1 / time.seconds:.3g} img/s"
+                text = f"{three_digits(1 / time.seconds)} img/s"
                 inverse = Number(
                     text, Kind.PUBLISHED, f"published: 1,000 / {time.value.value:,g} ms", time.entry.anchor
                 )

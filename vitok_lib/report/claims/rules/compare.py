@@ -116,7 +116,7 @@ class Compare(Rule):
         found = [operand.computed(claim, entries) for operand in self.operands]
         evidence = [sentence for _, sentences in found for sentence in sentences]
         value, formula = found[0][0], "from the architecture"
-        text = f"{value:,.4g} {claim.unit}".strip().replace("-", "−")
+        text = amount(value, claim.unit)
         if self.to is not None:
             value, text, formula = self._combined(value, found[1][0], "")
             evidence.append(say("result", by=self.by, number=arithmetic(text, formula)))
@@ -224,7 +224,7 @@ class Compare(Rule):
             return found, f"{signed('', round(found, 1))} %", f"{first:g} / {second:g} − 1"
         if self.by == "share":
             found = 100 * first / second
-            return found, amount(found, "%"), f"{first:.4g} of {second:.4g}"
+            return found, amount(found, "%"), f"{amount(first)} of {amount(second)}"
         return first / second, f"{amount(first / second)}×", f"{first:g} / {second:g}"
 
     def _by_chance(self, figures: list[Figure], difference: float) -> list[Sentence]:
@@ -273,12 +273,14 @@ class Compare(Rule):
         works = [flops(side.tokenizer, side.resolution, side.window or window).total / PETA for side in (slow, fast)]
         if works[0] == works[1]:
             return []
-        ratio = arithmetic(f"{amount(works[0] / works[1])}×", f"{works[0]:.4g} / {works[1]:.4g} PFLOP of both sides")
+        ratio = arithmetic(
+            f"{amount(works[0] / works[1])}×", f"{amount(works[0])} / {amount(works[1])} PFLOP of both sides"
+        )
         if slow.tokenizer != fast.tokenizer:
             return [say("flops_ratio", ratio=ratio)]
         full = flops(slow.tokenizer, slow.resolution).total / PETA
         most = arithmetic(amount(full, "PFLOP"), "both sides, each token attending to all")
-        saving = arithmetic(f"{amount(full / works[0])}×", f"{full:.4g} / {works[0]:.4g} PFLOP of both sides")
+        saving = arithmetic(f"{amount(full / works[0])}×", f"{amount(full)} / {amount(works[0])} PFLOP of both sides")
         return [say("flops_ratio", ratio=ratio), say("full_attention", most=most, saving=saving, window=slow.window)]
 
 
