@@ -26,6 +26,7 @@ OTHERS = {
     "graphs": True,
     "batch": 2,
     "tiling": True,
+    "tile": "512/64",
     "slicing": True,
     "posterior": "sample",
     "seed": 1,
@@ -92,6 +93,10 @@ def test_the_settings_keep_the_seed_of_a_sample_and_of_nothing_else() -> None:
     [
         ({"batch": 0}, "batch (=0)"),
         ({"window": -1}, "window (=-1)"),
+        ({"tile": "512"}, "tile (='512') is size and overlap in pixels, such as 512/64"),
+        ({"tile": "64/64"}, "tile (='64/64') overlaps by 64 px, which must be below its 64 px"),
+        ({"tile": "064/8"}, "tile (='064/8')"),
+        ({"tile": "64/08"}, "tile (='64/08') must be written 64/8"),
         ({"blocks": "2"}, "blocks (='2') must be those to keep of the encoder and of the decoder, such as '2/3'"),
         ({"blocks": "02/3"}, "blocks (='02/3')"),
         ({"blocks": "-1/3"}, "blocks (='-1/3')"),

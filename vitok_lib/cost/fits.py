@@ -81,7 +81,7 @@ def configuration_text(family: str, config: RunConfig) -> str:
     words = []
     if family == "vitok":
         words.append("full attention" if config.window is None else f"window {config.window}")
-    elif family in CONVOLUTIONAL:
+    elif family in CONVOLUTIONAL and config.tile is None:
         words.append("in tiles" if config.tiling else "untiled")
     usual = {"device": "cuda", "dtype": "bfloat16"}
     words += [

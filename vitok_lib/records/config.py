@@ -20,10 +20,10 @@ _LARGEST_BATCH = 2**16  # far beyond any memory, and bytes still count in 64 bit
 _LARGEST_SEED = 2**63 - 1  # of torch's generators
 _IN_NAME = (
     *("preset", "window", "blocks", "dtype", "device", "batch", "precision", "compile", "attention", "folded", "chunk"),
-    *("graphs", "posterior", "revision", "tiling", "slicing", "seed", "bytes", "weights"),
+    *("graphs", "posterior", "revision", "tiling", "tile", "slicing", "seed", "bytes", "weights"),
 )
 """The order of fields in a file name."""
-_SPELT = ("window", "blocks")
+_SPELT = ("window", "blocks", "tile")
 """Fields whose grammar gives no two values one file name."""
 _WHOLE_NUMBER = re.compile(r"-?\d{1,18}")
 _SQUARE = re.compile(r"2d:(0|[1-9]\d{0,8})")
@@ -70,7 +70,8 @@ class Settings(Strict):
     how many tokens went through a block's matrices at a time (0: all), ``graphs`` whether CUDA graphs were replayed
     where launches bound. ``posterior`` is ``mode`` or ``sample`` (of a KL auto-encoder's latent), ``seed`` that of the
     sample; ``tiling`` and ``slicing`` are those of diffusers: overlapping tiles of an image, one image of a batch at a
-    time. ``memory_limit_gib`` is the cap that emulated a smaller GPU.
+    time; ``tile`` are those of this project, size and overlap in pixels. ``memory_limit_gib`` is the cap that emulated
+    a smaller GPU.
     """
 
     device: str | None = None
@@ -81,6 +82,7 @@ class Settings(Strict):
     compile: str | None = None
     batch: int | None = None
     tiling: bool | None = None
+    tile: str | None = None
     slicing: bool | None = None
     posterior: str | None = None
     seed: int | None = None
@@ -120,6 +122,7 @@ class RunConfig(Strict):
     graphs: bool | None = None
     batch: int = 1
     tiling: bool = False
+    tile: str | None = None
     slicing: bool = False
     posterior: str = "mode"
     seed: int = 0
@@ -154,6 +157,8 @@ class RunConfig(Strict):
             block_counts(self.blocks)
         if self.chunk is not None and self.chunk < 0:
             raise RequestError(f"chunk (={self.chunk}) must be 1 or more tokens, 0 for all, or None for automatic")
+        if self.tile is not None:
+            tile_of(self.tile)
         if not 0 <= self.seed <= _LARGEST_SEED:
             raise RequestError(f"seed (={self.seed}) must be 0 or more, and below 2^63")
         for field, path in {"weights": self.weights, "bytes": self.bytes or ""}.items():
@@ -239,6 +244,23 @@ def block_counts(blocks: str) -> tuple[int, int]:
             "or None for all"
         )
     return int(found[1]), int(found[2])
+
+
+def tile_of(text: str) -> tuple[int, int]:
+    """The size of a tile and the overlap of two in pixels, of a text such as ``512/64``.
+
+    Raises:
+        RequestError: it is no such text, or the overlap is not below the size.
+    """
+    match = re.fullmatch(r"([1-9][0-9]{0,5})/([0-9]{1,6})", text)
+    if match is None:
+        raise RequestError(f"tile (={text!r}) is size and overlap in pixels, such as 512/64")
+    size, overlap = int(match[1]), int(match[2])
+    if text != f"{size}/{overlap}":  # one spelling, so that one configuration has one record
+        raise RequestError(f"tile (={text!r}) must be written {size}/{overlap}")
+    if overlap >= size:
+        raise RequestError(f"tile (={text!r}) overlaps by {overlap} px, which must be below its {size} px")
+    return size, overlap
 
 
 def _part(key: str, value: object) -> str:

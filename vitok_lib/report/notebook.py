@@ -17,6 +17,9 @@ from vitok_lib.report.page.labels import bracket, count_words, digits, label
 Pixels = NDArray[np.uint8]
 CROP = 64  # pixels a side
 _ZOOM = 3  # screen pixels for each of them
+_DESCRIBED = {
+    *("preset", "window", "dtype", "compile", "attention", "chunk", "batch", "tiling", "tile", "memory_limit_gib")
+}
 
 
 def quality_frame(records: Sequence[Record]) -> pd.DataFrame:
@@ -67,7 +70,7 @@ def machine_frame(records: Sequence[Record], quantities: Sequence[str]) -> pd.Da
 def _described(settings: Settings) -> str:
     """How a tokenizer was run, by what differs from the default."""
     named = settings.model_dump(
-        include={"preset", "window", "dtype", "compile", "attention", "chunk", "batch", "tiling", "memory_limit_gib"},
+        include=_DESCRIBED,
         exclude_none=True,
     )
     if settings.preset is not None:  # which says these itself

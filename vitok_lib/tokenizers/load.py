@@ -42,6 +42,7 @@ def load_tokenizer(
     chunk: int | None = None,
     graphs: bool | None = None,
     tiling: bool = False,
+    tile: str | None = None,
     slicing: bool = False,
     posterior: str = "mode",
     seed: int = 0,
@@ -71,7 +72,9 @@ def load_tokenizer(
             inference alone. None: only where ``precision`` needs it.
         chunk: of a ViTok, tokens that go through a block's matrices at a time, exact at any; 0: all; None: automatic.
         graphs: of a ViTok on CUDA, record and replay CUDA graphs where launches take longer than kernels.
-        tiling, slicing: of a convolutional auto-encoder, work in overlapping tiles, or image by image.
+        tiling, slicing: of a convolutional auto-encoder, diffusers' own work in overlapping tiles, or image by image.
+        tile: of any tokenizer with a latent grid, size and overlap of tiles in pixels, such as ``"512/64"``
+            (:mod:`vitok_lib.tokenizers.tiles`).
         posterior: of a KL auto-encoder, the latent's ``"mode"`` or a ``"sample"`` drawn with ``seed``.
         seed: of random weights and of a sampled posterior.
         bytes: of a folder of reconstructions, the folder with the streams that they were decoded from.
@@ -96,6 +99,7 @@ def load_tokenizer(
         chunk=chunk,
         graphs=graphs,
         tiling=tiling,
+        tile=tile,
         slicing=slicing,
         posterior=posterior,
         seed=seed,
@@ -113,6 +117,10 @@ def load(config: RunConfig, part: Part = "both") -> Tokenizer:
     """
     requested = checked(config)
     tokenizer = _load(resolve(requested), part)
+    if requested.tile is not None:
+        from vitok_lib.tokenizers.tiles import Tiled
+
+        tokenizer = Tiled(tokenizer, requested.tile)
     try:
         tokenizer.requested = requested  # type: ignore[attr-defined]
         if requested.preset is not None:
@@ -183,12 +191,29 @@ def _check_applies(entry: Entry, config: RunConfig) -> None:
             f"tokenizer '{entry.name}' is no convolutional auto-encoder: tiling, slicing and posterior do not apply to "
             "it"
         )
+    if config.tile is not None:
+        _check_tile_applies(entry, config, config.tile)
     if entry.family != "folder" and config.bytes is not None:
         raise RequestError(f"bytes (={config.bytes!r}) are those of a folder:PATH; '{entry.name}' counts its own")
     if config.revision is not None and (config.weights != RELEASED or entry.repository is None):
         raise RequestError(
             f"revision (={config.revision}) applies to weights from the hub; '{entry.name}' is not loaded from there"
         )
+
+
+def _check_tile_applies(entry: Entry, config: RunConfig, tile: str) -> None:
+    from vitok_lib.tokenizers.tiles import check_tile
+
+    if entry.family in ("codec", "folder"):
+        kind = "codec" if entry.family == "codec" else "folder"
+        raise RequestError(f"{kind} '{entry.name}' has no latent grid: tile (={tile!r}) does not apply to it")
+    if config.tiling:
+        raise RequestError(f"tile (={tile!r}) and diffusers' own tiling exclude each other; leave one out")
+    if config.posterior != "mode":
+        raise RequestError(f"tile (={tile!r}) takes the posterior's mode; each tile would get the same noise")
+    stride = describe(entry.name).downsampling
+    if stride is not None:
+        check_tile(tile, stride, entry.name)
 
 
 def _load(config: RunConfig, part: Part) -> Tokenizer:

@@ -32,6 +32,7 @@ EVERYTHING = RunConfig(
     graphs=False,
     batch=4,
     tiling=True,
+    tile="512/64",
     slicing=True,
     posterior="sample",
     seed=7,

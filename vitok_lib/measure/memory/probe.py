@@ -44,6 +44,7 @@ _PREDICTED_FROM = (
     "window",
     "blocks",
     "tiling",
+    "tile",
     "precision",
     "attention",
     "folded",

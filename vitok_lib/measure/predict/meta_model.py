@@ -19,6 +19,7 @@ from vitok_lib.records.config import square_radius
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import Tokenizer, TokenizerSpec
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe
+from vitok_lib.tokenizers.tiles import cut
 from vitok_lib.tokenizers.vitok.chunks import TOKENS
 from vitok_lib.tokenizers.vitok.kernel_choice import SIXTEEN_BITS, choose_kernel
 from vitok_lib.tokenizers.vitok.running import Running, set_up
@@ -44,7 +45,8 @@ class MetaModel:
     """``parameters`` counts the real model's, which take ``weight_bytes``; of these ``encoder_bytes`` are read at least
     once to encode, and ``decoder_bytes`` to decode. Beyond ``straight_from`` pixels a side of one image, or as many
     pixels in a batch, memory is a straight line, on which each image has at least ``straight_tokens`` tokens.
-    ``only_side`` is that of the images in pixels where the model takes no others.
+    ``only_side`` is that of the images in pixels where the model takes no others. With a ``tile`` one is predicted, and
+    what is held beside it, in values of ``value_bytes``.
     """
 
     tokenizer: Tokenizer
@@ -57,6 +59,8 @@ class MetaModel:
     straight_tokens: int = 0
     fused_attention: bool = True
     only_side: int | None = None
+    tile: str | None = None
+    value_bytes: int = 4
     _known: dict[tuple[int, int], Footprint] = field(default_factory=dict)
 
     def footprint(self, resolution: int, batch: int) -> Footprint:
@@ -65,8 +69,26 @@ class MetaModel:
         if key not in self._known:
             sides = self._traced_sides(batch)
             beyond = sides is not None and resolution > sides[1]
-            self._known[key] = self._extrapolated(*key) if beyond else self._traced(*key)
+            tiles, side, _ = cut(resolution, resolution, self.tile, self.tokenizer.spec.downsampling or 1)
+            if tiles > 1:
+                self._known[key] = self._in_tiles(resolution, batch, tiles, side)
+            else:
+                self._known[key] = self._extrapolated(*key) if beyond else self._traced(*key)
         return self._known[key]
+
+    def _in_tiles(self, resolution: int, batch: int, tiles: int, side: int) -> Footprint:
+        """As of one tile; encoding holds the whole latent as well, decoding the image and a strip of tiles."""
+        alone, spec = self.footprint(side, batch), self.tokenizer.spec
+        assert spec.downsampling is not None
+        assert spec.latent_channels is not None
+        latent = spec.latent_channels * math.ceil(resolution / spec.downsampling) ** 2
+        pixels = 3 * (resolution + side) * resolution
+
+        def repeated(trace: MemoryTrace, held: int) -> MemoryTrace:
+            flops = Counter({kind: tiles * count for kind, count in trace.flops_by_type.items()})
+            return MemoryTrace(trace.peak_bytes + batch * held * self.value_bytes, flops)
+
+        return Footprint(repeated(alone.encode, latent), repeated(alone.decode, pixels))
 
     def _traced_sides(self, batch: int) -> tuple[int, int] | None:
         """Two sides in pixels at which a batch is large enough for the straight line, and no larger than it takes."""
@@ -111,6 +133,7 @@ def build_meta_model(
     attention: str | None = None,
     folded: bool | None = None,
     chunk: int | None = None,
+    tile: str | None = None,
 ) -> MetaModel | None:
     """The meta-device model of a registry entry; None where only loading it tells its shapes (a plug-in, a codec).
 
@@ -118,14 +141,15 @@ def build_meta_model(
     :func:`vitok_lib.tokenizers.load.load_tokenizer`, and those of a ViTok mean nothing to others.
     """
     spec = describe(entry.name)
+    model = None
     if entry.family == "vitok":
         running = Running(device, dtype, window, blocks, precision, None, attention, folded, chunk)
-        return _vitok(entry, spec, replace(running, attention=_kernel(running)))
-    if entry.family == "pca":
-        return _pca(spec, getattr(torch, dtype))
-    if entry.family in CONVOLUTIONAL:
-        return _autoencoder(entry, spec, getattr(torch, dtype), tiling, attention)
-    return None
+        model = _vitok(entry, spec, replace(running, attention=_kernel(running)))
+    elif entry.family == "pca":
+        model = _pca(spec, getattr(torch, dtype))
+    elif entry.family in CONVOLUTIONAL:
+        model = _autoencoder(entry, spec, getattr(torch, dtype), tiling, attention)
+    return model if model is None else replace(model, tile=tile, value_bytes=getattr(torch, dtype).itemsize)
 
 
 def _kernel(running: Running) -> str:

@@ -22,6 +22,7 @@ from vitok_lib.measure.predict.prediction import Plan, device_of
 from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.load import DTYPES
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe, find
+from vitok_lib.tokenizers.tiles import cut
 from vitok_lib.tokenizers.vitok.running import PRECISIONS
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
@@ -50,6 +51,7 @@ def predict(
     attention: str | None = None,
     folded: bool | None = None,
     chunk: int | None = None,
+    tile: str | None = None,
 ) -> Plan:
     """What evaluating ``batch`` images of ``resolution`` × ``resolution`` pixels at a time would take.
 
@@ -83,6 +85,7 @@ def predict(
         attention=attention,
         folded=folded,
         chunk=chunk,
+        tile=tile,
     )
     if model is None:
         return plan
@@ -111,7 +114,8 @@ def predict(
     encode_work, decode_work = _side_flops(footprint.encode), _side_flops(footprint.decode)
     if entry.family == "vitok":
         variant = parse_variant(entry.architecture).truncated(blocks)
-        work = vitok_flops(variant, resolution, resolution, window, batch)
+        tiles, height, width = cut(resolution, resolution, tile, variant.patch)
+        work = vitok_flops(variant, height, width, window, batch * tiles)
         encode_work, decode_work = work.encoder, work.decoder
     image_bytes = batch * 3 * resolution**2 * int(getattr(torch, dtype).itemsize)
     return replace(

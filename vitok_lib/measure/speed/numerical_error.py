@@ -25,7 +25,7 @@ EXACT_FAMILIES = ("vitok", *CONVOLUTIONAL)
 
 GPU_GRID, CPU_GRID = (61, 67), (13, 17)
 """Rows and columns of tokens, primes; on a GPU enough for a window of 1024 tokens to leave something out."""
-_MATHS = ("weights", "seed", "revision", "window", "blocks", "tiling", "slicing", "posterior")
+_MATHS = ("weights", "seed", "revision", "window", "blocks", "tiling", "tile", "slicing", "posterior")
 _STRIP_VALUES = 2**22  # compared at a time, which bounds the memory
 
 

@@ -11,6 +11,7 @@ from vitok_lib.measure.speed.peak_rates import FP8
 from vitok_lib.measure.speed.state import BenchmarkState
 from vitok_lib.measure.speed.timer import median, median_interval, percentile_95
 from vitok_lib.records.schema import Interval, Kind, Settings, Value
+from vitok_lib.tokenizers.tiles import cut
 
 STAGES = ("encode", "decode")
 
@@ -117,7 +118,8 @@ def _work(state: BenchmarkState, rates: PeakRates | None) -> list[Value]:
     """FLOPs of one image by formula, their rate, and the least time at the peak rates over the time taken."""
     if state.variant is None:
         return []
-    work = vitok_flops(state.variant, state.height, state.width, state.settings.window)
+    tiles, height, width = cut(state.height, state.width, state.settings.tile, state.variant.patch)
+    work = vitok_flops(state.variant, height, width, state.settings.window, tiles)
     linear, attention = (work.encoder.linear + work.decoder.linear), (work.encoder.attention + work.decoder.attention)
     seconds = median(per_round(state)) / state.config.batch * 1e-3
     values = [

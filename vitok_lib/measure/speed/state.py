@@ -27,6 +27,7 @@ from vitok_lib.tokenizers.load import checked, load
 from vitok_lib.tokenizers.outputs import check_finite, check_latent, check_output
 from vitok_lib.tokenizers.presets import resolve
 from vitok_lib.tokenizers.registry import check_runs, describe, find
+from vitok_lib.tokenizers.tiles import cut
 from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND
 from vitok_lib.tokenizers.vitok.running import CAPTURING_MODES
 from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
@@ -200,8 +201,10 @@ class BenchmarkState:
     @property
     def replays_graphs(self) -> bool:
         """Whether a CUDA graph is replayed, whose memory was taken when it was recorded."""
-        tokens = self.variant.tokens(self.height, self.width) * self.config.batch if self.variant else 0
-        return bool(self.settings.graphs) and tokens <= LAUNCH_BOUND
+        if self.variant is None:
+            return False
+        _, height, width = cut(self.height, self.width, self.settings.tile, self.variant.patch)
+        return bool(self.settings.graphs) and self.variant.tokens(height, width) * self.config.batch <= LAUNCH_BOUND
 
     def check(self) -> None:
         """Timings of something else than what was asked for are an error, however well they went."""

@@ -136,7 +136,7 @@ def released(
         if not (entry.measured and same and record.outcome.status == OutcomeStatus.OK):
             continue
         value = entry.by_count(quantity).get(n) if is_distance(quantity) and n is not None else record.value(quantity)
-        whole = record.settings.blocks is None
+        whole = record.settings.blocks is None and record.settings.tile is None
         if record.tokenizer.weights.source == RELEASED and whole and value is not None:
             return Figure(entry, value)
     return None
@@ -145,7 +145,8 @@ def released(
 def on_gpu(entries: Entries, tokenizer: str, resolution: int) -> list[Entry]:
     """Our runs of the architecture on a GPU at ``resolution``, with any weights; the baseline preset comes first.
 
-    Runs under an emulated memory limit or of a part of the blocks are left out, and so are plans, which ran nowhere.
+    Runs under an emulated memory limit, of a part of the blocks or in tiles of this project are left out, and so are
+    plans, which ran nowhere.
     """
     found = [
         entry
@@ -157,6 +158,7 @@ def on_gpu(entries: Entries, tokenizer: str, resolution: int) -> list[Entry]:
         and (entry.record.settings.device or "").startswith("cuda")
         and entry.record.settings.memory_limit_gib is None
         and entry.record.settings.blocks is None
+        and entry.record.settings.tile is None
     ]
     return sorted(found, key=lambda entry: entry.record.settings.preset not in (None, BASELINE))
 

@@ -33,6 +33,7 @@ SETTINGS = {
     "attention": "Attention",
     "chunk": "Tokens at once",
     "tiling": "Tiled",
+    "tile": "Tile/overlap, px",
     "memory_limit_gib": "Limit, GiB",
 }
 """The settings that a table names in columns of their own, where they differ within it."""
@@ -46,10 +47,11 @@ PHRASES = {
     "batch": "batch {}",
     "attention": "attention {}",
     "chunk": "{} tokens at once",
+    "tile": "tiles {} px",
     "memory_limit_gib": "within {} GiB",
 }
 """The settings that a sentence has to name."""
-OF_A_FAMILY = ("window", "attention", "chunk", "tiling")
+OF_A_FAMILY = ("window", "attention", "chunk", "tiling", "tile")
 """Settings that not every family has; a ranking takes the best of them for each tokenizer."""
 LEAST_PEAK_GIB = 64 / 1024
 """Below 64 MiB what the allocator and the libraries hold decides a peak of memory, and not the tokenizer."""
@@ -206,9 +208,12 @@ def size_text(entry: Entry) -> str:
 
 
 def variant_of(entry: Entry) -> Variant | None:
-    """The ViTok architecture of an entry's tokenizer with the blocks that were kept; None of any other."""
+    """The ViTok architecture of an entry's tokenizer with the blocks that were kept; None of any other, and in tiles.
+
+    Formulas of a variant are those of an image as a whole.
+    """
     identity = entry.record.tokenizer
-    if identity.family != "vitok" or identity.variant is None:
+    if identity.family != "vitok" or identity.variant is None or entry.record.settings.tile is not None:
         return None
     try:
         return parse_variant(identity.variant).truncated(entry.record.settings.blocks)

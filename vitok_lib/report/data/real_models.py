@@ -97,7 +97,10 @@ def quality(
     measured = [
         entry
         for entry in of_it
-        if entry.measured and not groups.random_weights(entry) and entry.record.settings.blocks is None
+        if entry.measured
+        and not groups.random_weights(entry)
+        and entry.record.settings.blocks is None
+        and entry.record.settings.tile is None
     ]
     if measured:
         found = min(measured, key=lambda entry: len(_options(requested(entry.record))))

@@ -48,8 +48,8 @@ class Point:
 def quality_and_speed(entries: Sequence[Entry], case: str, quantity: str) -> Drawings:
     """Quality over the latency of one image, a figure a machine that measured both of at least two tokenizers.
 
-    Latency and quality are of the same study, machine, tokenizer, resolution, dtype, window and blocks; the latency is
-    that of the fastest preset at a batch of one, which the alternative text names.
+    Latency and quality are of the same study, machine, tokenizer, resolution, dtype, window, blocks and tile; the
+    latency is that of the fastest preset at a batch of one, which the alternative text names.
     """
     measured = [entry for entry in entries if entry.case == case and entry.measured]
     found: Drawings = []
@@ -77,6 +77,7 @@ def _join(held: Ranked, timed: Sequence[Entry], machine: Machine) -> Point | Non
         and entry.record.settings.dtype in (None, wanted.settings.dtype)
         and entry.record.settings.window == wanted.settings.window
         and entry.record.settings.blocks == wanted.settings.blocks
+        and entry.record.settings.tile == wanted.settings.tile
         and entry.record.settings.precision == wanted.settings.precision
         and groups.held(entry, "latency")
     ]
