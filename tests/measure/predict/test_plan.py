@@ -282,6 +282,7 @@ def test_the_row_of_a_plan_counts_in_units(monkeypatch: pytest.MonkeyPatch) -> N
         {"chunk": 700},
         {"attention": "mask", "window": 9},
         {"blocks": "1/0"},
+        {"window": "2d:3"},
     ],
 )
 def test_a_prediction_is_of_the_way_the_tokenizer_runs(options: dict[str, Any]) -> None:

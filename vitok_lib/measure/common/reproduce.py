@@ -25,6 +25,7 @@ FUNCTIONS = {
     "measure_memory": "vitok_lib.measure.memory.peak",
     "measure_capacity": "vitok_lib.measure.memory.max_resolution",
     "measure_tiling": "vitok_lib.measure.quality.tiling",
+    "measure_variations": "vitok_lib.measure.quality.variations",
 }
 """What measures a machine, and the module it is in."""
 EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"
@@ -178,8 +179,13 @@ def _in_python(function: str, configs: Sequence[RunConfig], request: Mapping[str
 def _arguments(named: Mapping[str, Any]) -> str:
     """Keyword arguments in Python, with double quotes, which a shell leaves alone within single ones."""
     return ", ".join(
-        f"{key}={json.dumps(value) if isinstance(value, str) else repr(value)}" for key, value in named.items()
+        f"{key}={json.dumps(value) if isinstance(value, str) or _are_texts(value) else repr(value)}"
+        for key, value in named.items()
     )
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(element, str) for element in value)
 
 
 def _parse_python(source: str) -> Measurement:

@@ -62,6 +62,11 @@ class ViTok:
             if module is not None and settings.graphs and torch.device(settings.device or "cpu").type == "cuda"
         }
 
+    def within(self, window: int | str | None) -> ViTok:
+        """The same weights with another window, which their attention kernel has to know."""
+        settings = self.settings.model_copy(update={"window": window})
+        return ViTok(self.spec, self.weights, settings, self.encoder, self.decoder, self.choices)
+
     @torch.no_grad()
     def encode(self, images: Tensor) -> Latent:
         if self.encoder is None:
