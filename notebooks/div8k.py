@@ -16,7 +16,7 @@
 
 # %% tags=["parameters"]
 image_set: str = "leaves"  # a name (vitok list images), a folder, an archive, or hub:OWNER/NAME
-resolution: int = 256  # cap of the longest side in pixels
+resolution: str = "256"  # pixels of the longest side, or of both where the rule is centre-crop; native: no resizing
 rule: str = ""  # how images get their size: cap or centre-crop; empty: the set's own
 tokenizers: list[str] = (
     "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64,nano-kl-f8x16,nano-kl-f8x4"  # by commas
@@ -43,17 +43,18 @@ run = checked("div8k", globals())
 from IPython.display import Markdown, display
 
 import vitok_lib as vl
+from vitok_lib.images.sets import sized
 
-images = vl.open_image_set(
-    run.image_set, rule=run.rule or None, subset_seed=None if run.subset_seed == -1 else run.subset_seed
-)
+rule = run.rule or None
+opened = vl.open_image_set(run.image_set, rule=rule, subset_seed=None if run.subset_seed == -1 else run.subset_seed)
+images, side = sized(opened, run.resolution, rule)
 specs = {name: vl.describe(name) for name in run.tokenizers}
 samples = run.samples or None
-count = len(images.manifest(run.resolution, samples).entries)
-display(Markdown(f"This run used **{images.name}**, {count} images at {run.resolution} px. {images.description}"))
+count = len(images.manifest(side, samples).entries)
+display(Markdown(f"This run used **{images.name}**, {count} images at {side} px. {images.description}"))
 
 # %%
-first_image = images.load(images.names()[0], run.resolution)
+first_image = images.load(images.names()[0], side)
 records, reconstructions, refused = [], {}, {}
 for name, spec in specs.items():
     own = {"device": run.device, "dtype": run.dtype, "weights": run.weights} if spec.family != "codec" else {}
@@ -67,7 +68,7 @@ for name, spec in specs.items():
     record = vl.evaluate(
         tokenizer,
         images=images,
-        resolution=run.resolution,
+        resolution=side,
         samples=samples,
         metrics=run.metrics,
         batch=run.batch,
