@@ -104,7 +104,7 @@ def test_relative_paths_are_taken_from_where_the_user_is(tmp_path: Path, monkeyp
     Image.new("RGB", (16, 16), (90, 120, 30)).save(tmp_path / "mine" / "a.png")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VITOK_RESULTS", "here")
-    parameters = {"image_set": "./mine", "resolution": "native", "samples": 0, "tokenizers": "jpeg:q=75", "metrics": "psnr"}
+    parameters = {"image_set": "./mine", "resolution": "native", "tokenizers": "jpeg:q=75", "metrics": "psnr"}
     run_notebook("div8k", parameters, Path("out.ipynb"))
     assert len(list((tmp_path / "here" / "local").glob("mine-*-native-16/jpeg*.json"))) == 1
     assert (tmp_path / "out.ipynb").is_file()
