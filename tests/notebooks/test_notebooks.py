@@ -134,7 +134,7 @@ def test_writing_twins_again_changes_no_byte() -> None:
 def test_an_executed_notebook_holds_the_source_and_the_injected_cell_alone(executed: nbformat.NotebookNode) -> None:
     injected = [cell for cell in executed.cells if "injected-parameters" in cell.metadata.get("tags", [])]
     assert len(injected) == 1
-    assert "resolution = 32" in injected[0].source
+    assert "samples = 1" in injected[0].source
     code = [cell.source for cell in executed.cells if cell.cell_type == "code" and cell not in injected]
     source = read_source(ROOT / "notebooks" / "div8k.py")
     assert code == [cell.source for cell in source.cells if cell.cell_type == "code"]
