@@ -158,8 +158,8 @@ def test_an_executed_notebook_keeps_nothing_that_differs_from_run_to_run(execute
     ("parameters", "sentence"),
     [
         ({"resolutoin": "512"}, "no parameter 'resolutoin'; did you mean resolution"),
-        ({"resolution": "large"}, "parameter 'resolution' must be a whole number, not 'large'"),
-        ({"resolution": "1.5"}, "parameter 'resolution' must be a whole number, not '1.5'"),
+        ({"samples": "many"}, "parameter 'samples' must be a whole number, not 'many'"),
+        ({"samples": "1.5"}, "parameter 'samples' must be a whole number, not '1.5'"),
     ],
     ids=["misspelt", "word-for-number", "fraction-for-integer"],
 )
