@@ -42,9 +42,9 @@ def measure_variations(
 ) -> Record:
     """PSNR of a ViTok as it is and with each of ``choices`` of a setting, and the paired difference of each to it.
 
-    The record holds ``whole_psnr`` and, of each choice such as ``window=64``, ``psnr@window=64`` and
-    ``difference@window=64``, the choice minus the whole. Windows share one set of weights and the kernel ``bands``;
-    each number of blocks has weights of its own.
+    The record holds ``whole_psnr`` and, of each choice such as 64, ``difference@window=64``: its PSNR minus that of the
+    whole, the mean over images with the interval of a paired difference. Windows share one set of weights and the
+    kernel ``bands``; each number of blocks has weights of its own.
 
     Args:
         config: what does not vary.
@@ -69,7 +69,6 @@ def measure_variations(
     varied = {choice: checked(config.replace(**{setting: choice})) for choice in choices}
     quantities = {WHOLE: Quantity("dB", _PSNR)}
     for choice in choices:
-        quantities[f"psnr@{setting}={choice}"] = Quantity("dB", f"{_PSNR}|{setting}={choice}")
         quantities[f"difference@{setting}={choice}"] = Quantity("dB", f"{_PAIRED}|{setting}={choice}")
 
     def loaded(config: RunConfig) -> dict[str, Tokenizer]:
@@ -87,7 +86,6 @@ def measure_variations(
             if choice == WHOLE:
                 result[WHOLE] = value
                 continue
-            result[f"psnr@{setting}={choice}"] = value
             result[f"difference@{setting}={choice}"] = value - result[WHOLE]
         return result
 
