@@ -13,7 +13,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetric
 
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics import pixel
-from vitok_lib.metrics.pixel import PIXEL_METRICS, from_uint8, image_metric, psnr, to_uint8
+from vitok_lib.metrics.pixel import PIXEL_METRICS, from_uint8, image_metric, psnr, share_outside, to_uint8
 
 SIZES = [(11, 11), (11, 40), (33, 45), (257, 31), (31, 600)]
 
@@ -126,6 +126,14 @@ def test_the_strips_that_bound_the_memory_do_not_show(values: int, monkeypatch: 
 
 def test_no_images_become_no_levels() -> None:
     assert to_uint8(torch.empty(0, 3, 8, 8)).shape == (0, 3, 8, 8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_the_share_outside_counts_what_the_clamp_moves(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.tensor([-1.5, -1, -0.5, 0, 1, 1.01, 3, 1], dtype=dtype).expand(3, 5, 8)
+    assert share_outside(images) == 3 / 8
+    monkeypatch.setattr(pixel, "_STRIP_VALUES", 10)
+    assert share_outside(images) == 3 / 8
 
 
 @pytest.mark.parametrize("name", PIXEL_METRICS)

@@ -15,7 +15,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.metrics.features import LOADERS
 from vitok_lib.metrics.perceptual import PERCEPTUAL_METRICS
 from vitok_lib.metrics.pins import PINS
-from vitok_lib.metrics.pixel import PIXEL_METRICS
+from vitok_lib.metrics.pixel import GRID, PIXEL_METRICS
 from vitok_lib.metrics.sets import STATISTICS
 from vitok_lib.metrics.signature import EXTRACTORS, METRICS, Metric, find_metric, signature_of
 
@@ -52,7 +52,7 @@ def test_every_metric_says_its_source(name: str) -> None:
 
 def test_every_metric_can_be_computed_and_every_computation_has_a_signature() -> None:
     of_images = {metric.name for metric in METRICS.values() if metric.scope == "image"}
-    assert of_images == PIXEL_METRICS.keys() | PERCEPTUAL_METRICS.keys()
+    assert of_images == PIXEL_METRICS.keys() | PERCEPTUAL_METRICS.keys() | {GRID}
     of_sets = {(metric.extractor, metric.statistic) for metric in METRICS.values() if metric.scope == "set"}
     legacy = {("inception-legacy", statistic) for statistic in ("fd", "kid")}
     others = {extractor for extractor in LOADERS if extractor != "inception-legacy"}

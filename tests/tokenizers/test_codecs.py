@@ -21,6 +21,7 @@ from torch import Tensor
 from vitok_lib.errors import RequestError, UnsupportedError
 from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.records.schema import OutcomeStatus
+from vitok_lib.tokenizers.codec_names import block_of
 from vitok_lib.tokenizers.codecs import Bitstreams
 from vitok_lib.tokenizers.interface import Latent
 from vitok_lib.tokenizers.load import load_tokenizer
@@ -268,3 +269,8 @@ def test_a_missing_plug_in_of_jpeg_xl_is_named(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(RequestError, match=r"codec 'jxl' cannot be loaded .*pip install pillow-jxl-plugin"):
         load_tokenizer("jxl")
     assert load_tokenizer("jpeg").spec.name == "jpeg"
+
+
+@pytest.mark.parametrize(("name", "block"), [("jpeg:q=5", 8), ("jpeg", 8), ("webp", None), ("nano-f16x64", None)])
+def test_only_jpeg_has_blocks_of_one_size(name: str, block: int | None) -> None:
+    assert block_of(name) == block

@@ -19,7 +19,7 @@ EQUAL = 1.05
 """The largest rate over the smallest, of rates that count as equal."""
 BITS = 3 * 16
 """Of a pixel's three values at 16 bits each, which a latent value takes too."""
-QUALITY = {name: metric.title for name, metric in METRICS.items() if metric.scope != "rate"}
+QUALITY = {name: metric.title for name, metric in METRICS.items() if metric.ranked and metric.scope != "rate"}
 NOT_OURS = ("runs.html", "claims.html")
 """Pages that list records, and statements of others with their verdicts."""
 _DIFFERENCE = re.compile(r"(?:^|: )(\S+/\S+/\S+) minus (\S+/\S+/[^\s,]+)")

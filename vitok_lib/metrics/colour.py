@@ -68,7 +68,7 @@ def ciede2000(first: Tensor, second: Tensor) -> Tensor:
         ``[…]``, 0 or more. Equations and the handling of hues are those of the paper, whose numbers are named here.
     """
     (l1, a1, b1), (l2, a2, b2) = first, second
-    g = 0.5 * (1 - _saturation(((torch.hypot(a1, b1) + torch.hypot(a2, b2)) / 2)))  # (4)
+    g = 0.5 * (1 - _saturation((torch.hypot(a1, b1) + torch.hypot(a2, b2)) / 2))  # (4)
     a1, a2 = (1 + g) * a1, (1 + g) * a2  # (5)
     c1, c2 = torch.hypot(a1, b1), torch.hypot(a2, b2)
     h1, h2 = torch.atan2(b1, a1) % (2 * math.pi), torch.atan2(b2, a2) % (2 * math.pi)
@@ -94,7 +94,8 @@ def ciede2000(first: Tensor, second: Tensor) -> Tensor:
     by_hue = hue_step / (1 + 0.015 * chroma * t)  # (20)
     angle = math.radians(60) * (-(((hue - math.radians(275)) / math.radians(25)) ** 2)).exp()  # 2 Δθ of (16)
     rotation = -2 * _saturation(chroma) * angle.sin()  # (17), (21)
-    return (by_lightness**2 + by_chroma**2 + by_hue**2 + rotation * by_chroma * by_hue).clamp(min=0).sqrt()  # (22)
+    squared: Tensor = by_lightness**2 + by_chroma**2 + by_hue**2 + rotation * by_chroma * by_hue  # (22)
+    return squared.clamp(min=0).sqrt()
 
 
 def _saturation(chroma: Tensor) -> Tensor:

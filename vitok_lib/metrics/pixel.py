@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from vitok_lib.errors import unknown
+from vitok_lib.metrics import colour
+from vitok_lib.metrics.grid import grid_error
 from vitok_lib.metrics.structure import ms_ssim, ssim
 
 PSNR_CAP = 100.0  # dB, of an image equal to its original
@@ -43,6 +46,12 @@ def psnr(original: Tensor, reconstruction: Tensor) -> float:
     return min(PSNR_CAP, 10 * math.log10(255**2 * original.numel() / squares))
 
 
+def share_outside(images: Tensor) -> float:
+    """The share of the values of ``images`` that the clamp of :func:`to_uint8` moves: those outside [-1, 1]."""
+    outside = sum(int((strip.abs() > 1).sum()) for strip in _strips(images))
+    return outside / images.numel()
+
+
 def _strips(images: Tensor) -> tuple[Tensor, ...]:
     """Views of ``images`` along its longest side."""
     longest = max(range(images.ndim), key=lambda axis: images.shape[axis])
@@ -51,19 +60,33 @@ def _strips(images: Tensor) -> tuple[Tensor, ...]:
     return strips
 
 
-PIXEL_METRICS: dict[str, ImageMetric] = {"psnr": psnr, "ssim": ssim, "ms-ssim": ms_ssim}
+PIXEL_METRICS: dict[str, ImageMetric] = {
+    "psnr": psnr,
+    "ssim": ssim,
+    "ms-ssim": ms_ssim,
+    "ciede2000": colour.mean_ciede2000,
+    "delta-l": colour.lightness_shift,
+    "delta-a": colour.red_green_shift,
+    "delta-b": colour.yellow_blue_shift,
+}
+GRID = "grid-error"
 
 
-def image_metric(name: str, device: str) -> ImageMetric:
+def image_metric(name: str, device: str, period: int | None = None) -> ImageMetric:
     """The metric of single images called ``name``, ready for images on ``device``; networks are loaded here.
+
+    Args:
+        period: pixels a side of the patches of a tokenizer, for the error at their grid.
 
     Raises:
         RequestError: there is no such metric, or its network cannot be loaded.
     """
     from vitok_lib.metrics.perceptual import PERCEPTUAL_METRICS
 
+    if name == GRID:
+        return partial(grid_error, period=period)
     if name in PIXEL_METRICS:
         return PIXEL_METRICS[name]
     if name in PERCEPTUAL_METRICS:
         return PERCEPTUAL_METRICS[name](device)
-    raise unknown("metric of single images", name, [*PIXEL_METRICS, *PERCEPTUAL_METRICS])
+    raise unknown("metric of single images", name, [*PIXEL_METRICS, GRID, *PERCEPTUAL_METRICS])

@@ -16,7 +16,7 @@ from typing import Literal
 from vitok_lib.errors import unknown
 from vitok_lib.metrics.pins import tag
 
-Scope = Literal["image", "text", "rate", "set"]
+Scope = Literal["image", "text", "output", "rate", "set"]
 STREAMS = ("codec", "folder")  # the families whose latent is a stream of bits
 _STREAM = "bpp|stream|per-image-mean|v1"
 _UNBOUNDED = (-math.inf, math.inf)
@@ -27,9 +27,10 @@ class Metric:
     """``title`` for tables, ``unit``, ``signature``, and ``source``: the paper or standard of the formula.
 
     ``scope`` is ``image`` (a value of each image and its reconstruction), ``text`` (the same, of the known lines of
-    text on the image), ``rate`` (a value of each latent) or ``set`` (one value of all images, from the features of
-    ``extractor`` by ``statistic``). ``needs`` says what images must be for a value, where not all have one. The value
-    of an image is within ``bounds``.
+    text on the image), ``output`` (a value of what the tokenizer gave before it was rounded to 8 bits), ``rate`` (a
+    value of each latent) or ``set`` (one value of all images, from the features of ``extractor`` by ``statistic``).
+    ``needs`` says what images must be for a value, where not all have one. The value of an image is within ``bounds``.
+    What is not ``ranked`` orders no tokenizers: the best of it is no extreme, or it judges no reconstruction.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Metric:
     statistic: str | None = None
     needs: str = ""
     bounds: tuple[float, float] = _UNBOUNDED
+    ranked: bool = True
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,54 @@ _IMAGE_METRICS = (
         scope="text",
         needs=_TEXT_NEEDS,
         bounds=(0, 1),
+    ),
+    Metric(
+        "ciede2000",
+        "CIEDE2000",
+        "",
+        "ciede2000|srgb-d65|u8|per-image-mean|v1",
+        "Sharma, Wu & Dalal 2005, all parametric factors 1, of sRGB (IEC 61966-2-1) in CIELAB under D65, then the mean "
+        "over pixels and over images; no viewing distance takes part",
+        bounds=_FROM_ZERO,
+    ),
+    *(
+        Metric(
+            f"delta-{axis}",
+            f"Mean Δ{axis if axis != 'l' else 'L'}*",
+            "",
+            f"delta-{axis}|srgb-d65|u8|signed|per-image-mean|v1",
+            f"CIELAB (CIE 15) of sRGB under D65: {name} of the reconstruction less that of the original, with its "
+            f"sign, the mean over pixels and over images; positive is {direction}",
+            ranked=False,
+        )
+        for axis, name, direction in (
+            ("l", "L*", "lighter"),
+            ("a", "a*", "towards red, negative towards green"),
+            ("b", "b*", "towards yellow, negative towards blue"),
+        )
+    ),
+    Metric(
+        "grid-error",
+        "Error at the patch grid",
+        "×",
+        "grid-error|rgb|u8|welch:256|harmonics:p/2|neighbours:2|per-image-mean|v1",
+        "power of the error at 1/p and its harmonics, over that at neighbouring frequencies (vitok_lib.metrics.grid): "
+        "1 without a grid; p is the downsampling of a tokenizer, and the 8 px of JPEG's blocks; codecs whose blocks "
+        "vary in size have no value",
+        needs="sides of 256 px or more and a grid of 2 to 85 px",
+        bounds=_FROM_ZERO,
+        ranked=False,
+    ),
+    Metric(
+        "out-of-range",
+        "Values outside [−1, 1]",
+        "%",
+        "out-of-range|float-output|per-image-mean|v1",
+        "the share of the values of a reconstruction that the clamp to [−1, 1] moves, before rounding to 8 bits; "
+        "0 of what decodes to 8 bits, as a codec does",
+        scope="output",
+        bounds=(0, 100),
+        ranked=False,
     ),
     Metric(
         "bpp",

@@ -33,6 +33,7 @@ class OutcomeStatus(StrEnum):
     TIMEOUT = "timeout"
     ERROR = "error"
     UNSUPPORTED = "unsupported"
+    NON_FINITE = "non-finite"
 
 
 class Interval(Strict):

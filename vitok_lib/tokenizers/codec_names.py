@@ -23,7 +23,8 @@ class Codec:
     """``format`` is Pillow's name; ``quality`` the default; ``qualities`` the lowest and the highest one.
 
     ``options`` are those of Pillow's ``save``, ``best`` more of them for the highest quality; ``longest_side`` in
-    pixels is the most that the format, or the library that writes and reads it, can hold.
+    pixels is the most that the format, or the library that writes and reads it, can hold. ``block`` is the side of the
+    blocks that every stream of the format is made of, None where an encoder chooses their sizes.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Codec:
     longest_side: int
     options: tuple[tuple[str, str | int], ...]
     best: tuple[tuple[str, str | int], ...] = ()
+    block: int | None = None
 
 
 CODECS = {
@@ -47,6 +49,7 @@ CODECS = {
             qualities=(1, 100),
             longest_side=65500,
             options=(("subsampling", "4:4:4"),),
+            block=8,
         ),
         Codec(
             "webp",
@@ -98,6 +101,11 @@ class CodecSetting:
 def is_codec(name: str) -> bool:
     """Whether ``name`` is meant as a codec: ``jpeg`` or ``jpeg:…``."""
     return name.partition(":")[0] in CODECS
+
+
+def block_of(name: str) -> int | None:
+    """The side in pixels of the blocks of a codec with fixed ones; None of any other tokenizer."""
+    return CODECS[name.partition(":")[0]].block if is_codec(name) else None
 
 
 def parse_codec(name: str) -> CodecSetting:

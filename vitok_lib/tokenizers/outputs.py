@@ -10,8 +10,11 @@ from torch import Tensor
 from vitok_lib.errors import RequestError
 from vitok_lib.tokenizers.interface import Latent, Tokenizer
 
-NOT_FINITE = "the reconstruction holds values that are no finite numbers"
 _WAY_OUT = "'vitok conform' checks every rule"
+
+
+class NonFiniteError(ValueError):
+    """A reconstruction holds NaN or infinity: an outcome of its own, since no metric of it says anything."""
 
 
 def encoded(tokenizer: Tokenizer, images: Tensor) -> Latent:
@@ -85,9 +88,19 @@ def check_output(tokenizer: Tokenizer, output: object, shape: torch.Size) -> Non
 
 
 def check_finite(output: Tensor) -> None:
-    """Raise a ValueError where a value is no finite number; takes no memory."""
-    if not all(math.isfinite(end) for end in torch.stack(output.aminmax()).tolist()):
-        raise ValueError(NOT_FINITE)
+    """Raise a NonFiniteError where a value is no finite number; takes no memory where all are."""
+    fault = non_finite(output)
+    if fault is not None:
+        raise NonFiniteError(fault)
+
+
+def non_finite(output: Tensor) -> str | None:
+    """The sentence that says which share of the values of ``output`` is NaN or infinite; None where none is."""
+    if all(math.isfinite(end) for end in torch.stack(output.aminmax()).tolist()):
+        return None
+    share = 1 - int(output.isfinite().sum()) / output.numel()
+    dtype = str(output.dtype).removeprefix("torch.")
+    return f"{100 * share:.3g} % of the values of the reconstruction ({dtype}) are not finite numbers"
 
 
 def _type(value: object) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -14,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from tests.fakes.images import write_noise
-from tests.fakes.tokenizers import Identity
+from tests.fakes.tokenizers import Identity, Scaling
 from vitok_lib.errors import UnsupportedError
 from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.records.schema import OutcomeStatus, Record, Weights
@@ -259,9 +261,17 @@ def test_a_reconstruction_that_is_not_finite_is_no_value(folder: Path, value: fl
             return images
 
     record = evaluate(Blown(), images=folder, resolution=64)
-    assert record.outcome.status is OutcomeStatus.ERROR
-    assert "0.png: the reconstruction holds values that are no finite numbers" in (record.outcome.detail or "")
-    assert record.values[0].n == COUNT - 1
+    assert record.outcome.status is OutcomeStatus.NON_FINITE
+    assert re.search(r"0\.png: 0\.\d+ % of the values of the reconstruction \(float32\)", record.outcome.detail or "")
+    assert (record.outcome.failed, record.values[0].n) == (1, COUNT - 1)
+
+
+@pytest.mark.parametrize(("factor", "share"), [(1, 0), (4, 75)])
+def test_values_outside_the_range_are_counted_before_the_clamp(tmp_path: Path, factor: int, share: float) -> None:
+    levels = np.arange(256, dtype=np.uint8).repeat(4).reshape(32, 32)  # every level as often as any other
+    Image.fromarray(np.stack((levels,) * 3, -1)).save(tmp_path / "levels.png")
+    record = evaluate(Scaling(factor), images=tmp_path, resolution=32, metrics=["out-of-range"])
+    assert _values(record) == {"out-of-range": share}
 
 
 def test_bits_per_pixel_are_those_of_the_latent(folder: Path) -> None:

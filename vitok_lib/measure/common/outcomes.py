@@ -11,6 +11,7 @@ import torch
 from vitok_lib.errors import UnsupportedError, error_text
 from vitok_lib.images.errors import ImageError
 from vitok_lib.records.schema import Outcome, OutcomeStatus, OutOfMemory
+from vitok_lib.tokenizers.outputs import NonFiniteError
 
 _UNITS = {"bytes": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _REQUEST = re.compile(r"tr(?:ied|ying) to allocate (\d+(?:\.\d+)?) ?(bytes|B|KiB|MiB|GiB|TiB)?", re.IGNORECASE)
@@ -26,6 +27,7 @@ _MEMORY_TEXTS = (
 _TEXTS_UNDER_A_CAP = ("could not create a primitive",)
 """Of oneDNN, where the system gave no memory; it says the same where it has no kernel."""
 _SHOWN = 3  # images named in one sentence
+_BY_WEIGHT = (OutcomeStatus.ERROR, OutcomeStatus.NON_FINITE, OutcomeStatus.UNSUPPORTED)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ def failure_of(error: Exception, *, capped: bool = False) -> Failure:
         return Failure(OutcomeStatus.UNSUPPORTED, text)
     if is_out_of_memory(error) or (capped and any(known in text for known in _TEXTS_UNDER_A_CAP)):
         return Failure(OutcomeStatus.OOM, text or "no detail given", requested_bytes(error))
+    if isinstance(error, NonFiniteError):
+        return Failure(OutcomeStatus.NON_FINITE, text)
     if isinstance(error, ImageError):
         return Failure(OutcomeStatus.ERROR, text)
     return Failure(OutcomeStatus.ERROR, f"{type(error).__name__}: {text}")
@@ -113,11 +117,11 @@ def requested_bytes(error: Exception) -> int | None:
 def of_images(failures: dict[str, Failure], total: int) -> Outcome:
     """The outcome of a run some of whose images failed: counted, the first ones named.
 
-    An error weighs more than what is unsupported.
+    An error weighs more than values that are not finite, and those more than what is unsupported.
     """
     reasons = {image: failure.detail for image, failure in failures.items()}
     named = [text if image in text else f"{image}: {text}" for image, text in list(reasons.items())[:_SHOWN]]
     rest = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
     statuses = {failure.status for failure in failures.values()}
-    status = OutcomeStatus.ERROR if OutcomeStatus.ERROR in statuses else OutcomeStatus.UNSUPPORTED
+    status = next(status for status in _BY_WEIGHT if status in statuses)
     return Outcome(status=status, detail=f"{len(failures)} of {total} images failed: {'; '.join(named)}{rest}")

@@ -189,7 +189,7 @@ def reconstructed(tokenizer: Tokenizer, original: Tensor) -> Tensor:
 
     Raises:
         RequestError: it gives no images of that shape.
-        ValueError: some value is no finite number.
+        NonFiniteError: some value is no finite number.
     """
     images = decoded(tokenizer, encoded(tokenizer, from_uint8(original)), original.shape)
     check_finite(images)

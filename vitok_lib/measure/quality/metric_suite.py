@@ -16,12 +16,14 @@ from vitok_lib.measure.quality.lines import Lines, as_pixels, mean_score, read_l
 from vitok_lib.measure.quality.original_features import ORIGINALS
 from vitok_lib.metrics.features import load_extractor
 from vitok_lib.metrics.patches import crops
-from vitok_lib.metrics.pixel import from_uint8, image_metric, to_uint8
+from vitok_lib.metrics.pixel import from_uint8, image_metric, share_outside, to_uint8
 from vitok_lib.metrics.signature import Metric
 from vitok_lib.metrics.text.recogniser import Read, load_recogniser
+from vitok_lib.records.schema import OutcomeStatus
+from vitok_lib.tokenizers.codec_names import block_of
 from vitok_lib.tokenizers.folder import Paired
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.outputs import NOT_FINITE, bits_of, decoded, encoded
+from vitok_lib.tokenizers.outputs import bits_of, decoded, encoded, non_finite
 
 Pixels = NDArray[np.uint8]
 PATCHES = "patches"
@@ -35,9 +37,13 @@ class MetricSuite:
         """``lines`` gives the known text of an image by its name, for the metrics that read it."""
         self._tokenizer = tokenizer
         self._device = tokenizer.settings.device or "cpu"
+        self._output = [metric.name for metric in metrics if metric.scope == "output"]
         self._rate = [metric.name for metric in metrics if metric.scope == "rate"]
+        period = tokenizer.spec.downsampling or block_of(tokenizer.spec.name)
         self._by_image = {
-            metric.name: image_metric(metric.name, self._device) for metric in metrics if metric.scope == "image"
+            metric.name: image_metric(metric.name, self._device, period)
+            for metric in metrics
+            if metric.scope == "image"
         }
         self._lines = lines
         self._text = [metric.name for metric in metrics if metric.scope == "text"]
@@ -52,9 +58,9 @@ class MetricSuite:
     def measure(self, batch: Sequence[Pixels], names: Sequence[str] = ()) -> list[dict[str, Any]]:
         """The result of each image of ``batch``, all ``[H, W, 3]`` of one size, in order.
 
-        A reconstruction with values that are no numbers gives an ``error``. A folder of reconstructions and the metrics
-        that read text have to know the ``names`` of the images; of a folder it is kept of each whether it is
-        ``identical`` to its original.
+        A reconstruction with values that are not finite gives an ``error`` and its ``status``. A folder of
+        reconstructions and the metrics that read text have to know the ``names`` of the images; of a folder it is kept
+        of each whether it is ``identical`` to its original.
 
         Raises:
             RequestError: the tokenizer gives no reconstruction of each image.
@@ -62,24 +68,26 @@ class MetricSuite:
         """
         originals = as_tensor(batch).to(self._device)
         bits, images = self._reconstructed(originals, names)
-        finite = [bool(torch.isfinite(image).all()) for image in images]
+        faults = [non_finite(image) for image in images]
+        outside = [100 * share_outside(image) for image in images] if self._output else [0.0] * len(images)
         reconstructions = to_uint8(images).to(self._device)
         del images
         height, width = originals.shape[2:]
         results: list[dict[str, Any]] = []
-        for pixels, name, original, reconstruction, whole, size in zip(
-            batch, names or [""] * len(batch), originals, reconstructions, finite, bits, strict=True
+        for pixels, name, original, reconstruction, fault, share, size in zip(
+            batch, names or [""] * len(batch), originals, reconstructions, faults, outside, bits, strict=True
         ):
             result: dict[str, Any] = {"height": height, "width": width, "batch": len(batch)}
             if isinstance(self._tokenizer, Paired):
                 result[IDENTICAL] = torch.equal(original, reconstruction)
-            if whole:
+            if fault is None:
                 result |= dict.fromkeys(self._rate, size / (height * width))
+                result |= dict.fromkeys(self._output, share)
                 result |= {of: metric(original, reconstruction) for of, metric in self._by_image.items()}
                 result |= self._scores(pixels, name, reconstruction)
                 result |= self._features(pixels, original, reconstruction)
             else:
-                result["error"] = NOT_FINITE
+                result |= {"error": fault, "status": OutcomeStatus.NON_FINITE.value}
             results.append(result)
         return results
 

@@ -161,9 +161,6 @@ class Run:
         return Outcome(status=OutcomeStatus.ERROR, detail=detail)
 
     def _keep(self, piece: list[Loaded], results: list[dict[str, Any]]) -> None:
-        for result in results:
-            if "error" in result:
-                result["status"] = OutcomeStatus.ERROR.value
         self._append({entry.sha256: result for (entry, _), result in zip(piece, results, strict=True)})
 
     def _keep_failure(self, entry: ManifestEntry, failure: Failure) -> None:

@@ -27,8 +27,8 @@ from vitok_lib.measure.speed.pipeline import chain_signature, measure_chain
 from vitok_lib.measure.speed.state import BenchmarkState, drop
 from vitok_lib.measure.speed.timer import Clock, median, warm_up
 from vitok_lib.records.config import RunConfig
-from vitok_lib.records.schema import Kind, Outcome, Value
-from vitok_lib.tokenizers.outputs import reconstructed
+from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, Value
+from vitok_lib.tokenizers.outputs import non_finite, reconstructed
 from vitok_lib.tokenizers.vitok.running import CAPTURING_MODES
 
 Keep = Callable[[BenchmarkState], object]
@@ -221,7 +221,8 @@ def _keep_errors(state: BenchmarkState, quantity: str, found: Tensor, expected: 
 def _keep_error(state: BenchmarkState, quantity: str, found: Tensor, expected: Tensor) -> None:
     value = relative_error(found, expected)
     if not math.isfinite(value):
-        state.fault = "its reconstructions hold values that are no finite numbers"
+        detail = non_finite(found) or "what it is compared with holds values that are not finite numbers"
+        state.fault = Outcome(status=OutcomeStatus.NON_FINITE, detail=detail)
         return
     signature = f"relative-rms|{found.shape[2]}x{found.shape[3]} px|v1"
     state.values.append(Value(quantity=quantity, value=value, unit="", kind=Kind.MEASURED, signature=signature))

@@ -77,7 +77,7 @@ class BenchmarkState:
     graphs: int = 0
     recompilations: int = 0
     cudagraph_skips: int = 0
-    fault: str | None = None
+    fault: Outcome | None = None
     steady_milliseconds: float = math.inf
     """Of one call after warming up, for the whole batch."""
 
@@ -208,15 +208,19 @@ class BenchmarkState:
 
     def check(self) -> None:
         """Timings of something else than what was asked for are an error, however well they went."""
-        if self.finished and self.settings.compile is not None and self.graphs == 0:
-            self.fault = f"compile '{self.settings.compile}' was asked for, and nothing was compiled: it ran as it is"
+        mode = self.settings.compile
+        if self.finished and mode is not None and self.graphs == 0:
+            self._found(f"compile '{mode}' was asked for, and nothing was compiled: it ran as it is")
         elif self.recompilations:
-            self.fault = f"{self.recompilations} graphs were compiled while it was timed"
+            self._found(f"{self.recompilations} graphs were compiled while it was timed")
         elif self.cudagraph_skips and self.captures:
-            mode, count = self.settings.compile, self.cudagraph_skips
-            self.fault = f"compile '{mode}' was asked for, and torch skipped its CUDA graphs, {count} in all"
+            count = self.cudagraph_skips
+            self._found(f"compile '{mode}' was asked for, and torch skipped its CUDA graphs, {count} in all")
         if self.fault is not None:
-            self.outcome = Outcome(status=OutcomeStatus.ERROR, detail=self.fault)
+            self.outcome = self.fault
+
+    def _found(self, detail: str) -> None:
+        self.fault = Outcome(status=OutcomeStatus.ERROR, detail=detail)
 
     def drop(self) -> None:
         """Let go of the tokenizer and of its memory."""

@@ -27,6 +27,7 @@ OUTCOMES = {
     OutcomeStatus.TIMEOUT: "timeout",
     OutcomeStatus.ERROR: "error",
     OutcomeStatus.UNSUPPORTED: "unsupported",
+    OutcomeStatus.NON_FINITE: "non-finite",
 }
 
 JOINT: Part = " "

@@ -93,23 +93,26 @@ HIGHER_IS_BETTER = {
     **{
         name: metric.higher_is_better
         for name, metric in METRICS.items()
-        if metric.scope != "rate" and metric.extractor != "random"
+        if metric.ranked and metric.scope != "rate" and metric.extractor != "random"
     },
     PUBLISHED_FDD: False,
 }
-"""Only these are ranked. A rate is no quality, a distance over a random network says nothing about what is visible, and
-speed or memory says nothing without machine and settings."""
+"""Only these are ranked. A rate is no quality, a signed shift is best at 0, a distance over a random network says
+nothing about what is visible, and speed or memory says nothing without machine and settings."""
+
+SHIFTS = ("delta-l", "delta-a", "delta-b")
 
 DECIMALS = {
     **dict.fromkeys(("psnr", "fid", PUBLISHED_FDD), 2),
     **dict.fromkeys(("ssim", "ms-ssim", "lpips", "dists", "bpp"), 3),
     **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error"), 2),
+    **dict.fromkeys(("ciede2000", *SHIFTS, "grid-error", "out-of-range"), 2),
     **dict.fromkeys(("speedup", "relative_time", "exponent", "effect"), 2),
     **dict.fromkeys(("utilisation", "share"), 1),
 }
 
-NEUTRAL = dict.fromkeys(("speedup", "relative_time"), 1.0)
-"""The ratio at which nothing differs: whether an interval includes it has to be seen."""
+NEUTRAL = {**dict.fromkeys(("speedup", "relative_time", "grid-error"), 1.0), **dict.fromkeys(SHIFTS, 0.0)}
+"""The value at which nothing differs: whether an interval includes it has to be seen."""
 
 _LEAST_WITHOUT_POWER = 1e-3
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
