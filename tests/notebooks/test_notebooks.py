@@ -48,6 +48,7 @@ MACHINE = {
         "tiled": "nano-kl-f8x4", "tiled_resolution": 160, "samples": 1
     },
     "profile": {"weights": "random", "tokenizers": "w32_d1_h2/8x6", "resolution": 32, "presets": "reference"},
+    "drift": {"tokenizers": "jpeg:q=75", "resolution": 32, "samples": 1},
 }  # fmt: skip
 """Small parameters of every notebook that measures a machine, and so the records that each makes."""
 RECORDS = {
@@ -58,6 +59,7 @@ RECORDS = {
     "precision": {"precision-32": 4},
     "memory": {"memory-64": 3, "tiling-160": 1},
     "profile": {"profile-32": 1},
+    "drift": {"drift-32": 1},
 }
 
 

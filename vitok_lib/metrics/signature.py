@@ -104,6 +104,12 @@ _BOUNDS_OF_LATENTS = {
     ),
     "midpoint_sharpness": _FROM_ZERO,
 }
+PASSES = (1, 2, 4, 8)
+"""Numbers of times that an image is encoded and decoded, one after the other."""
+_BOUNDS_OF_DRIFT = {
+    **{f"psnr_{number}": _DECIBELS for number in PASSES},
+    **{f"ciede2000_{number}": _FROM_ZERO for number in PASSES},
+}
 _READING = f"pp-ocrv6-rec-small:{tag('pp-ocrv6-rec-small')}|known-boxes|original-read-rightly|rgb|u8|per-image-mean|v1"
 _TEXT_NEEDS = "a line of known text that is read rightly in the original"
 _IMAGE_METRICS = (
@@ -310,7 +316,7 @@ def find_metric(name: str) -> Metric:
 
 def bounds_of(quantity: str) -> tuple[float, float]:
     """What the values of a metric, or of a quantity of a study, are between: single ones and their means alike."""
-    of_studies = _BOUNDS_OF_TILING | _BOUNDS_OF_LATENTS
+    of_studies = _BOUNDS_OF_TILING | _BOUNDS_OF_LATENTS | _BOUNDS_OF_DRIFT
     return METRICS[quantity].bounds if quantity in METRICS else of_studies.get(quantity, _UNBOUNDED)
 
 

@@ -26,6 +26,7 @@ FUNCTIONS = {
     "measure_capacity": "vitok_lib.measure.memory.max_resolution",
     "measure_tiling": "vitok_lib.measure.quality.tiling",
     "measure_variations": "vitok_lib.measure.quality.variations",
+    "measure_drift": "vitok_lib.measure.quality.drift",
 }
 """What measures a machine, and the module it is in."""
 EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"

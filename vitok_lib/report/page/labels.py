@@ -9,13 +9,18 @@ import math
 from collections.abc import Iterable
 
 from vitok_lib.metrics import leakage
-from vitok_lib.metrics.signature import METRICS
+from vitok_lib.metrics.signature import METRICS, PASSES
 from vitok_lib.records.schema import Interval
 
 PUBLISHED_FDD = "fdd"
 """A Fréchet distance over DINOv3 features, as others print it; no metric of ours is equal to it."""
 
 MEASURED_LIKE_FDD = "fd-dinov3"
+
+
+def _passes(number: int) -> str:
+    return "1 pass" if number == 1 else f"{number} passes"
+
 
 OTHERS = {
     PUBLISHED_FDD: "FDD",
@@ -79,6 +84,10 @@ OTHERS = {
     "tiled_psnr": "PSNR tiled",
     "tiled_agreement": "PSNR between tiled and untiled",
     "seam_error": "Error at seams relative to elsewhere",
+    **{f"psnr_{number}": f"PSNR, {_passes(number)}" for number in PASSES},
+    **{f"ciede2000_{number}": f"CIEDE2000, {_passes(number)}" for number in PASSES},
+    **{f"delta-l_{number}": f"Mean ΔL*, {_passes(number)}" for number in PASSES},
+    "psnr_loss": f"PSNR lost from {_passes(PASSES[0])} to {PASSES[-1]}",
     "max_difference": "Largest difference, 8-bit levels",
     "chunked_difference": "Largest difference, chunked and whole",
 }
@@ -107,6 +116,8 @@ DECIMALS = {
     **dict.fromkeys(("ssim", "ms-ssim", "lpips", "dists", "bpp"), 3),
     **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error"), 2),
     **dict.fromkeys(("ciede2000", *SHIFTS, "grid-error", "out-of-range"), 2),
+    **dict.fromkeys((f"{of}_{number}" for of in ("psnr", "ciede2000", "delta-l") for number in PASSES), 2),
+    "psnr_loss": 2,
     **dict.fromkeys(("speedup", "relative_time", "exponent", "effect"), 2),
     **dict.fromkeys(("utilisation", "share"), 1),
 }

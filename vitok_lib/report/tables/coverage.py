@@ -43,6 +43,7 @@ MACHINES = {
     groups.MEMORY: "memory",
     groups.CAPACITY: "largest image that fits",
     groups.TILING: "tiles and chunks",
+    "drift": "repeated passes",
 }
 STUDIES = {CPU: "Here, without a GPU", LOCAL: "Here, your own runs"}
 
