@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vitok_lib.errors import RequestError as RequestError
     from vitok_lib.images.sets import open_image_set as open_image_set
+    from vitok_lib.measure.latents.card import measure_latents as measure_latents
     from vitok_lib.measure.quality.evaluate import evaluate as evaluate
     from vitok_lib.measure.quality.evaluate import reconstruct_pixels as reconstruct_pixels
     from vitok_lib.notebooks import run_notebook as run_notebook
@@ -28,6 +29,7 @@ _HOME = {
     "RequestError": "vitok_lib.errors",
     "open_image_set": "vitok_lib.images.sets",
     "evaluate": "vitok_lib.measure.quality.evaluate",
+    "measure_latents": "vitok_lib.measure.latents.card",
     "reconstruct_pixels": "vitok_lib.measure.quality.evaluate",
     "run_notebook": "vitok_lib.notebooks",
     "Record": "vitok_lib.records.schema",

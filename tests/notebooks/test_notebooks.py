@@ -49,8 +49,9 @@ MACHINE = {
     },
     "profile": {"weights": "random", "tokenizers": "w32_d1_h2/8x6", "resolution": 32, "presets": "reference"},
     "drift": {"tokenizers": "jpeg:q=75", "resolution": 32, "samples": 1},
+    "latents": {"resolution": 32, "samples": 1, "tokenizers": "pca-f16x64,jpeg:q=75"},
 }  # fmt: skip
-"""Small parameters of every notebook that measures a machine, and so the records that each makes."""
+"""Small parameters of every notebook that measures a machine or a latent, and so the records that each makes."""
 RECORDS = {
     "speed": {"speed-24": 2, "speed-16": 1},
     "sliding_window": {"sliding-window-24": 2, "sliding-window-32": 4},
@@ -60,6 +61,7 @@ RECORDS = {
     "memory": {"memory-64": 3, "tiling-160": 1},
     "profile": {"profile-32": 1},
     "drift": {"drift-32": 1},
+    "latents": {"latents-photos-32": 1},
 }
 
 

@@ -11,6 +11,7 @@ from vitok_lib.cli.check import check_command, conform_command, list_command
 from vitok_lib.cli.eval import eval_command
 from vitok_lib.cli.export import export_command
 from vitok_lib.cli.interrupts import interruptible
+from vitok_lib.cli.latents import latents_command
 from vitok_lib.cli.plan import plan_command
 from vitok_lib.cli.run import join_parameters, report_command, run_command
 from vitok_lib.cli.speed import speed_command
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command("list")(list_command)
 app.command("eval")(eval_command)
+app.command("latents")(latents_command)
 app.command("plan")(plan_command)
 app.command("speed")(speed_command)
 app.command("conform")(conform_command)

@@ -96,6 +96,7 @@ REQUESTS = {
     "measure_memory": {"resolution": 64, "limit_gib": 0.5, "time_limit": 9.0},
     "measure_capacity": {"largest": 4096, "limit_gib": 0.5, "step": 8},
     "measure_tiling": {"images": "photos", "resolution": 512, "samples": 6, "rule": "cap", "subset_seed": 2},
+    "measure_latents": {"images": "photos", "resolution": "native", "samples": 6, "subset_seed": 2},
 }
 
 

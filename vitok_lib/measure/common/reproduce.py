@@ -27,6 +27,7 @@ FUNCTIONS = {
     "measure_tiling": "vitok_lib.measure.quality.tiling",
     "measure_variations": "vitok_lib.measure.quality.variations",
     "measure_drift": "vitok_lib.measure.quality.drift",
+    "measure_latents": "vitok_lib.measure.latents.card",
 }
 """What measures a machine, and the module it is in."""
 EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from vitok_lib.errors import UnsupportedError
@@ -12,6 +13,7 @@ from vitok_lib.tokenizers.outputs import encoded
 _AXES = 4
 
 
+@torch.no_grad()
 def latent_of(tokenizer: Tokenizer, originals: Tensor) -> Latent:
     """The latent of 8-bit images ``[B, 3, H, W]``: finite numbers ``[B, rows, columns, C]``, which every family gives.
 

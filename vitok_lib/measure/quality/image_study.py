@@ -64,6 +64,7 @@ class ImageStudy(Generic[Subject]):
         tokenizer: the one of ``load`` that the record names.
         measure: the result of an image, 8-bit ``[1, 3, H, W]`` on the device, and its name; None leaves it out.
         totals: values of the set as a whole, once all images are measured.
+        arrays: the record's arrays, likewise.
         left_out: after "3 of 9 images", what is said of those left out.
         nothing: after "at 512 px", what is said where all images are left out.
         of_machine: whether results are those of one machine, so that only records of the same one answer.
@@ -77,6 +78,7 @@ class ImageStudy(Generic[Subject]):
     tokenizer: Callable[[Subject], Tokenizer]
     measure: Callable[[Subject, Tensor, str], Result | None]
     totals: Callable[[Subject], tuple[Value, ...]] = lambda subject: ()
+    arrays: Callable[[Subject], dict[str, tuple[float, ...]]] | None = None
     left_out: str = "were left out"
     nothing: str = "no image gives a result"
     of_machine: bool = False
@@ -143,11 +145,13 @@ def measure_images(
     results: dict[str, Result] = {}
     outcome = Outcome()
     values: tuple[Value, ...] = ()
+    arrays: dict[str, tuple[float, ...]] | None = None
     if subject is not None and failure is None:
         results, outcome = _go_through(image_study, subject, image_set, manifest, config, side, own)
         values = _values(image_study.quantities, list(results.values()))
         if results:
             values += image_study.totals(subject)
+            arrays = image_study.arrays(subject) if image_study.arrays is not None else None
     elif failure is not None:
         outcome = outcome_of(failure, config.device, Batch(1, side, side))
     table = path.with_suffix(".parquet") if results else None
@@ -170,6 +174,7 @@ def measure_images(
         settings=settings,
         outcome=outcome,
         values=values,
+        arrays=arrays,
         metrics=asked.signatures,
         choices=dict(getattr(image_study.tokenizer(subject), "choices", {})) if subject is not None else {},
         samples=table.name if table else None,

@@ -90,6 +90,36 @@ OTHERS = {
     "psnr_loss": f"PSNR lost from {_passes(PASSES[0])} to {PASSES[-1]}",
     "max_difference": "Largest difference, 8-bit levels",
     "chunked_difference": "Largest difference, chunked and whole",
+    "latent_mean": "Mean",
+    "latent_std": "Standard deviation",
+    "latent_kurtosis": "Excess kurtosis",
+    "std_spread": "Largest over smallest deviation",
+    "dead_channels": "Dead channels",
+    "effective_rank": "Effective rank",
+    "implied_shift": "Shift implied",
+    "implied_scale": "Scale implied",
+    "config_shift": "Shift of the configuration",
+    "config_scale": "Scale of the configuration",
+    "latent_high_frequency": "High frequencies of the latent",
+    "grid_high_frequency": "High frequencies of the image on the latent's grid",
+    "image_high_frequency": "High frequencies of the image",
+    **{
+        f"{transformation}_{what}": f"{words}, {name}"
+        for transformation, name in {
+            "shift_quarter": "shift by ¼ position",
+            "shift_half": "shift by ½ position",
+            "shift_whole": "shift by 1 position",
+            "half_scale": "half scale",
+            "quarter_turns": "quarter turns",
+        }.items()
+        for what, words in {"psnr": "PSNR", "loss": "Loss"}.items()
+    },
+    "noise_0_psnr": "PSNR without noise",
+    "noise_10_psnr": "PSNR, noise 0.1 σ",
+    "noise_30_psnr": "PSNR, noise 0.3 σ",
+    "noise_100_psnr": "PSNR, noise 1 σ",
+    "midpoint_psnr": "PSNR halfway",
+    "midpoint_sharpness": "Sharpness halfway",
 }
 
 TIMES = tuple(name for name in OTHERS if name.startswith("time_"))
@@ -118,6 +148,9 @@ DECIMALS = {
     **dict.fromkeys(("ciede2000", *SHIFTS, "grid-error", "out-of-range"), 2),
     **dict.fromkeys((f"{of}_{number}" for of in ("psnr", "ciede2000", "delta-l") for number in PASSES), 2),
     "psnr_loss": 2,
+    **{name: 2 for name in OTHERS if name.endswith(("_psnr", "_loss", "_kurtosis", "_sharpness", "std_spread"))},
+    **dict.fromkeys(("latent_high_frequency", "grid_high_frequency", "image_high_frequency", "effective_rank"), 1),
+    **dict.fromkeys(("latent_mean", "latent_std", "implied_shift", "implied_scale"), 3),
     **dict.fromkeys(("speedup", "relative_time", "exponent", "effect"), 2),
     **dict.fromkeys(("utilisation", "share"), 1),
 }

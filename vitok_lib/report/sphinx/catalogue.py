@@ -18,6 +18,7 @@ from vitok_lib.report.findings import contradictions, flops, memory, quality, sp
 from vitok_lib.report.findings.best_reconstruction import best_reconstruction
 from vitok_lib.report.findings.corrections import corrections
 from vitok_lib.report.findings.fastest import fastest
+from vitok_lib.report.findings.latents import latents_measured
 from vitok_lib.report.findings.what_fits import what_fits
 from vitok_lib.report.page.content import Code, Sentence, Table
 from vitok_lib.report.page.templates import sentences
@@ -71,6 +72,9 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "bias": _of_cases(quality.bias_with_n),
     "counts": _of_entries(quality.value_counts),
     "estimates": lambda request: quality.estimates_met_by_figures(request.entries, request.quantity),
+    "latents": lambda request: [
+        sentence for case in request.cases for sentence in latents_measured(request.entries, case)
+    ],
     "best-reconstruction": _of_entries(best_reconstruction),
     "what-fits": _of_entries(what_fits),
     "fastest": _of_entries(fastest),
@@ -183,6 +187,7 @@ def how_to_measure(benchmarks: Sequence[str]) -> Sentence:
 def figure(request: Request) -> list[Content]:
     """A figure, or one a machine. Matplotlib is imported here, since not every page has figures."""
     from vitok_lib.report.figures import by_image, frontier, quality, speed
+    from vitok_lib.report.figures.latents import latent_spectra
     from vitok_lib.report.figures.released import released
 
     name, entries, quantity = request.arguments[0], request.entries, request.quantity
@@ -191,6 +196,9 @@ def figure(request: Request) -> list[Content]:
         return [Picture("-".join([name, *request.cases, quantity]), drawing)]
     if name == "released":
         return [Picture(name, released(entries))]
+    if name == "latent-spectra":
+        (case,) = request.cases
+        return [Picture(f"{name}-{case}", latent_spectra(entries, case))]
     if name == "by-resolution":
         benchmark = request.required("benchmark", "div8k")[0]
         return [Picture(f"{name}-{benchmark}-{quantity}", quality.by_resolution(entries, benchmark, quantity))]
@@ -211,7 +219,9 @@ def figure(request: Request) -> list[Content]:
     }
     if name not in alone:
         raise unknown(
-            "figure", name, [*quality.FIGURES, "released", "by-resolution", "paired", "by-tokens", "quality", *alone]
+            "figure",
+            name,
+            [*quality.FIGURES, "released", "latent-spectra", "by-resolution", "paired", "by-tokens", "quality", *alone],
         )
     benchmark, make = alone[name]
     return _of_machines(name, [benchmark], make(entries))

@@ -1,0 +1,65 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   title: Latents on {image_set} at {resolution} px
+# ---
+
+# %% [markdown]
+# # The latent card
+#
+# What the values of a latent are like over an image set: their moments, the channels they use, their frequencies, and
+# what a decoder makes of a latent that is shifted, scaled, turned, noisy, or halfway between two images. Nothing here is
+# a quality, and nothing ranks tokenizers.
+
+# %% tags=["parameters"]
+image_set: str = "photos"  # see: vitok list images; or a folder
+resolution: int = 256  # cap of the longest side in pixels
+samples: int = 8  # how many images, from the first; 0: all
+tokenizers: list[str] = "pca-f16x64,nano-f16x64,nano-f16x32"  # by commas
+device: str = "cpu"  # such as cpu or cuda
+dtype: str = "float32"  # of parameters and activations
+study: str = "local"  # folder of results that the records go to
+
+# %%
+from vitok_lib.parameters import checked
+
+run = checked("latents", globals())
+
+# %%
+from IPython.display import Markdown, display
+
+import vitok_lib as vl
+from vitok_lib.records.config import RunConfig
+
+specs = {name: vl.describe(name) for name in run.tokenizers}
+records, refused = [], {}
+for name in specs:
+    try:
+        record = vl.measure_latents(
+            RunConfig(name=name, device=run.device, dtype=run.dtype),
+            images=run.image_set,
+            resolution=run.resolution,
+            samples=run.samples or None,
+            study=run.study,
+            notebook="latents",
+            parameters=vars(run),
+        )
+    except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from its card
+        refused[name] = str(error)
+        continue
+    records.append(record)
+if not records:
+    raise vl.RequestError("; ".join(refused.values()) or "tokenizers is empty; name at least one")
+for sentence in refused.values():
+    display(Markdown(f"No card: {sentence}"))
+
+# %% [markdown]
+# ## Measured
+
+# %%
+from vitok_lib.report.notebook import quality_frame
+
+display(quality_frame(records).T)

@@ -1,0 +1,64 @@
+"""``vitok latents``: the latent card."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from vitok_lib.cli.options import TOKENIZER_HELP, Again, AsJson, configured
+from vitok_lib.cli.output import ProgressBar, as_row, end, log, print_rows
+from vitok_lib.records.config import RunConfig
+from vitok_lib.records.store import LOCAL
+
+
+@configured
+def latents_command(
+    tokenizers: Annotated[list[str], typer.Argument(help=TOKENIZER_HELP)],
+    images: Annotated[str, typer.Option(help="An image set's name, a folder, an archive, or hub:OWNER/NAME.")],
+    resolution: Annotated[str, typer.Option(help="Cap of the longest side in pixels; native: no image is resized.")],
+    *,
+    options: dict[str, Any],
+    rule: Annotated[str | None, typer.Option(help="How images get their size: cap or centre-crop.")] = None,
+    samples: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
+    subset_seed: Annotated[
+        int | None, typer.Option(help="Take them in a seeded order; a smaller subset starts a larger one.")
+    ] = None,
+    study: Annotated[str, typer.Option(help="Folder of results that the records go to.")] = LOCAL,
+    again: Again = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the values of a latent: their statistics, equivariance, and what noise in them costs."""
+    from vitok_lib.images.sets import open_image_set, parse_resolution, sized
+    from vitok_lib.tokenizers.registry import check_has_latent
+
+    image_set, side = sized(open_image_set(images, rule=rule, subset_seed=subset_seed), parse_resolution(resolution))
+    for name in tokenizers:
+        check_has_latent(name)
+    # torch takes a second to import: a request that is wrong is refused before.
+    from vitok_lib.measure.latents.card import measure_latents
+
+    records = []
+    for name in tokenizers:
+        with ProgressBar(f"latents of {name} on {image_set.name} at {side} px") as bar:
+            record = measure_latents(
+                RunConfig(name=name, **options),
+                images=image_set,
+                resolution=side,
+                samples=samples,
+                study=study,
+                again=again,
+                progress=bar.update,
+                log=log,
+            )
+        records.append(record)
+    rows = [as_row(record) for record in records]
+    print_rows(rows if as_json else transposed(rows), as_json)
+    end(records)
+
+
+def transposed(rows: list[dict[str, str | int]]) -> list[dict[str, str | int]]:
+    """A row for each column: a card has more values than a terminal has columns."""
+    columns = dict.fromkeys(column for row in rows for column in row)
+    columns.pop("tokenizer")
+    return [{"": column, **{str(row["tokenizer"]): row.get(column, "") for row in rows}} for column in columns]
