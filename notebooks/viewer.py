@@ -39,7 +39,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 import vitok_lib as vl
-from vitok_lib.measure.quality.visuals import make_visuals
+from vitok_lib.measure.pictures.visuals import make_visuals
 
 specs = {name: vl.describe(name) for name in run.tokenizers}
 refused = {}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.fakes.records import HOST
-from vitok_lib.measure.quality.crops import choose_views, seen
+from vitok_lib.measure.pictures.crops import choose_views, seen
 from vitok_lib.records.schema import Provenance, Settings, TokenizerIdentity, Weights
 from vitok_lib.records.visuals import MANIFEST, Picture, Reconstruction, View, Visual, visual_folder
 

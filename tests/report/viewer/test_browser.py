@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.report.viewer.stage import BAD, BROKEN, GROUND, LARGE, LATENT, MADE, ORIGINAL, opened
-from vitok_lib.measure.quality.crops import CROP
+from vitok_lib.measure.pictures.crops import CROP
 from vitok_lib.report.viewer.layers import error_map
 
 pytestmark = pytest.mark.browser

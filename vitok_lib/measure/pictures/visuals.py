@@ -19,8 +19,8 @@ from vitok_lib.images.sets import ImageError, ImageSet, load_image, open_image_s
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.outcomes import is_out_of_memory
 from vitok_lib.measure.common.reproduce import RUN, Measurement, command
-from vitok_lib.measure.latents.pictures import latent_pictures
-from vitok_lib.measure.quality.crops import choose_views, seen
+from vitok_lib.measure.pictures.crops import choose_views, seen
+from vitok_lib.measure.pictures.latents import latent_pictures
 from vitok_lib.measure.quality.evaluate import reconstruct_pixels
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
 from vitok_lib.metrics.pixel import image_metric

@@ -17,8 +17,8 @@ from tests.fakes.images import write_noise
 from tests.fakes.patches import Patches
 from tests.fakes.tokenizers import Scaling
 from vitok_lib.errors import RequestError
+from vitok_lib.measure.pictures.visuals import make_visuals
 from vitok_lib.measure.quality.evaluate import evaluate
-from vitok_lib.measure.quality.visuals import make_visuals
 from vitok_lib.records.store import results_root
 from vitok_lib.records.visuals import Rule, Visual, iterate_visuals
 from vitok_lib.tokenizers.interface import Latent

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vitok_lib.measure.quality.crops import CROP, OVERVIEW, SHOWN_WHOLE, choose_views, seen
+from vitok_lib.measure.pictures.crops import CROP, OVERVIEW, SHOWN_WHOLE, choose_views, seen
 from vitok_lib.records.visuals import Rule, View
 
 Pixels = NDArray[np.uint8]

@@ -1,0 +1,1 @@
+"""What do tokenizers make of an image, for the eye? Pictures for the viewer."""
