@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vitok_lib.images import challenge
 from vitok_lib.images.challenge import gradients, zone_plate
+from vitok_lib.images.challenge.text import WORDS, text_lines
 
 _render = cache(challenge.render)
 
@@ -59,6 +60,23 @@ def test_a_larger_size_shows_the_same_scene(name: str) -> None:
 @pytest.mark.parametrize(("name", "least"), [("foliage", 0.3), ("weave", 0.5), ("zone-plate", 0.9)])
 def test_detail_is_finer_than_blocks_of_eight(name: str, least: float) -> None:
     assert _detail(_render(name, 384)) > least > 100 * _detail(_render("gradients", 384))
+
+
+@pytest.mark.parametrize("resolution", [1536])
+def test_the_known_lines_of_text_are_where_their_ink_is(resolution: int) -> None:
+    """The text's own words stand in the boxes, and nearly all of the edges of the page are in them."""
+    pixels, lines = _grey(_render("text", resolution)), text_lines("text", resolution)
+    words = " ".join(line.text for line in lines).split()
+    assert set(words) == set(WORDS)
+    edges = np.abs(np.diff(pixels, axis=1)) > 40
+    within = np.zeros_like(edges)
+    for line in lines:
+        left, top, right, bottom = line.box
+        assert 0 <= left < right <= resolution
+        assert edges[top:bottom, left:right].any() or np.ptp(pixels[top:bottom, left:right]) < 60
+        within[top:bottom, left:right] = True
+    assert (edges & within).sum() > 0.9 * edges.sum()
+    assert text_lines("weave", resolution) == ()
 
 
 def test_text_holds_strong_and_faint_contrasts() -> None:

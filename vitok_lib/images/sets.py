@@ -101,7 +101,8 @@ def _leaves() -> DrawnSet:
 def _challenge() -> DrawnSet:
     facts = IMAGE_SET_FACTS["challenge"]
     sources = tuple(sorted(Path(challenge.__file__).parent.glob("*.py")))
-    return DrawnSet(facts.benchmark, facts.description, tuple(challenge.SCENES), challenge.render, sources)
+    names, lines = tuple(challenge.SCENES), challenge.text.text_lines
+    return DrawnSet(facts.benchmark, facts.description, names, challenge.render, sources, lines=lines)
 
 
 def _text() -> DrawnSet:

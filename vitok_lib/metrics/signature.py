@@ -317,7 +317,14 @@ def find_metric(name: str) -> Metric:
 def bounds_of(quantity: str) -> tuple[float, float]:
     """What the values of a metric, or of a quantity of a study, are between: single ones and their means alike."""
     of_studies = _BOUNDS_OF_TILING | _BOUNDS_OF_LATENTS | _BOUNDS_OF_DRIFT
+    quantity = text_metric(quantity) or quantity
     return METRICS[quantity].bounds if quantity in METRICS else of_studies.get(quantity, _UNBOUNDED)
+
+
+def text_metric(quantity: str) -> str | None:
+    """The metric that ``quantity``, such as ``ned_6``, is of at one height of lines, in pixels; None of any other."""
+    name, _, height = quantity.rpartition("_")
+    return name if height.isdecimal() and name in METRICS and METRICS[name].scope == "text" else None
 
 
 def signature_of(metric: Metric, family: str) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vitok_lib.images.challenge.sampling import average, samples_per_pixel
+from vitok_lib.images.drawn import TextLine
 
 _SAMPLES = 2  # the letters are anti-aliased once already
 _PAPER = (244, 239, 226)
@@ -69,6 +71,25 @@ def paint_text(resolution: int, first: int, last: int) -> NDArray[np.float32]:
             if (baseline + panel.size) * side > top and (baseline - panel.size) * side < bottom:
                 draw.text((x * side, baseline * side - top), word, fill=panel.ink, font=font, anchor="ls")
     return average(np.asarray(canvas), per_pixel)
+
+
+def text_lines(name: str, resolution: int) -> tuple[TextLine, ...]:
+    """The lines of the image ``text``, panel by panel from the top; none of any other image."""
+    if name != "text":
+        return ()
+    found = []
+    for panel in _page():
+        font = ImageFont.load_default(max(1, panel.size * resolution))
+        capital = -font.getbbox("H", anchor="ls")[1]
+        for baseline, placed in groupby(panel.words, key=lambda word: word[1]):
+            words = list(placed)
+            right = words[-1][0] * resolution + font.getlength(words[-1][2])
+            edges = (words[0][0], baseline - 0.93 * panel.size, baseline + 0.29 * panel.size)
+            left, top, bottom = (round(edge * resolution) for edge in edges)
+            margin = max(2, round(capital / 4))
+            box = (left - margin, top, min(round(right) + margin, resolution), max(bottom, top + 1))
+            found.append(TextLine(" ".join(word for *_, word in words), box, capital))
+    return tuple(found)
 
 
 @cache

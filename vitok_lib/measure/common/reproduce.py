@@ -28,6 +28,7 @@ FUNCTIONS = {
     "measure_variations": "vitok_lib.measure.quality.variations",
     "measure_drift": "vitok_lib.measure.quality.drift",
     "measure_latents": "vitok_lib.measure.latents.card",
+    "measure_text": "vitok_lib.measure.quality.text",
 }
 """What measures a machine, and the module it is in."""
 EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"

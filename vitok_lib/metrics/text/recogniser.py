@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import importlib.util
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +39,17 @@ def check_recogniser() -> None:
 
 
 def load_recogniser() -> Read:
-    """The recogniser; what it has read once it knows again.
+    """The recogniser, one for all of a process: what it has read once, such as the originals, it knows again.
 
     Raises:
         RequestError: a package is missing, cannot be imported, or holds other weights.
     """
     check_recogniser()
+    return _loaded()
+
+
+@cache
+def _loaded() -> Read:
     try:
         make = importlib.import_module("rapidocr").RapidOCR
     except (ImportError, OSError) as error:

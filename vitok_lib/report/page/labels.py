@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 
 from vitok_lib.metrics import leakage
-from vitok_lib.metrics.signature import METRICS, PASSES
+from vitok_lib.metrics.signature import METRICS, PASSES, text_metric
 from vitok_lib.records.schema import Interval
 
 PUBLISHED_FDD = "fdd"
@@ -144,6 +144,7 @@ SHIFTS = ("delta-l", "delta-a", "delta-b")
 DECIMALS = {
     **dict.fromkeys(("psnr", "fid", PUBLISHED_FDD), 2),
     **dict.fromkeys(("ssim", "ms-ssim", "lpips", "dists", "bpp"), 3),
+    **dict.fromkeys(("ned", "exact-match"), 2),
     **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error"), 2),
     **dict.fromkeys(("ciede2000", *SHIFTS, "grid-error", "out-of-range"), 2),
     **dict.fromkeys((f"{of}_{number}" for of in ("psnr", "ciede2000", "delta-l") for number in PASSES), 2),
@@ -191,6 +192,9 @@ def not_independent(quantity: str, tokenizer: str) -> str | None:
 
 def name_of(quantity: str) -> str:
     """The name of a quantity in prose and headings."""
+    metric = text_metric(quantity)
+    if metric is not None:
+        return f"{METRICS[metric].title}, {quantity.rpartition('_')[2]} px"
     return METRICS[quantity].title if quantity in METRICS else OTHERS.get(quantity, quantity.replace("_", " "))
 
 
@@ -219,6 +223,7 @@ def digits(quantity: str, value: float) -> str:
     """
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "undefined")
+    quantity = text_metric(quantity) or quantity
     if quantity in DECIMALS:
         text = f"{value:,.{DECIMALS[quantity]}f}"
     elif 0 < abs(value) < _LEAST_WITHOUT_POWER:
