@@ -21,7 +21,7 @@ from vitok_lib.images import photographs
 from vitok_lib.images.challenge.text import WORDS
 from vitok_lib.images.drawn import TextLine
 
-HEIGHTS = (6, 8, 10, 12, 16, 24, 32, 48)
+HEIGHTS = (6, 8, 12, 16, 24, 48)
 """Of a line's capitals, in pixels."""
 GROUNDS = ("dark-on-light", "light-on-dark", "on-photograph")
 PAGES = 6
@@ -37,7 +37,7 @@ FONTS = (
 )
 """All under free licences, LICENSE_DEJAVU and LICENSE_STIX, which lie next to them."""
 _LETTERS = range(3, 6)  # of a word
-_LINES, _SIDE = 2, 512  # lines of each height on a page of this side
+_LINES, _SIDE = 3, 512  # lines of each height on a page of this side
 _GAP = 4  # pixels at least between boxes
 _LIGHT, _DARK = (225, 256), (0, 56)  # levels of a channel
 _SHORT_WORDS = tuple(

@@ -135,7 +135,7 @@ def measure_images(
         identity,
         settings,
         shown,
-        tuple(quantity.signature for quantity in image_study.quantities.values()),
+        tuple(dict.fromkeys(quantity.signature for quantity in image_study.quantities.values())),
         device=config.device if image_study.of_machine else None,
     )
     kept = answer(path, asked, own)
