@@ -48,6 +48,7 @@ MACHINE = {
         "tiled": "nano-kl-f8x4", "tiled_resolution": 160, "samples": 1
     },
     "profile": {"weights": "random", "tokenizers": "w32_d1_h2/8x6", "resolution": 32, "presets": "reference"},
+    "text": {"tokenizers": "jpeg:q=75", "resolution": 64, "samples": 1},
     "drift": {"tokenizers": "jpeg:q=75", "resolution": 32, "samples": 1},
     "latents": {"resolution": 32, "samples": 1, "tokenizers": "pca-f16x64,jpeg:q=75"},
 }  # fmt: skip
@@ -60,6 +61,7 @@ RECORDS = {
     "precision": {"precision-32": 4},
     "memory": {"memory-64": 3, "tiling-160": 1},
     "profile": {"profile-32": 1},
+    "text": {"text-by-height-64": 1},
     "drift": {"drift-32": 1},
     "latents": {"latents-photos-32": 1},
 }
@@ -88,6 +90,8 @@ def machine_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Future[P
 
 @pytest.mark.parametrize("name", MACHINE)
 def test_a_notebook_of_machines_runs_and_keeps_its_records(name: str, machine_runs: dict[str, Future[Path]]) -> None:
+    if name == "text":
+        pytest.importorskip("rapidocr", reason="rapidocr comes with the extra 'text'")
     written = machine_runs[name].result()
     assert written.stat().st_size < LARGEST_NOTEBOOK
     study = written.parent / "results" / "local"

@@ -44,6 +44,7 @@ MACHINES = {
     groups.CAPACITY: "largest image that fits",
     groups.TILING: "tiles and chunks",
     "drift": "repeated passes",
+    "text-by-height": "text by height",
 }
 STUDIES = {CPU: "Here, without a GPU", LOCAL: "Here, your own runs"}
 
