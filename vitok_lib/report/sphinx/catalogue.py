@@ -35,6 +35,7 @@ from vitok_lib.report.tables.memory import capacity_tables
 from vitok_lib.report.tables.quality import quality_table
 from vitok_lib.report.tables.released import released_table
 from vitok_lib.report.tables.roofline import roofline_tables
+from vitok_lib.report.tables.size_rules import size_rule_table
 from vitok_lib.report.tables.speed import machine_tables, profile_tables, published_window_tables, window_tables
 from vitok_lib.report.tables.versus import versus_table
 from vitok_lib.report.tables.worked_example import worked_example
@@ -292,6 +293,9 @@ DIRECTIVES: Mapping[str, Spec] = {
     ),
     "worked-example": Spec(example, 1, ("resolutions", "gpu")),
     "fits-table": Spec(fits, 1, ("resolutions", "memory-sizes")),
+    "size-rules-table": Spec(
+        lambda request: [size_rule_table(request.entries, request.names, request.quantity)], 1, ("quantity",)
+    ),
     "best-table": Spec(best, options=("benchmarks", "quantities")),
     "released-table": Spec(lambda request: [released_table(request.entries)]),
     "measured-where": Spec(lambda request: [Wide(measured_where(request.entries))]),

@@ -8,6 +8,7 @@
 ``{image-table} challenge-384``       the values of single images
 ``{baseline-table}``                  differences to the PCA baseline over ``:cases:``
 ``{pairs-table} photos-512``          the differences of all pairs of tokenizers, with simultaneous intervals
+``{size-rules-table} wallpapers``     images capped and cropped, tokenizer by tokenizer, paired by image
 ``{result-figure} by-tokenizer``      a figure over ``:cases:``, ``:benchmark:`` or ``:benchmarks:``
 ``{result-figure} released``          quality, compression and latency of the released models
 ``{machine-table} speed``             ``:quantities:`` of speed and memory, a table each machine, as ``:where:`` has it;
