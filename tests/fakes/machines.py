@@ -41,7 +41,7 @@ UNITS = {
     **dict.fromkeys(("peak_memory", "weights", "model_peak", "evaluation_peak", "predicted_peak"), "GiB"),
     **dict.fromkeys(("work", "work_linear", "work_attention", "counted_linear", "counted_attention"), "TFLOP"),
     **dict.fromkeys(("rate", "ceiling_matmul"), "TFLOP/s"),
-    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement"), "dB"),
+    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiling_change", "tiled_agreement"), "dB"),
     **dict.fromkeys(("largest_resolution", "predicted_largest"), "px"),
     "throughput": "img/s",
     "speedup": "×",
@@ -113,7 +113,7 @@ def write_machine(
     spec = describe(name)
     height, width = size or (resolution, resolution)
     told = [f"{key}={value}" for key, value in settings.items()] + ([f"size={height}x{width}"] if size else [])
-    path = record_path(study, benchmark, resolution, name, ",".join(told))
+    path = record_path(study, benchmark, resolution, name, ",".join(told).replace("/", "_"))
     assert str(path).startswith(str(root)), "the fixture 'results' points the library to its folder"
     record = Record(
         benchmark=benchmark,

@@ -47,6 +47,7 @@ MACHINE = {
         "tokenizers": "nano-f32x64", "resolutions": "64", "fp8": True,
         "tiled": "nano-kl-f8x4", "tiled_resolution": 160, "samples": 1
     },
+    "tiling": {"tokenizers": "pca-f16x64", "tiles": "32/0,32/16", "resolution": 64, "samples": 1},
     "profile": {"weights": "random", "tokenizers": "w32_d1_h2/8x6", "resolution": 32, "presets": "reference"},
     "text": {"tokenizers": "jpeg:q=75", "resolution": 64, "samples": 1},
     "drift": {"tokenizers": "jpeg:q=75", "resolution": 32, "samples": 1},
@@ -60,6 +61,7 @@ RECORDS = {
     "compile_modes": {"compile-modes-32": 4},
     "precision": {"precision-32": 4},
     "memory": {"memory-64": 3, "tiling-160": 1},
+    "tiling": {"tiling-64": 2},
     "profile": {"profile-32": 1},
     "text": {"text-by-height-64": 1},
     "drift": {"drift-32": 1},

@@ -90,7 +90,7 @@ _DECIBELS = (0, 100)  # of PSNR: all differences are 255, and none is above 0
 _FROM_ZERO = (0, math.inf)
 _BOUNDS_OF_TILING = {
     **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement"), _DECIBELS),
-    "seam_error": _FROM_ZERO,
+    **dict.fromkeys(("seam_error", "tiled_step", "untiled_step"), _FROM_ZERO),
 }
 _BOUNDS_OF_LATENTS = {
     **dict.fromkeys(("latent_high_frequency", "grid_high_frequency", "image_high_frequency"), (0, 100)),

@@ -16,7 +16,7 @@ from PIL import Image
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.quality import tiling_pairs
-from vitok_lib.measure.quality.seams import BAND, borders, seam_error, tile_layout
+from vitok_lib.measure.quality.seams import BAND, borders, colour_step, joints, layout, seam_error, tile_layout
 from vitok_lib.measure.quality.tiling import measure_tiling
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record, Settings, Weights
@@ -59,7 +59,7 @@ def _values(record: Record) -> dict[str, float]:
 def test_a_border_is_where_a_tile_starts_and_where_the_one_before_it_ends(
     size: int, tile: int, step: int, expected: list[int]
 ) -> None:
-    assert borders(size, tile, step) == expected
+    assert borders(layout(size, tile, step), size) == expected
 
 
 @pytest.mark.parametrize("name", ["flux", "flux2", "sd", "qwen", "dc-ae-f32"])
@@ -84,7 +84,7 @@ def test_diffusers_blends_from_border_to_border(monkeypatch: pytest.MonkeyPatch)
     size = 304
     image = model.decode(torch.zeros(1, 4, size // 8, size // 8)).sample[0, 0]
     (_, _), (tile, step) = tile_layout(model)
-    places = borders(size, tile, step)
+    places = borders(layout(size, tile, step), size)
     changes = set((image[0].diff().abs() > 1e-4).nonzero().flatten().tolist())
     # A blend starts with the old tile alone and ends before the new one is alone.
     expected = {at for start, end in zip(places[::2], [*places[1::2], size], strict=True) for at in range(start, end)}
@@ -112,6 +112,27 @@ def test_tiles_that_differ_by_a_constant_have_a_seam_where_they_meet_and_nowhere
         assert seam_error(untiled, tiled, [], [apart]) < 1
     turned = (untiled.transpose(1, 2), tiled.transpose(1, 2))
     assert seam_error(*turned, [seam], []) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("overlap", [0, 16])
+def test_the_colour_step_is_what_one_tile_is_brighter_than_the_next(overlap: int) -> None:
+    tiles = [(0, 48), (48 - overlap, 96 - overlap), (96 - 2 * overlap, 144 - 2 * overlap)]
+    width = tiles[-1][1]
+    original = torch.randint(50, 100, (3, 32, width), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    reconstruction = original.clone()
+    reconstruction[:, :, tiles[1][0] : tiles[1][1]] += 6  # the tile in the middle, blended or not
+    for start, stop in joints(tiles, width):
+        reconstruction[:, :, start:stop] = original[:, :, start:stop] + 3
+    columns = joints(tiles, width)
+    assert columns == [(48 - overlap, 48), (96 - 2 * overlap, 96 - overlap)]
+    assert colour_step(original, reconstruction, [], columns) == pytest.approx(6)
+    turned = original.transpose(1, 2), reconstruction.transpose(1, 2)
+    assert colour_step(*turned, columns, []) == pytest.approx(6)
+    assert colour_step(*turned, columns, [(16, 16)]) == pytest.approx(6 * math.sqrt(2 / 3))  # a third place without
+    reconstruction[0] = original[0]  # red is right, green and blue are off
+    assert colour_step(original, reconstruction, [], columns) == pytest.approx(6 * math.sqrt(2 / 3))
+    assert colour_step(original, original + 9, [], columns) == 0
+    assert math.isnan(colour_step(original, reconstruction, [], []))
 
 
 def test_an_error_that_is_alike_everywhere_is_no_seam() -> None:
@@ -168,6 +189,22 @@ def test_the_values_of_an_auto_encoder_are_those_of_diffusers_own(images: Path) 
     table = pd.read_parquet(results_root() / "local" / f"tiling-{SIDE}" / record.samples)
     assert table["tiled_psnr"].mean() == pytest.approx(values["tiled_psnr"])
     assert list(table["image"]) == ["0.png", "1.png"]
+
+
+def test_tiles_of_any_tokenizer_are_compared_and_patches_without_context_do_not_see_them(images: Path) -> None:
+    record = measure_tiling(RunConfig(name="pca-f16x64", tile="96/32"), images=images, resolution=SIDE)
+    assert (record.outcome.status, record.settings.tile) == (OutcomeStatus.OK, "96/32")
+    values = _values(record)
+    # A reconstruction in 8 bits may round the other way where a tile is summed in another order.
+    assert values["tiling_change"] == pytest.approx(0, abs=1e-3)
+    assert values["tiled_step"] == pytest.approx(values["untiled_step"], abs=1e-2)
+    assert values["max_difference"] <= 1
+    assert (results_root() / "local" / f"tiling-{SIDE}" / "pca-f16x64@tile=96_32.json").exists()
+    assert record.provenance is not None
+    assert parse(record.provenance.command).configs == (RunConfig(name="pca-f16x64", tile="96/32"),)
+    seen = _values(measure_tiling(RunConfig(name="nano-f16x64", tile="96/0"), images=images, resolution=SIDE))
+    assert seen["tiling_change"] == pytest.approx(seen["tiled_psnr"] - seen["untiled_psnr"])
+    assert seen["seam_error"] > 0
 
 
 def test_a_record_that_is_there_is_not_measured_again(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:

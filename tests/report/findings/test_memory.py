@@ -96,6 +96,14 @@ def test_tiles_have_a_peak_and_change_the_reconstruction(results: Path) -> None:
     assert (numbers_in(changed, Kind.DERIVED), numbers_in(changed, Kind.MEASURED)) == ([-0.75], [1.5])
 
 
+def test_tiles_with_overlap_change_psnr_between_two_ends(results: Path) -> None:
+    for tile, change in {"512/0": -0.5, "512/64": 0.25, "512/128": 0.0}.items():
+        write_machine(results, "tiling", 2048, VITOK, {"untiled_psnr": 30.0, "tiling_change": change}, tile=tile)
+    (sentence,) = memory.tiles_change(load())
+    assert numbers_in(sentence, Kind.MEASURED) == [-0.5, 0.25]
+    assert "512" not in text_of(sentence)
+
+
 def test_the_prediction_that_is_off_the_most_is_named_where_the_search_ended_within_its_range(results: Path) -> None:
     for name, largest, predicted in (("flux", 1000.0, 900.0), ("sd", 1000.0, 1040.0), (VITOK, 4096.0, 9000.0)):
         values = {"largest_resolution": largest, "predicted_largest": predicted}

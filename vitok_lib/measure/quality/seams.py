@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from vitok_lib.tokenizers.tiles import Span
 
 BAND = 4
 """Steps on each side of a border that belong to it."""
@@ -26,11 +29,41 @@ def tile_layout(model: Any) -> tuple[tuple[int, int], tuple[int, int]]:
     )
 
 
-def borders(size: int, tile: int, step: int) -> list[int]:
+def layout(size: int, tile: int, step: int) -> list[Span]:
+    """The tiles of diffusers along a side of ``size`` pixels: the last ones end where the image does."""
+    return [(start, min(start + tile, size)) for start in range(0, size, step)]
+
+
+def joints(tiles: Sequence[Span], size: int) -> list[Span]:
+    """Where the blend of two tiles along a side of ``size`` pixels starts and stops; without those up to its end."""
+    return [(after[0], before[1]) for before, after in pairwise(tiles) if before[1] < size]
+
+
+def borders(tiles: Sequence[Span], size: int) -> list[int]:
     """Where, along a side of ``size`` pixels, a tile starts or the one before it ends: both ends of each blend."""
-    starts = range(step, size, step)
-    ends = [start - step + tile for start in starts]
-    return sorted({*starts, *(end for end in ends if end < size)})
+    return sorted({place for tile in tiles for place in tile} - {0, size})
+
+
+def colour_step(original: Tensor, reconstruction: Tensor, rows: Sequence[Span], columns: Sequence[Span]) -> float:
+    """How much brighter or of another colour one tile is than the next: what the eye sees as a grid; NaN without tiles.
+
+    At each place where two tiles meet, the mean signed error of the ``BAND`` pixels after the blend less that of those
+    before it, over the whole length of the image and for each channel. The value is the root mean square of these over
+    places and channels, in 8-bit levels: a tile that is brighter by d gives d. An error that is the same on both sides
+    gives 0, however large it is; a model's own errors give some at any place, as an untiled reconstruction tells.
+
+    Args:
+        original, reconstruction: 8-bit ``[3, H, W]``.
+        rows, columns: where blends start and stop, from :func:`joints`; a side without any takes no part.
+    """
+    error = reconstruction.to(torch.float32) - original.to(torch.float32)
+    squares: list[float] = []
+    for dim, places in ((1, rows), (2, columns)):
+        lines = error.mean(dim=3 - dim)  # [3, places along the side]
+        for start, stop in places:
+            step = lines[:, stop : stop + BAND].mean(1) - lines[:, max(0, start - BAND) : start].mean(1)
+            squares += step.square().tolist()
+    return math.sqrt(math.fsum(squares) / len(squares)) if squares else math.nan
 
 
 def seam_error(untiled: Tensor, tiled: Tensor, rows: Sequence[int], columns: Sequence[int]) -> float:

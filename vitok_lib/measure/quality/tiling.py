@@ -1,4 +1,4 @@
-"""What working in parts does to an image: the tiles of a convolutional auto-encoder, the chunks of a ViTok.
+"""What working in parts does to an image: tiles of any tokenizer, and the chunks of a ViTok.
 
 Tiles change the model: norms and attention see a tile and not the image. Chunks do not: a token goes through a block's
 matrices by itself, so that all they may change is rounding.
@@ -35,12 +35,14 @@ def measure_tiling(
 ) -> Record:
     """Compare ``config`` in tiles, or in chunks, with the same tokenizer on whole images, and keep the record.
 
-    Of a convolutional auto-encoder: PSNR of either against the original and of one against the other, the error at
-    seams (:func:`vitok_lib.measure.quality.seams.seam_error`) and the largest difference in 8-bit levels. Of a ViTok:
-    the largest difference, as a share of the images' range. Images of one part alone say nothing and are left out.
+    Of tiles: PSNR of either against the original, their difference, and PSNR of one against the other, the error at
+    seams and the step of colour between tiles (:mod:`vitok_lib.measure.quality.seams`), and the largest difference in
+    8-bit levels. Of a ViTok's chunks: the largest difference, as a share of the images' range. Images of one part alone
+    say nothing and are left out.
 
     Args:
-        config: of a ViTok, ``chunk`` is the tokens of a chunk, by default 256.
+        config: with a ``tile``, of any tokenizer with a latent grid; without, an auto-encoder in diffusers' tiles, or a
+            ViTok, whose ``chunk`` is the tokens of a chunk, by default 256.
         images, resolution, rule, samples, subset_seed, context: as in
             :func:`vitok_lib.measure.quality.image_study.measure_images`.
 
@@ -72,8 +74,11 @@ _STUDY = ImageStudy(
     quantities={
         "untiled_psnr": Quantity("dB", _PSNR),
         "tiled_psnr": Quantity("dB", _PSNR),
+        "tiling_change": Quantity("dB", "psnr|rgb|u8|tiled-less-untiled|per-image-mean|v1"),
         "tiled_agreement": Quantity("dB", "psnr|rgb|u8|tiled-to-untiled|per-image-mean|v1"),
         "seam_error": Quantity("×", f"seam-error|rgb|u8|steps|band:{BAND}|tiled-to-untiled|per-image-mean|v1"),
+        "tiled_step": Quantity("levels", f"colour-step|rgb|u8|band:{BAND}|to-original|per-image-mean|v1"),
+        "untiled_step": Quantity("levels", f"colour-step|rgb|u8|band:{BAND}|to-original|per-image-mean|v1"),
         "max_difference": Quantity("", "max-difference|rgb|u8|tiled-to-untiled|v1", over="maximum"),
         "chunked_difference": Quantity("", "max-difference|rgb|chunked-to-whole|of-range|v1", over="maximum"),
     },

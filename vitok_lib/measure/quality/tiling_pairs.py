@@ -1,21 +1,26 @@
-"""A tokenizer that takes images whole, and the same one that takes them in parts: in tiles, or in chunks of tokens."""
+"""A tokenizer that takes images whole, and the same one that takes them in parts: in tiles, or in chunks of tokens.
+
+Tiles are those of the setting ``tile``, of any tokenizer with a latent grid, or diffusers' own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
-from vitok_lib.measure.quality.seams import borders, seam_error, tile_layout
+from vitok_lib.measure.quality.seams import borders, colour_step, joints, layout, seam_error, tile_layout
 from vitok_lib.metrics.pixel import psnr, to_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, find
+from vitok_lib.tokenizers.tiles import Span, Tiled
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 CHUNK = 256
@@ -41,6 +46,8 @@ class Pair:
 def in_parts(config: RunConfig) -> RunConfig:
     """``config`` with the chunk that is compared; RequestError if it works neither in tiles nor in chunks."""
     family = find(config.name).family
+    if config.tile is not None:
+        return config
     if family == "vitok":
         return config.replace(chunk=config.chunk or CHUNK)
     if family not in CONVOLUTIONAL:
@@ -54,7 +61,20 @@ def in_parts(config: RunConfig) -> RunConfig:
 
 def load_pair(config: RunConfig) -> Pair:
     """The pair of a configuration from :func:`in_parts`."""
+    if config.tile is not None:
+        return _tiles(config)
     return _autoencoder(config) if config.chunk is None else _vitok(config, config.chunk)
+
+
+def _tiles(config: RunConfig) -> Pair:
+    whole, parts = load(config.replace(tile=None)), load(config)
+    assert isinstance(parts, Tiled)
+    return Pair(
+        whole,
+        parts,
+        lambda height, width: len(parts.spans(height)) > 1 or len(parts.spans(width)) > 1,
+        partial(_compared, parts.spans, parts.spans),
+    )
 
 
 def _vitok(config: RunConfig, chunk: int) -> Pair:
@@ -70,17 +90,34 @@ def _vitok(config: RunConfig, chunk: int) -> Pair:
 def _autoencoder(config: RunConfig) -> Pair:
     whole: Any = load(config)
     parts = whole.tiled()
-    layout = tile_layout(parts.model)
+    down, across = tile_layout(parts.model)
+    return Pair(
+        whole,
+        parts,
+        lambda height, width: height > down[0] or width > across[0],
+        partial(_compared, lambda size: layout(size, *down), lambda size: layout(size, *across)),
+    )
 
-    def compare(original: Tensor, whole: Tensor, parts: Tensor) -> Result:
-        untiled, tiled = to_uint8(whole), to_uint8(parts)
-        rows, columns = (borders(size, *tile) for size, tile in zip(original.shape[1:], layout, strict=True))
-        return {
-            "untiled_psnr": psnr(original, untiled),
-            "tiled_psnr": psnr(original, tiled),
-            "tiled_agreement": psnr(untiled, tiled),
-            "seam_error": seam_error(untiled, tiled, rows, columns),
-            "max_difference": float((tiled.to(torch.int16) - untiled.to(torch.int16)).abs().max()),
-        }
 
-    return Pair(whole, parts, lambda height, width: height > layout[0][0] or width > layout[1][0], compare)
+def _compared(
+    down: Callable[[int], list[Span]],
+    across: Callable[[int], list[Span]],
+    original: Tensor,
+    whole: Tensor,
+    parts: Tensor,
+) -> Result:
+    """PSNR of either and of one against the other, and what is seen where the tiles ``down`` and ``across`` meet."""
+    untiled, tiled = to_uint8(whole), to_uint8(parts)
+    height, width = original.shape[1:]
+    rows, columns = down(height), across(width)
+    places = joints(rows, height), joints(columns, width)
+    psnrs = {"untiled_psnr": psnr(original, untiled), "tiled_psnr": psnr(original, tiled)}
+    return {
+        **psnrs,
+        "tiling_change": psnrs["tiled_psnr"] - psnrs["untiled_psnr"],
+        "tiled_agreement": psnr(untiled, tiled),
+        "seam_error": seam_error(untiled, tiled, borders(rows, height), borders(columns, width)),
+        "tiled_step": colour_step(original, tiled, *places),
+        "untiled_step": colour_step(original, untiled, *places),
+        "max_difference": float((tiled.to(torch.int16) - untiled.to(torch.int16)).abs().max()),
+    }

@@ -124,10 +124,22 @@ def tiling_changes(entries: Sequence[Entry]) -> list[Sentence]:
     for held in groups.by_machine(entries, [TILING]).values():
         for entry in held:
             whole, tiled = groups.held(entry, "untiled_psnr"), groups.held(entry, "tiled_psnr")
-            if whole and tiled:
+            if whole and tiled and entry.record.settings.tile is None:
                 text = f"{signed('tiled_psnr', tiled.value - whole.value)} {tiled.unit}"
                 change = derived(text, f"tiled minus untiled PSNR of {entry.name}", entry)
                 found.append(say("tiling", lead=lead(entry), change=change, seam=held_number(entry, "seam_error")))
+    return found
+
+
+def tiles_change(entries: Sequence[Entry]) -> list[Sentence]:
+    """What tiles with overlap do to PSNR: the least and the most of the tiles that a tokenizer was measured with."""
+    found: list[Sentence] = []
+    for run in runs([entry for entry in entries if entry.record.settings.tile is not None], [TILING], "tile"):
+        changes = [(value.value, entry) for entry in run if (value := groups.held(entry, "tiling_change"))]
+        if changes:
+            changes.sort(key=lambda change: change[0])
+            low, high = (held_number(entry, "tiling_change", unit=True) for _, entry in (changes[0], changes[-1]))
+            found.append(say("tiles", lead=lead(run[0], "tile"), tiles=len(changes), low=low, high=high))
     return found
 
 
@@ -154,6 +166,7 @@ FINDINGS: dict[str, Callable[[Sequence[Entry]], list[Sentence]]] = {
     "chunking": chunking_saves,
     "tiling-memory": tiling_saves,
     "tiling": tiling_changes,
+    "tiles": tiles_change,
     "capacity": predictions_hold,
 }
 """The findings by the name that a page uses."""

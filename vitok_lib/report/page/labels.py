@@ -82,8 +82,11 @@ OTHERS = {
     "counted_attention": "FLOPs counted, attention",
     "untiled_psnr": "PSNR untiled",
     "tiled_psnr": "PSNR tiled",
+    "tiling_change": "PSNR, tiled minus untiled",
     "tiled_agreement": "PSNR between tiled and untiled",
     "seam_error": "Error at seams relative to elsewhere",
+    "tiled_step": "Colour step between tiles",
+    "untiled_step": "Colour step there, untiled",
     **{f"psnr_{number}": f"PSNR, {_passes(number)}" for number in PASSES},
     **{f"ciede2000_{number}": f"CIEDE2000, {_passes(number)}" for number in PASSES},
     **{f"delta-l_{number}": f"Mean ΔL*, {_passes(number)}" for number in PASSES},
@@ -144,6 +147,7 @@ SHIFTS = ("delta-l", "delta-a", "delta-b")
 DECIMALS = {
     **dict.fromkeys(("psnr", "fid", PUBLISHED_FDD), 2),
     **dict.fromkeys(("ssim", "ms-ssim", "lpips", "dists", "bpp"), 3),
+    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiling_change", "tiled_agreement", "seam_error"), 2),
     **dict.fromkeys(("ned", "exact-match"), 2),
     **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error"), 2),
     **dict.fromkeys(("ciede2000", *SHIFTS, "grid-error", "out-of-range"), 2),
@@ -156,6 +160,8 @@ DECIMALS = {
     **dict.fromkeys(("utilisation", "share"), 1),
 }
 
+NEUTRAL = {"speedup": 1.0, "relative_time": 1.0, "tiling_change": 0.0}
+"""The ratio at which nothing differs: whether an interval includes it has to be seen."""
 NEUTRAL = {**dict.fromkeys(("speedup", "relative_time", "grid-error"), 1.0), **dict.fromkeys(SHIFTS, 0.0)}
 """The value at which nothing differs: whether an interval includes it has to be seen."""
 
