@@ -221,7 +221,7 @@ def _load(config: RunConfig, part: Part) -> Tokenizer:
     entry, spec = find(config.name), describe(config.name, config.blocks)
     if entry.family != "vitok" and part != "both":
         raise RequestError(f"tokenizer '{config.name}' is no ViTok: the setting part does not apply to it")
-    _check_device(config.device)
+    check_device(config.device)
     if entry.family == "vitok":
         from vitok_lib.tokenizers.vitok.checkpoint import load_vitok
         from vitok_lib.tokenizers.vitok.running import Running
@@ -264,7 +264,8 @@ def _load(config: RunConfig, part: Part) -> Tokenizer:
     )
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Raise RequestError where torch has no ``device``."""
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

@@ -1,57 +1,172 @@
-"""``python -m vitok_lib.train NAME --minutes M``: train a small tokenizer and keep its record."""
+"""``python -m vitok_lib.train NAME…|all``: train small tokenizers and keep the record of each.
+
+A run that was killed goes on from its checkpoints when its command is repeated.
+"""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
 import json
-import shlex
+import math
 import sys
+import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from vitok_lib.images import photographs
-from vitok_lib.train import data
+from vitok_lib.errors import RequestError
+from vitok_lib.tokenizers.load import check_device
+from vitok_lib.train import checkpoint
 from vitok_lib.train.build import build
-from vitok_lib.train.recipe import RECIPES
+from vitok_lib.train.data import TrainingImages
+from vitok_lib.train.loop import Training
+from vitok_lib.train.recipe import RECIPES, Recipe
 
 RECORD = "training.json"
+CHECKPOINTS = ".checkpoints"
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+CHECKPOINT_SECONDS = 60.0
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m vitok_lib.train", description=__doc__)
-    parser.add_argument("name", choices=sorted(RECIPES))
-    parser.add_argument("--minutes", type=float, default=30.0, help="time budget of the training loop")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="folder that gets a folder NAME")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    recipe = RECIPES[arguments.name]
-    folder = arguments.out / recipe.name
-    started = datetime.now(UTC)
-    progress = build(recipe, folder, arguments.minutes, arguments.device, lambda line: print(line, flush=True))
+def main(arguments: list[str] | None = None) -> int:
+    """Train what the command line asks for; 0, or 2 for a request that is wrong."""
+    try:
+        train(_parser().parse_args(arguments))
+    except RequestError as error:
+        print(f"vitok_lib.train: {error.line}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train each tokenizer that ``options`` name and write its weights and record.
+
+    Raises:
+        RequestError: an option is wrong, the photographs are missing, or a checkpoint belongs to another run.
+    """
+    begun = time.monotonic()
+    _check(options)
+    recipes = [RECIPES[name] for name in (sorted(RECIPES) if options.names == ["all"] else options.names)]
+    torch.set_num_threads(options.threads)
+    images = TrainingImages.load()
+    paths = {recipe.name: options.out / CHECKPOINTS / f"{recipe.name}.pt" for recipe in recipes}
+    left, budget = sum(bool(recipe.crops) for recipe in recipes), 60 * options.minutes
+    for recipe in recipes:
+        started = datetime.now(UTC)
+        built = build(recipe, images, options.device)
+        if training := built.training:
+            run, path = _run(recipe, images, options), paths[recipe.name]
+            steps = checkpoint.resume(path, run, training)
+            if steps is None:
+                share = (budget - (time.monotonic() - begun)) / left
+                steps = options.steps or max(1, int(share / training.seconds_per_step()))
+                checkpoint.save(path, run, steps, training)
+            else:
+                budget -= training.seconds
+            _print(f"{recipe.name}: step {training.step} of {steps}")
+            _finish(training, steps, path, run)
+            left -= 1
+        folder = options.out / recipe.name
+        folder.mkdir(exist_ok=True)
+        built.save(folder)
+        _write_record(folder, recipe, images, options, training, started)
+    for path in paths.values():
+        path.unlink(missing_ok=True)
+
+
+def _finish(training: Training, steps: int, path: Path, run: dict[str, Any]) -> None:
+    """Take the remaining of ``steps``, keeping a checkpoint now and then and at the end."""
+    kept = time.monotonic()
+    while training.step < steps:
+        training.advance(steps, _print)
+        if training.step == steps or time.monotonic() - kept >= CHECKPOINT_SECONDS:
+            checkpoint.save(path, run, steps, training)
+            kept = time.monotonic()
+
+
+def _run(recipe: Recipe, images: TrainingImages, options: argparse.Namespace) -> dict[str, Any]:
+    """What makes two runs one: equal values give equal weights."""
+    return {
+        "recipe": repr(recipe),
+        "minutes": options.minutes,
+        "steps": options.steps,
+        "device": options.device,
+        "threads": options.threads,
+        "torch": torch.__version__,
+        "training images": images.sha256[:12],
+    }
+
+
+def _write_record(
+    folder: Path,
+    recipe: Recipe,
+    images: TrainingImages,
+    options: argparse.Namespace,
+    training: Training | None,
+    started: datetime,
+) -> None:
+    """Write what made the weights in ``folder``; its command, which names the steps, makes them again."""
+    steps = f" --steps {training.step}" if training else ""
     record = {
         "name": recipe.name,
         "family": recipe.family,
         "architecture": recipe.architecture,
-        "command": f"python -m vitok_lib.train {shlex.join(sys.argv[1:])}",
+        "command": f"python -m vitok_lib.train {recipe.name}{steps} --device {options.device} --threads {options.threads}",
         "seed": recipe.seed,
         "started": started.isoformat(timespec="seconds"),
-        "steps": progress.steps,
-        "seconds": round(progress.seconds, 1),
-        "device": arguments.device,
-        "threads": arguments.threads,
+        "steps": training.step if training else 0,
+        "seconds": round(training.seconds, 1) if training else 0.0,
+        "device": options.device,
+        "threads": options.threads,
         "torch": torch.__version__,
-        "scenes": len(data.SCENE_SIZES),
-        "photographs": [photograph.name for photograph in photographs.training()],
-        "loss_curve": progress.curve,
+        "scenes": len(images.scenes),
+        "photographs": list(images.names),
+        "loss_curve": training.curve if training else [],
         "sha256": {file.name: _sha256(file) for file in sorted(folder.iterdir()) if file.name != RECORD},
     }
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m vitok_lib.train", description=__doc__)
+    parser.add_argument("names", nargs="+", metavar="NAME", help=f"all, or some of {', '.join(sorted(RECIPES))}")
+    parser.add_argument("--minutes", type=float, default=30.0, help="for all of it; made into steps by timing a few")
+    parser.add_argument("--steps", type=int, help="of each tokenizer, in place of --minutes")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="folder that gets a folder NAME")
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    unknown = sorted(set(options.names) - set(RECIPES)) if options.names != ["all"] else []
+    if unknown:
+        raise RequestError(
+            f"no recipe '{unknown[0]}'; there are {', '.join(sorted(RECIPES))}, or all alone", code="unknown-name"
+        )
+    if not 0 < options.minutes < math.inf:
+        raise RequestError(f"--minutes (={options.minutes:g}) must be above 0")
+    if options.steps is not None and options.steps < 1:
+        raise RequestError(f"--steps (={options.steps}) must be at least 1")
+    if options.threads < 1:
+        raise RequestError(f"--threads (={options.threads}) must be at least 1")
+    check_device(options.device)
+    try:
+        (options.out / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=options.out):
+            pass
+    except OSError as error:
+        raise RequestError(
+            f"--out folder '{options.out}' cannot be written ({error.strerror}); name another", code="cannot-write"
+        ) from error
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
 
 
 def _sha256(file: Path) -> str:
@@ -59,4 +174,4 @@ def _sha256(file: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,8 +1,9 @@
-"""Build, train and save one small tokenizer in the file layout that its family is loaded from."""
+"""Build one small tokenizer, train it and save it in the file layout that its family is loaded from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,42 +14,47 @@ from torch import Tensor, nn
 from vitok_lib.tokenizers.vitok.model import Decoder, Encoder
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 from vitok_lib.train import initialise, pca
-from vitok_lib.train.data import CropSampler
-from vitok_lib.train.recipe import KL_WEIGHT, Progress, Recipe, train
+from vitok_lib.train.data import CropSampler, TrainingImages
+from vitok_lib.train.loop import Training
+from vitok_lib.train.recipe import Recipe
 
 PCA_PATCHES = 200_000
 KL_WIDTHS = (32, 48, 64, 64)
+KL_WEIGHT = 1e-6
 
 
-def build(recipe: Recipe, folder: Path, minutes: float, device: str, report: Callable[[str], None]) -> Progress:
-    """Train ``recipe`` for ``minutes`` and write its weights into ``folder``, in half precision."""
+@dataclass(frozen=True)
+class Built:
+    """``training`` is None where the weights have a closed form; ``save`` writes them, in 16 bits, into a folder."""
+
+    training: Training | None
+    save: Callable[[Path], None]
+
+
+def build(recipe: Recipe, images: TrainingImages, device: str) -> Built:
+    """The tokenizer of ``recipe`` as its training begins; equal seeds give equal weights."""
     torch.manual_seed(recipe.seed)
-    sampler = CropSampler(recipe.seed)
-    report(f"{recipe.name}: training images are ready")
-    folder.mkdir(parents=True, exist_ok=True)
-    return _BUILDERS[recipe.family](recipe, folder, sampler, minutes, device, report)
+    return _BUILDERS[recipe.family](recipe, CropSampler(images, recipe.seed), device)
 
 
-def _build_vitok(
-    recipe: Recipe, folder: Path, sampler: CropSampler, minutes: float, device: str, report: Callable[[str], None]
-) -> Progress:
+def _build_vitok(recipe: Recipe, sampler: CropSampler, device: str) -> Built:
     variant = parse_variant(recipe.architecture)
     encoder, decoder = Encoder(variant), Decoder(variant)
-    initialise.start_at_components(encoder, decoder, pca.fit(sampler, variant.patch, PCA_PATCHES // 2))
+    components = pca.fit(sampler, variant.patch, PCA_PATCHES // 2, device)
+    initialise.start_at_components(encoder, decoder, components)
     encoder.to(device), decoder.to(device)
 
     def forward(crops: Tensor) -> tuple[Tensor, Tensor]:
         return decoder(encoder(crops)), crops.new_zeros(())
 
-    progress = train([encoder, decoder], forward, recipe, sampler, minutes, device, report)
-    save_file(_half(encoder), folder / "encoder.safetensors")
-    save_file(_half(decoder), folder / "decoder.safetensors")
-    return progress
+    def save(folder: Path) -> None:
+        save_file(_half(encoder), folder / "encoder.safetensors")
+        save_file(_half(decoder), folder / "decoder.safetensors")
+
+    return Built(Training([encoder, decoder], forward, recipe, sampler, device), save)
 
 
-def _build_kl(
-    recipe: Recipe, folder: Path, sampler: CropSampler, minutes: float, device: str, report: Callable[[str], None]
-) -> Progress:
+def _build_kl(recipe: Recipe, sampler: CropSampler, device: str) -> Built:
     model = AutoencoderKL(
         block_out_channels=KL_WIDTHS,
         down_block_types=("DownEncoderBlock2D",) * len(KL_WIDTHS),
@@ -64,19 +70,21 @@ def _build_kl(
         posterior = model.encode(crops).latent_dist
         return model.decode(posterior.sample()).sample, KL_WEIGHT * posterior.kl().mean()
 
-    progress = train([model], forward, recipe, sampler, minutes, device, report)
-    model.half().save_pretrained(folder)
-    return progress
+    def save(folder: Path) -> None:
+        model.half().save_pretrained(folder)
+
+    return Built(Training([model], forward, recipe, sampler, device), save)
 
 
-def _build_pca(
-    recipe: Recipe, folder: Path, sampler: CropSampler, minutes: float, device: str, report: Callable[[str], None]
-) -> Progress:
+def _build_pca(recipe: Recipe, sampler: CropSampler, device: str) -> Built:
     patch, channels = (int(number) for number in recipe.architecture.removeprefix("f").split("x"))
-    components = pca.fit(sampler, patch, PCA_PATCHES)
+    components = pca.fit(sampler, patch, PCA_PATCHES, device)
     basis = components.basis[:, :channels].T.contiguous()  # [channels, 3p²]
-    save_file({"mean": components.mean, "components": basis}, folder / "pca.safetensors")
-    return Progress(steps=0, seconds=0.0, curve=[])
+
+    def save(folder: Path) -> None:
+        save_file({"mean": components.mean, "components": basis}, folder / "pca.safetensors")
+
+    return Built(None, save)
 
 
 _BUILDERS = {"vitok": _build_vitok, "kl": _build_kl, "pca": _build_pca}

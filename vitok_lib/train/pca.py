@@ -20,16 +20,16 @@ class Components:
     deviation: Tensor
 
 
-def fit(sampler: CropSampler, patch: int, patches: int) -> Components:
+def fit(sampler: CropSampler, patch: int, patches: int, device: str = "cpu") -> Components:
     """Components of at least ``patches`` random patches, by the eigenvectors of their covariance in float64."""
     values = 3 * patch**2
     total, products, seen = (
-        torch.zeros(values, dtype=torch.float64),
-        torch.zeros(values, values, dtype=torch.float64),
+        torch.zeros(values, dtype=torch.float64, device=device),
+        torch.zeros(values, values, dtype=torch.float64, device=device),
         0,
     )
     while seen < patches:
-        tokens, _, _ = patchify(sampler.batch(32, 128), patch)
+        tokens, _, _ = patchify(sampler.batch(32, 128, device), patch)
         rows = tokens.flatten(0, 1).double()
         total += rows.sum(0)
         products += rows.T @ rows
@@ -37,4 +37,5 @@ def fit(sampler: CropSampler, patch: int, patches: int) -> Components:
     mean = total / seen
     covariance = products / seen - torch.outer(mean, mean)
     variance, basis = torch.linalg.eigh(covariance)
-    return Components(mean.float(), basis.flip(1).float(), variance.flip(0).clamp(min=0).sqrt().float())
+    deviation = variance.flip(0).clamp(min=0).sqrt()
+    return Components(mean.float().cpu(), basis.flip(1).float().cpu(), deviation.float().cpu())
