@@ -76,6 +76,8 @@ def train(options: argparse.Namespace) -> None:
         _write_record(folder, recipe, images, options, training, started)
     for path in paths.values():
         path.unlink(missing_ok=True)
+    if not any((options.out / CHECKPOINTS).iterdir()):
+        (options.out / CHECKPOINTS).rmdir()
 
 
 def _finish(training: Training, steps: int, path: Path, run: dict[str, Any]) -> None:
@@ -96,7 +98,7 @@ def _run(recipe: Recipe, images: TrainingImages, options: argparse.Namespace) ->
         "steps": options.steps,
         "device": options.device,
         "threads": options.threads,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "training images": images.sha256[:12],
     }
 
@@ -111,18 +113,19 @@ def _write_record(
 ) -> None:
     """Write what made the weights in ``folder``; its command, which names the steps, makes them again."""
     steps = f" --steps {training.step}" if training else ""
+    command = f"python -m vitok_lib.train {recipe.name}{steps} --device {options.device} --threads {options.threads}"
     record = {
         "name": recipe.name,
         "family": recipe.family,
         "architecture": recipe.architecture,
-        "command": f"python -m vitok_lib.train {recipe.name}{steps} --device {options.device} --threads {options.threads}",
+        "command": command,
         "seed": recipe.seed,
         "started": started.isoformat(timespec="seconds"),
         "steps": training.step if training else 0,
         "seconds": round(training.seconds, 1) if training else 0.0,
         "device": options.device,
         "threads": options.threads,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "scenes": len(images.scenes),
         "photographs": list(images.names),
         "loss_curve": training.curve if training else [],

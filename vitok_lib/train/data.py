@@ -26,7 +26,7 @@ SHORTEST_SIDE = 128
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """8-bit RGB pixels ``[H, W, 3]``: the scenes, and each photograph at several scales; ``names`` of the photographs."""
+    """8-bit RGB pixels ``[H, W, 3]``: scenes, and each photograph at several scales; its name in ``names``."""
 
     scenes: list[NDArray[np.uint8]]
     photographs: list[NDArray[np.uint8]]

@@ -31,9 +31,8 @@ def start_at_components(encoder: Encoder, decoder: Decoder, components: Componen
 
     spread = (2 * ANCHOR**2 / variant.channels + kept / variant.channels) ** 0.5
     embed = decoder.decoder_embed
-    embed.weight.normal_(0, 0.02)
+    embed.weight.zero_()
     embed.bias.zero_()
-    embed.weight[:kept] = 0
     embed.weight[:kept, :kept] = torch.eye(kept) * spread
     embed.weight[:kept, kept:] = -spread / 2
 
@@ -43,8 +42,8 @@ def start_at_components(encoder: Encoder, decoder: Decoder, components: Componen
     decoder.to_pixels.bias.copy_(components.mean)
     for block in [*encoder.encoder_blocks, *decoder.decoder_blocks]:
         block.layer_scale.gamma.fill_(LAYER_SCALE)
-        torch.nn.init.normal_(block.attn.out_proj.weight, 0, 0.02)
-        torch.nn.init.normal_(block.ffn.fc2.weight, 0, 0.02)
+        block.attn.out_proj.weight.zero_()
+        block.ffn.fc2.weight.zero_()
 
 
 def _embed_patches(encoder: Encoder, components: Components) -> None:

@@ -21,6 +21,7 @@ from vitok_lib.train.recipe import CropPlan, Recipe
 LOSS_FLOOR = 1e-4  # of the squared error in [-1, 1]: 46 dB, below which a crop counts as solved
 WARMUP_STEPS = 50
 GRADIENT_NORM = 1.0
+MUON_RATE = 0.01  # of the blocks' matrices; its steps have this size whatever the gradient's
 CURVE_STEPS = 200
 
 Forward = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -126,6 +127,6 @@ def _optimizers(modules: list[nn.Module], rate: float) -> tuple[list[torch.optim
     optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.95), weight_decay=0.0)]
     rates = [rate]
     if matrices:
-        optimizers.append(torch.optim.Muon(matrices, lr=10 * rate, momentum=0.95, weight_decay=0.0))
-        rates.append(10 * rate)
+        optimizers.append(torch.optim.Muon(matrices, lr=MUON_RATE, momentum=0.95, weight_decay=0.0))
+        rates.append(MUON_RATE)
     return optimizers, rates
