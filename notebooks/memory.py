@@ -13,13 +13,13 @@
 # that fits on a GPU of a given size, by trying; and what working in tiles changes.
 
 # %% tags=["parameters"]
-tokenizers: list[str] = "nano-f16x64,nano-f32x64,nano-kl-f8x16"  # by commas
+tokenizers: list[str] = "nano-f16x64,nano-kl-f8x16"  # by commas
 resolutions: list[int] = "256,512"  # longest sides in pixels, by commas
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
 fp8: bool = False  # ViToks with 8-bit matrices too, folded
 kernels: list[str] = "math"  # of auto-encoders' attention, measured next to torch's choice, by commas; empty: none
 limits: list[float] = ""  # emulated GPUs in GiB on which the largest size is found, by commas; empty: none
-limit_tokenizers: list[str] = "nano-f32x64"  # for which it is found, by commas
+limit_tokenizers: list[str] = "nano-f16x64"  # for which it is found, by commas
 largest: int = 8192  # upper end of that search in pixels
 try_seconds: float = 300.0  # of that search, no size is tried that would take longer
 tiled: list[str] = "nano-kl-f8x16,nano-f16x64"  # compared in tiles or chunks against whole, by commas; empty: none

@@ -13,7 +13,7 @@
 # the same run, at several sizes.
 
 # %% tags=["parameters"]
-tokenizers: list[str] = "nano-f16x64,nano-f32x64"  # by commas
+tokenizers: list[str] = "nano-f16x64"  # by commas
 resolutions: list[int] = "256,512,1024"  # longest sides in pixels, by commas
 preset: str = "fast"  # how they are run; vitok list presets
 window: int = -1  # sliding-window radius in tokens; -1: full attention

@@ -120,7 +120,7 @@ def test_a_row_of_a_small_tokenizer_in_the_summary_is_found(ranked: Site) -> Non
             assert sentence in findings, page
 
 
-@pytest.mark.parametrize(("name", "found"), [("flux2", 0), ("jpeg:q=75", 0), ("my-own", 1), ("nano-kl-f8x4", 1)])
+@pytest.mark.parametrize(("name", "found"), [("flux2", 0), ("jpeg:q=75", 0), ("my-own", 1), ("nano-kl-f8x16", 1)])
 def test_a_name_in_a_list_of_models_is_a_released_model_or_a_codec(tmp_path: Path, name: str, found: int) -> None:
     page = (
         f"<table><thead><tr><th>Model</th></tr></thead><tbody><tr><td><p>{name} its VAE</p></td></tr></tbody></table>"

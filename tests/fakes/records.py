@@ -34,7 +34,6 @@ TOKENIZERS = {
     "nano-f32x128": ("vitok", 32, 128, 25.5),
     "nano-f32x64": ("vitok", 32, 64, 24.0),
     "nano-kl-f8x16": ("kl", 8, 16, 29.0),
-    "nano-kl-f8x4": ("kl", 8, 4, 25.0),
     "pca-f16x64": ("pca", 16, 64, 27.0),
 }
 """What the book asks for: family, downsampling, channels of the latent, a PSNR to scatter around."""

@@ -45,7 +45,7 @@ MACHINE = {
     "precision": {**TINY, "tokenizers": "w32_d1_h2/8x16", "resolution": 32, "presets": "reference,folded"},
     "memory": {
         "tokenizers": "nano-f32x64", "resolutions": "64", "fp8": True,
-        "tiled": "nano-kl-f8x4", "tiled_resolution": 160, "samples": 1
+        "tiled": "nano-kl-f8x16", "tiled_resolution": 160, "samples": 1
     },
     "tiling": {"tokenizers": "pca-f16x64", "tiles": "32/0,32/16", "resolution": 64, "samples": 1},
     "profile": {"weights": "random", "tokenizers": "w32_d1_h2/8x6", "resolution": 32, "presets": "reference"},

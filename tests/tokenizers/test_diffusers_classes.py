@@ -276,7 +276,7 @@ def test_a_sample_where_there_is_no_posterior_is_refused(cache: Path) -> None:
 
 
 def test_a_tiled_twin_shares_the_weights_and_leaves_the_whole_one_as_it_is() -> None:
-    whole = load_tokenizer("nano-kl-f8x4")
+    whole = load_tokenizer("nano-kl-f8x16")
     assert isinstance(whole, Autoencoder)
     image = torch.rand(1, 3, 96, 80, generator=torch.Generator().manual_seed(2)) * 2 - 1
     before = whole.reconstruct(image)

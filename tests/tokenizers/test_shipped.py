@@ -41,7 +41,6 @@ def test_the_family_is_complete() -> None:
         "nano-f32x128",
         "nano-f32x64",
         "nano-kl-f8x16",
-        "nano-kl-f8x4",
         "pca-f16x64",
         "pca-f16x32",
         "pca-f32x64",
@@ -116,7 +115,7 @@ def test_committed_records_of_shipped_weights_answer_for_what_loads_today() -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "file_name", "at"), [("pca-f16x64", "pca.safetensors", -1), ("nano-kl-f8x4", "config.json", -2)]
+    ("name", "file_name", "at"), [("pca-f16x64", "pca.safetensors", -1), ("nano-kl-f8x16", "config.json", -2)]
 )
 def test_a_shipped_file_that_was_changed_is_refused(
     name: str, file_name: str, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -130,7 +129,7 @@ def test_a_shipped_file_that_was_changed_is_refused(
         load_tokenizer(name)
 
 
-@pytest.mark.parametrize("name", ["nano-kl-f8x4", "pca-f16x64"])
+@pytest.mark.parametrize("name", ["nano-kl-f8x16", "pca-f16x64"])
 @pytest.mark.parametrize("setting", [{"window": 3}, {"part": "encoder"}], ids=["window", "part"])
 def test_what_only_a_vitok_has_is_refused(name: str, setting: dict[str, object]) -> None:
     with pytest.raises(RequestError, match=f"tokenizer '{name}' is no ViTok"):
@@ -150,7 +149,7 @@ def test_random_weights_differ_by_seed_alone(name: str) -> None:
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("name", ["nano-f16x64", "nano-kl-f8x4", "pca-f16x64"])
+@pytest.mark.parametrize("name", ["nano-f16x64", "nano-kl-f8x16", "pca-f16x64"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
 def test_the_dtype_asked_for_is_that_of_latent_and_image(name: str, dtype: str) -> None:
     tokenizer = load_tokenizer(name, dtype=dtype)

@@ -138,10 +138,9 @@ REGISTRY = {
         ),
         _shipped("nano-f16x64", "vitok", "w192_d2_h3-w192_d4_h3/1x16x64"),
         _shipped("nano-f16x32", "vitok", "w192_d2_h3-w192_d4_h3/1x16x32"),
-        _shipped("nano-f32x128", "vitok", "w192_d1_h3-w192_d4_h3/1x32x128"),
-        _shipped("nano-f32x64", "vitok", "w192_d1_h3-w192_d4_h3/1x32x64"),
+        _shipped("nano-f32x128", "vitok", "w128_d1_h2-w128_d4_h2/1x32x128"),
+        _shipped("nano-f32x64", "vitok", "w128_d1_h2-w128_d4_h2/1x32x64"),
         _shipped("nano-kl-f8x16", "kl", "f8x16"),
-        _shipped("nano-kl-f8x4", "kl", "f8x4"),
         *(_shipped(f"pca-{architecture}", "pca", architecture) for architecture in ("f16x64", "f16x32", "f32x64")),
         *(Entry(name, "codec", "", codec.source) for name, codec in CODECS.items()),
     )

@@ -18,7 +18,8 @@ class CropPlan:
 class Recipe:
     """One small tokenizer: its ``family`` (``vitok``, ``kl`` or ``pca``), ``architecture`` and training.
 
-    ``learning_rate`` is AdamW's; a patch of 32 pixels wants a small one, since most of its components have small weights.
+    ``learning_rate`` is AdamW's. A patch of 32 pixels wants a small one, since most of its components have small
+    weights.
     """
 
     name: str
@@ -42,7 +43,6 @@ RECIPES = {
         Recipe("nano-f32x128", "vitok", "w128_d1_h2-w128_d4_h2/1x32x128", _VITOK_F32_CROPS, 1e-4),
         Recipe("nano-f32x64", "vitok", "w128_d1_h2-w128_d4_h2/1x32x64", _VITOK_F32_CROPS, 1e-4),
         Recipe("nano-kl-f8x16", "kl", "f8x16", _KL_CROPS, 1.5e-3),
-        Recipe("nano-kl-f8x4", "kl", "f8x4", _KL_CROPS, 1.5e-3),
         # A baseline for each rate of the others: 12, 24 and 48 pixel values a latent value.
         Recipe("pca-f16x64", "pca", "f16x64", (), 0.0),
         Recipe("pca-f16x32", "pca", "f16x32", (), 0.0),

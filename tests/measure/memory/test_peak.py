@@ -71,7 +71,7 @@ from vitok_lib.tokenizers.load import load_tokenizer
 
 images = torch.zeros(1, 3, 512, 512)
 for kernel in ("flash", "math"):
-    tokenizer = load_tokenizer("nano-kl-f8x4", weights=sys.argv[1], attention=kernel)
+    tokenizer = load_tokenizer("nano-kl-f8x16", weights=sys.argv[1], attention=kernel)
     tokenizer.encode(images[:, :, :64, :64])
     meter = ProcessMeter()
     meter.start(held=0)

@@ -162,7 +162,7 @@ def test_the_peak_of_the_flux_decoder_is_that_of_its_last_level(resolution: int,
 
 
 def test_the_work_of_an_auto_encoder_is_what_torch_counts() -> None:
-    model = build_meta_model(find("nano-kl-f8x4"), "float32", None, False)
+    model = build_meta_model(find("nano-kl-f8x16"), "float32", None, False)
     assert model is not None
     footprint = model.footprint(128, 1)
     images = torch.empty(1, 3, 128, 128, device="meta")
@@ -232,7 +232,7 @@ def test_a_stand_in_holds_what_a_folded_or_chunked_model_holds(folded: bool, chu
 
 
 def test_a_tile_run_once_for_its_shape_stands_for_the_others() -> None:
-    once, each = (build_meta_model(find("nano-kl-f8x4"), "float32", None, True) for _ in range(2))
+    once, each = (build_meta_model(find("nano-kl-f8x16"), "float32", None, True) for _ in range(2))
     assert once is not None
     assert each is not None
     for model in (once, each):
@@ -242,7 +242,7 @@ def test_a_tile_run_once_for_its_shape_stands_for_the_others() -> None:
     assert _bytes(once, 200) == pytest.approx(_bytes(each, 200), rel=0.01)
     first, second = once.footprint(200, 1), each.footprint(200, 1)
     assert (first.encode.flops, first.decode.flops) == (second.encode.flops, second.decode.flops)
-    untiled = build_meta_model(find("nano-kl-f8x4"), "float32", None, False)
+    untiled = build_meta_model(find("nano-kl-f8x16"), "float32", None, False)
     assert untiled is not None
     assert _bytes(once, 200)[1] < _bytes(untiled, 200)[1] / 4
 

@@ -37,7 +37,7 @@ def _free(monkeypatch: pytest.MonkeyPatch, count: int | None) -> None:
     [
         ("pca-f16x64", "float64", 8, 65 * 768),
         ("nano-f16x64", "float32", 4, None),
-        ("nano-kl-f8x4", "bfloat16", 2, None),
+        ("nano-kl-f8x16", "bfloat16", 2, None),
         ("sd", "float16", 2, 83_653_863),
     ],
 )
@@ -67,7 +67,7 @@ def test_the_evaluation_holds_fewer_copies_of_an_image_apart_from_a_gpu() -> Non
         ("nano-f16x64", 360, 2, "float32", 100),
         ("nano-f32x64", 768, 1, "bfloat16", None),
         ("pca-f16x64", 512, 2, "float32", None),
-        ("nano-kl-f8x4", 160, 1, "float32", None),
+        ("nano-kl-f8x16", 160, 1, "float32", None),
     ],
 )
 def test_the_prediction_is_what_an_evaluation_of_real_images_holds(
@@ -97,7 +97,7 @@ def test_metrics_in_strips_take_little_beside_what_is_predicted() -> None:
     [
         ("pca-f16x64", 16, GIB),
         ("nano-f16x64", 16, 300 * MIB),
-        ("nano-kl-f8x4", 8, GIB),
+        ("nano-kl-f8x16", 8, GIB),
     ],
 )
 def test_the_largest_resolution_fits_and_the_next_does_not(
@@ -129,13 +129,13 @@ def test_every_measured_peak_is_within_the_margin_of_its_prediction() -> None:
 
 
 def test_a_plan_that_fits_only_without_its_margin_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = predict("nano-kl-f8x4", 256)
+    plan = predict("nano-kl-f8x16", 256)
     assert plan.total_bytes is not None
     assert plan.bytes_with_margin is not None
     assert plan.bytes_with_margin > 1.3 * plan.total_bytes
     for free, fits in ((plan.total_bytes + 1, False), (plan.bytes_with_margin, True)):
         _free(monkeypatch, free)
-        assert predict("nano-kl-f8x4", 256).fits is fits
+        assert predict("nano-kl-f8x16", 256).fits is fits
     row = as_row(plan)
     assert float(str(row["with margin"]).split()[0]) > float(str(row["peak"]).split()[0])
 

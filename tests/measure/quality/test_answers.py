@@ -100,7 +100,7 @@ def test_a_record_without_its_single_values_is_measured_again_which_is_said(dama
         (VITOK, {"window": 1, "blocks": "1/2", "folded": True, "chunk": 7}),
         (VITOK, {"preset": "folded", "attention": "math"}),
         (VITOK, {"weights": "random", "seed": 5, "dtype": "bfloat16"}),
-        ("nano-kl-f8x4", {"posterior": "sample", "seed": 3, "tiling": True}),
+        ("nano-kl-f8x16", {"posterior": "sample", "seed": 3, "tiling": True}),
         ("jpeg:q=75", {"device": "cpu"}),
     ],
 )
@@ -141,7 +141,7 @@ def test_weights_are_the_same_by_content_wherever_they_lie(folder: Path, tmp_pat
 
 def test_two_seeds_of_a_sampled_posterior_are_two_measurements(folder: Path) -> None:
     records = [
-        evaluate(RunConfig(name="nano-kl-f8x4", posterior="sample", seed=seed), images=folder, **SMALL)
+        evaluate(RunConfig(name="nano-kl-f8x16", posterior="sample", seed=seed), images=folder, **SMALL)
         for seed in (0, 1)
     ]
     assert _records() == 2

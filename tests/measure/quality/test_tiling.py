@@ -25,7 +25,7 @@ from vitok_lib.tokenizers.architectures import build_on_meta
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 from vitok_lib.tokenizers.registry import SHIPPED, find
 
-NAME = "nano-kl-f8x4"  # its tiles have 128 pixels a side, 96 from one to the next
+NAME = "nano-kl-f8x16"  # its tiles have 128 pixels a side, 96 from one to the next
 TINY = "w32_d2_h2/8x6"
 RANDOM = RunConfig(name=TINY, weights="random")
 SIDE = 160

@@ -90,8 +90,8 @@ def test_exact_arithmetic_keeps_window_and_seed() -> None:
 
 def test_exact_arithmetic_of_an_autoencoder() -> None:
     image = small_image(8, "cpu")
-    exact = exact_reconstruction(exact_config(RunConfig(name="nano-kl-f8x4", dtype="bfloat16"), "cpu"), image)
-    expected = load_tokenizer("nano-kl-f8x4", dtype="float64").reconstruct(image.double())
+    exact = exact_reconstruction(exact_config(RunConfig(name="nano-kl-f8x16", dtype="bfloat16"), "cpu"), image)
+    expected = load_tokenizer("nano-kl-f8x16", dtype="float64").reconstruct(image.double())
     assert relative_error(exact, expected) < 1e-12
 
 

@@ -74,7 +74,7 @@ def test_the_types_together_are_all_that_the_profiler_saw(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [(NAME, {"weights": "random", "window": 20}), (NAME, {"weights": "random", "folded": True}), ("nano-kl-f8x4", {})],
+    [(NAME, {"weights": "random", "window": 20}), (NAME, {"weights": "random", "folded": True}), ("nano-kl-f8x16", {})],
 )
 def test_whatever_works_on_values_has_a_type(name: str, options: dict[str, Any]) -> None:
     tokenizer = load_tokenizer(name, **options)
@@ -198,16 +198,16 @@ def test_running_out_of_memory_is_an_outcome_that_is_kept(monkeypatch: pytest.Mo
 
 
 def test_a_preset_that_an_auto_encoder_has_not_is_unsupported() -> None:
-    record = _profile("nano-kl-f8x4", preset="compiled")
+    record = _profile("nano-kl-f8x16", preset="compiled")
     assert record.outcome.status is OutcomeStatus.UNSUPPORTED
     assert record.values == ()
 
 
 def test_an_auto_encoder_has_convolutions_and_no_formula() -> None:
-    record = _profile("nano-kl-f8x4")
+    record = _profile("nano-kl-f8x16")
     assert record.outcome.status is OutcomeStatus.OK
     assert _number(record, "time_convolution") > _number(record, "time_attention")
-    tokenizer = load_tokenizer("nano-kl-f8x4")
+    tokenizer = load_tokenizer("nano-kl-f8x16")
     counted = count_operations(lambda: tokenizer.reconstruct(torch.zeros(1, 3, 64, 64)))
     assert _number(record, "counted_convolution") == pytest.approx(counted["convolution"] / 1e12)
     # Of 64 tokens of one head of 128 values, in the encoder and in the decoder.
