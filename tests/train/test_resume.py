@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from safetensors.torch import load_file
 from vitok_lib.train import __main__ as command
 from vitok_lib.train import build
 from vitok_lib.train.data import TrainingImages
+from vitok_lib.train.loop import Training
 from vitok_lib.train.recipe import CropPlan, Recipe
 
-STEPS = 150
+STEPS = 40
 CROPS = (CropPlan(0.5, 2, 32), CropPlan(0.5, 1, 64))
 TINY = {
     "tiny": Recipe("tiny", "vitok", "w32_d1_h2-w32_d1_h2/8x8", CROPS, 1e-3),
@@ -30,11 +32,11 @@ TINY = {
 
 
 def make_tiny(replace: Callable[[object, str, object], None]) -> None:
-    """Two tiny recipes, noise to train on, and a checkpoint after each step."""
+    """Two tiny recipes, noise to train on, and a checkpoint every few steps."""
     pixels = np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8)
     replace(TrainingImages, "load", lambda: TrainingImages([pixels], [pixels[:, ::-1]], ("noise",)))
     replace(command, "RECIPES", TINY)
-    replace(command, "CHECKPOINT_SECONDS", 0.0)
+    replace(command, "CHECKPOINT_SECONDS", 0.03)
     replace(build, "PCA_PATCHES", 2048)
 
 
@@ -48,29 +50,40 @@ def run(out: Path, *options: str) -> int:
     return command.main(["all", *(options or ("--steps", str(STEPS))), *fixed])
 
 
-@pytest.fixture
-def killed(tmp_path: Path) -> Path:
-    """The folder of a :func:`run` that was killed at a random step by a signal that cannot be caught."""
-    code = f"from tests.train.test_resume import *; make_tiny(setattr); run(Path({str(tmp_path / 'killed')!r}))"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
-    kept = tmp_path / "killed" / ".checkpoints" / "tiny.pt"
-    while not kept.exists():
-        assert process.poll() is None, "ended before its first checkpoint"
-        time.sleep(0.01)
-    time.sleep(random.uniform(0, 0.3))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert torch.load(kept)["training"]["step"] < STEPS
-    return tmp_path / "killed"
+def run_until_killed(out: Path, at: int) -> None:
+    """:func:`run`, ended before step ``at`` by a signal that cannot be caught."""
+    make_tiny(setattr)
+    advance = Training.advance
+
+    def killing(training: Training, steps: int, report: Callable[[str], None]) -> None:
+        if training.step == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        advance(training, steps, report)
+
+    Training.advance = killing  # type: ignore[method-assign]
+    run(out)
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a :func:`run` that was killed at a random step."""
+    out = tmp_path_factory.mktemp("killed")
+    at = random.randrange(10, STEPS)
+    code = f"from tests.train.test_resume import *; run_until_killed(Path({str(out)!r}), {at})"
+    ended = subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert torch.load(out / ".checkpoints" / "tiny.pt")["training"]["step"] <= at
+    assert not (out / "tiny").exists()
+    return out
 
 
 def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(killed: Path, tmp_path: Path) -> None:
-    assert not (killed / "tiny").exists()
-    assert run(killed) == run(tmp_path / "whole") == 0
+    shutil.copytree(killed, tmp_path / "resumed")
+    assert run(tmp_path / "resumed") == run(tmp_path / "whole") == 0
     for file in ("tiny/encoder.safetensors", "tiny/decoder.safetensors", "pca/pca.safetensors"):
-        resumed, whole = load_file(killed / file), load_file(tmp_path / "whole" / file)
+        resumed, whole = load_file(tmp_path / "resumed" / file), load_file(tmp_path / "whole" / file)
         assert all(torch.equal(resumed[name], whole[name]) for name in whole), file
-    assert not (killed / ".checkpoints").exists()
+    assert not (tmp_path / "resumed" / ".checkpoints").exists()
 
 
 def test_steps_that_a_time_budget_was_made_into_give_the_same_weights_again(tmp_path: Path) -> None:
@@ -85,18 +98,19 @@ def test_steps_that_a_time_budget_was_made_into_give_the_same_weights_again(tmp_
 
 
 def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused_and_kept(
-    killed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    killed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = killed / ".checkpoints" / "tiny.pt"
+    shutil.copytree(killed, tmp_path / "out")
+    out, kept = tmp_path / "out", tmp_path / "out" / ".checkpoints" / "tiny.pt"
     before = kept.read_bytes()
-    assert run(killed, "--steps", "7") == 2
+    assert run(out, "--steps", "7") == 2
     assert f"steps {STEPS} there, 7 here" in capsys.readouterr().err
     monkeypatch.setattr("vitok_lib.train.checkpoint.FORMAT", 99)
-    assert run(killed) == 2
+    assert run(out) == 2
     assert "this version reads 99" in capsys.readouterr().err
     assert kept.read_bytes() == before
     kept.write_bytes(before[:1000])
-    assert run(killed) == 2
+    assert run(out) == 2
     assert "cannot be read" in capsys.readouterr().err
 
 

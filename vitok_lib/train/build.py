@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -55,6 +54,8 @@ def _build_vitok(recipe: Recipe, sampler: CropSampler, device: str) -> Built:
 
 
 def _build_kl(recipe: Recipe, sampler: CropSampler, device: str) -> Built:
+    from diffusers import AutoencoderKL
+
     model = AutoencoderKL(
         block_out_channels=KL_WIDTHS,
         down_block_types=("DownEncoderBlock2D",) * len(KL_WIDTHS),
