@@ -162,8 +162,8 @@ def test_one_tile_goes_through_at_a_time() -> None:
         ),
         ("nano-f16x64", {"tile": "64/24"}, "such as 64/16"),
         ("jpeg:q=75", {"tile": "64/0"}, "codec 'jpeg:q=75' has no latent grid"),
-        ("nano-kl-f8x4", {"tile": "64/0", "tiling": True}, "exclude each other"),
-        ("nano-kl-f8x4", {"tile": "64/0", "posterior": "sample"}, "each tile would get the same noise"),
+        ("nano-kl-f8x16", {"tile": "64/0", "tiling": True}, "exclude each other"),
+        ("nano-kl-f8x16", {"tile": "64/0", "posterior": "sample"}, "each tile would get the same noise"),
     ],
 )
 def test_a_tile_that_cannot_be_is_refused_in_a_sentence(name: str, options: dict[str, object], message: str) -> None:

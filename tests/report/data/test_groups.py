@@ -15,7 +15,7 @@ def test_what_only_one_family_has_parts_no_tokenizers_where_ways_are_free(result
     write_machine(results, "memory", 512, VITOK, {"model_peak": 1.0}, window=1024)
     write_machine(results, "memory", 512, VITOK, {"model_peak": 1.0}, window=1024, chunk=0)
     write_machine(results, "memory", 512, "nano-kl-f8x16", {"model_peak": 2.0}, tiling=True)
-    write_machine(results, "memory", 512, "nano-kl-f8x4", {"model_peak": 2.0}, dtype="bfloat16")
+    write_machine(results, "memory", 512, "nano-kl-f8x16", {"model_peak": 2.0}, dtype="bfloat16")
     assert groups.runs_of(load(), apart_from="tokenizer") == []
     (run,) = groups.runs_of(load(), apart_from=("tokenizer", *groups.OF_A_FAMILY))
     assert [entry.record.tokenizer.name for entry in run] == [VITOK, VITOK, "nano-kl-f8x16"]
