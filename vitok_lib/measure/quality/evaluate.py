@@ -13,23 +13,23 @@ import numpy as np
 import torch
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.images.sets import ImageSet, check_resolution, open_image_set, sized
+from vitok_lib.images.sets import ImageSet, open_image_set, sized
 from vitok_lib.measure.common.context import Context, ContextOptions
-from vitok_lib.measure.common.reuse import answer, say_damage
-from vitok_lib.measure.quality.aggregate import originals_said, per_image_table, values_of
+from vitok_lib.measure.common.reuse import say_damage
 from vitok_lib.measure.quality.journal import Journal
+from vitok_lib.measure.quality.merging import merged
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
-from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request
+from vitok_lib.measure.quality.recording import keep, record_of, recorded_answer
+from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request, request_of
 from vitok_lib.measure.quality.runner import Limits, Run
+from vitok_lib.measure.quality.shards import known_results, missing, parse_shard, take_up
 from vitok_lib.metrics.pixel import from_uint8, to_uint8
-from vitok_lib.metrics.signature import find_metric
 from vitok_lib.records.config import RunConfig
-from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
-from vitok_lib.records.store import atomic, read_record, write_record
+from vitok_lib.records.schema import OutcomeStatus, Record
+from vitok_lib.records.store import read_record
 from vitok_lib.tokenizers.folder import Paired, Reconstructions
-from vitok_lib.tokenizers.identify import identify
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.load import checked, load, requested_of
+from vitok_lib.tokenizers.load import load
 from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
 
 AFTER_OUT_OF_MEMORY = ("batch", "tiling")
@@ -47,6 +47,7 @@ def evaluate(
     time_limit: float | None = None,
     on_oom: Collection[str] = (),
     workers: int = 2,
+    shard: str | None = None,
     **context: Unpack[ContextOptions],
 ) -> Record:
     """Measure ``tokenizer`` on ``images`` and keep the record; what is already recorded is not done again.
@@ -71,6 +72,9 @@ def evaluate(
         on_oom: what may be changed after running out of memory: ``"batch"`` (half of it, noted in the record),
             ``"tiling"`` (a record of its own, since tiles change the result).
         workers: threads that prepare images ahead of the tokenizer; 0: none.
+        shard: only a part of the images, such as ``"3/16"``, chosen by their content. Other processes, here or on
+            machines with the same results folder, measure the others; the last one makes the record. A part that
+            is not the last gives the record of its own images, which is not written.
         context: the fields of :class:`vitok_lib.measure.common.context.Context`, such as ``study``.
 
     Raises:
@@ -83,22 +87,25 @@ def evaluate(
             raise unknown("choice after running out of memory", choice, AFTER_OUT_OF_MEMORY)
     asked = Context(**context)
     limits = Limits(time_limit, "batch" in on_oom, workers)
+    part = None if shard is None else parse_shard(shard)
     opened = open_image_set(images) if isinstance(images, str | Path) else images
     image_set, side = sized(opened, resolution)
 
-    def request_of(given: Tokenizer | RunConfig) -> Request | None:
-        return _request(given, image_set, side, samples, metrics, batch, asked.study)
+    def requested(given: Tokenizer | RunConfig) -> Request | None:
+        return request_of(given, image_set, side, samples, metrics, batch, asked.study, part)
 
     given = RunConfig(name=tokenizer) if isinstance(tokenizer, str) else tokenizer
     if isinstance(given, RunConfig):
-        request = request_of(given)
-        recorded = _recorded(request, limits, asked, retry) if request else None
+        request = requested(given)
+        recorded = recorded_answer(request, limits, asked, retry) if request else None
         if recorded is not None and (recorded.outcome.status is not OutcomeStatus.OOM or "tiling" not in on_oom):
             return recorded
+        if request and part is not None and _is_measured(request, asked, retry):
+            return _measured_once(None, request, limits, retry, asked)
         given = load(given)
         for setting, reason in getattr(given, "choices", {}).items():
             asked.log(f"{given.spec.name}: {setting}: {reason}")
-    request = request_of(given)
+    request = requested(given)
     assert request is not None
     record = _measured_once(given, request, limits, retry, asked)
     tiled = getattr(given, "tiled", None)
@@ -115,6 +122,7 @@ def evaluate(
         time_limit=time_limit,
         on_oom=[choice for choice in on_oom if choice != "tiling"],
         workers=workers,
+        shard=shard,
         **context,
     )
 
@@ -129,72 +137,49 @@ def is_recorded(
     retry: bool,
     time_limit: float | None,
     context: Context,
+    shard: str | None = None,
 ) -> bool:
-    """Whether :func:`evaluate` would answer from a record without loading the tokenizer."""
-    request = _request(config, images, resolution, samples, metrics, None, context.study)
-    return request is not None and _recorded(request, Limits(time_limit), context, retry) is not None
+    """Whether :func:`evaluate` would answer without loading the tokenizer: from a record, or from a shard's results."""
+    part = None if shard is None else parse_shard(shard)
+    request = request_of(config, images, resolution, samples, metrics, None, context.study, part)
+    if request is None:
+        return False
+    if part is not None and _is_measured(request, context, retry):
+        return True
+    return recorded_answer(request, Limits(time_limit), context, retry) is not None
 
 
-def _request(
-    given: Tokenizer | RunConfig,
-    image_set: ImageSet,
-    resolution: int,
-    samples: int | None,
-    metrics: Sequence[str],
-    batch: int | None,
-    study: str,
-) -> Request | None:
-    """The request of a loaded tokenizer, or of a configuration; None where only loading tells what that comes to."""
-    check_resolution(resolution)
-    requested = checked(given) if isinstance(given, RunConfig) else requested_of(given)
-    requested = requested if batch is None else requested.replace(batch=batch)
-    if isinstance(given, RunConfig):
-        known = identify(requested)
-        if known is None:
-            return None
-        identity, settings = known
-    else:
-        identity, settings = given.spec.identity(given.weights), given.settings
-    names = list(metrics)
-    if identity.family == "folder":
-        if requested.bytes is not None:
-            names.append("bpp")
-        elif "bpp" in names:
-            raise RequestError(f"bpp of '{requested.name}' needs the streams: --bytes FOLDER, or leave the metric out")
-    request = Request(
-        requested=requested,
-        tokenizer=identity,
-        settings=settings.model_copy(update={"batch": requested.batch}),
-        image_set=image_set,
-        resolution=resolution,
-        samples=samples,
-        metrics=tuple(dict.fromkeys(find_metric(name) for name in names)),
-        study=study,
+def _is_measured(request: Request, context: Context, retry: bool) -> bool:
+    """Whether every image of a shard has a result that is not to be measured again."""
+    if context.again:
+        return False
+    results = known_results(replace(request, shard=None).journal_path, request.key)
+    return all(
+        entry.sha256 in results and not (retry and "error" in results[entry.sha256]) for entry in request.entries
     )
-    _ = request.lines  # raises before anything is loaded
-    return request
 
 
-def _recorded(request: Request, limits: Limits, context: Context, retry: bool) -> Record | None:
-    """The record that answers ``request`` as far as ``limits`` let it go."""
-    asked = replace(request.asked, time_limit=limits.time_limit, smaller_batch=limits.smaller_batch)
-    return answer(request.path, asked, context, retry=retry)
+def _measured_once(
+    tokenizer: Tokenizer | None, request: Request, limits: Limits, retry: bool, context: Context
+) -> Record:
+    """The record of ``request``, from the disk where it is there, and measured by one process alone where not.
 
-
-def _measured_once(tokenizer: Tokenizer, request: Request, limits: Limits, retry: bool, context: Context) -> Record:
-    """The record of ``request``, from the disk where it is there, and measured by one process alone where not."""
-    recorded = _recorded(request, limits, context, retry)
+    Of a shard: the record of all images if it is the last to end, else what it has by now, which is not written.
+    ``tokenizer`` is None where every image has a result.
+    """
+    recorded = recorded_answer(request, limits, context, retry)
     if recorded is not None:
         return recorded
-    paired: Tokenizer | Paired = tokenizer
+    paired: Tokenizer | Paired | None = tokenizer
     if isinstance(tokenizer, Reconstructions):
         paired = tokenizer.paired(request.manifest.entries, request.image_set.names())
     if request.path.exists():
         # One file holds all metrics of a request: what it has already is measured along, not lost.
         request = request.along_with(read_record(request.path))
+    whole = replace(request, shard=None)
     with Journal(request.journal_path, request.key) as journal:
         # Another process may have written it while this one waited.
-        recorded = _recorded(request, limits, context, retry)
+        recorded = recorded_answer(request, limits, context, retry)
         if recorded is not None:
             if recorded.outcome.status is OutcomeStatus.OK:
                 journal.remove()
@@ -204,47 +189,29 @@ def _measured_once(tokenizer: Tokenizer, request: Request, limits: Limits, retry
             leftover.unlink()  # of a process that was killed while it wrote this record
         if context.again:
             journal.forget_all()
-        elif retry:
-            journal.forget_failures()
+        else:
+            take_up(journal, request.key, whole.journal_path, request.entries)
+            if retry:
+                journal.forget_failures()
         started = datetime.now(UTC)
         outcome = Run(paired, request, journal, limits, context.progress).finish()
+        journal.note_choices(getattr(tokenizer, "choices", {}))
         ended_by = limits.time_limit if outcome.status is OutcomeStatus.TIMEOUT else None
         provenance = context.provenance(request.command(ended_by), started, request.settings.device or "cpu")
-        record = _write(tokenizer, request, journal, outcome, provenance)
-        if outcome.status is OutcomeStatus.OK:
-            journal.remove()
-    return record
-
-
-def _write(
-    tokenizer: Tokenizer, request: Request, journal: Journal, outcome: Outcome, provenance: Provenance
-) -> Record:
-    entries = request.manifest.entries
-    results = {entry.name: journal.results[entry.sha256] for entry in entries if entry.sha256 in journal.results}
-    results, outcome = originals_said(results, outcome)
-    values, smaller_n = values_of(request.metrics, request.signatures, list(results.values()))
-    samples = request.path.with_suffix(".parquet") if results else None
-    record = Record(
-        benchmark=request.image_set.name,
-        resolution=request.resolution,
-        tokenizer=request.tokenizer,
-        images=request.images_identity,
-        requested=request.requested,
-        settings=request.settings,
-        outcome=outcome,
-        values=values,
-        smaller_n=smaller_n,
-        metrics=request.signatures,
-        choices=getattr(tokenizer, "choices", {}),
-        samples=samples.name if samples else None,
-        provenance=provenance,
+        record, table = record_of(request, journal, outcome, provenance)
+        if request.shard is None:
+            keep(request, journal, record, table)
+            return record
+        if any(entry.sha256 not in journal.results for entry in request.entries):
+            return record
+    known = known_results(whole.journal_path, request.key)
+    lacking = missing(whole.entries, known, [request.shard.count])
+    if lacking is None:
+        return merged(whole, limits, context)
+    parts = [record.outcome.detail, f"shard {request.shard} is done; {lacking}"]
+    return record.model_copy(
+        update={"outcome": record.outcome.model_copy(update={"detail": "; ".join(filter(None, parts))})}
     )
-    if samples is not None:
-        table = per_image_table(results, {entry.name: entry.sha256 for entry in entries})
-        with atomic(samples) as temporary:
-            table.to_parquet(temporary, index=False)
-    write_record(record, request.path)
-    return record
 
 
 def _check_numbers(samples: int | None, time_limit: float | None, workers: int) -> None:

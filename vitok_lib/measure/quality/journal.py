@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -32,6 +33,7 @@ class Journal:
         self.path = path
         self.results: dict[str, Result] = {}
         self.batch_limit: int | None = None
+        self.choices: dict[str, str] = {}
         self._key = key
 
     def __enter__(self) -> Self:
@@ -71,32 +73,43 @@ class Journal:
         """The record is written: the journal has done its work."""
         self.path.unlink(missing_ok=True)
 
+    def note_choices(self, choices: Mapping[str, str]) -> None:
+        """Keep what the tokenizer chose by itself, for a record that is made without loading it."""
+        if choices and dict(choices) != self.choices:
+            self._keep({"choices": dict(choices)})
+
     def _start_over(self) -> None:
         self._stream.seek(0)
         self._stream.truncate()
-        self.results, self.batch_limit = {}, None
+        self.results, self.batch_limit, self.choices = {}, None, {}
         self._write({"key": self._key})
 
     def _read(self) -> None:
         """Take up what is there; cut off what a crash left half written."""
-        whole = 0
         self._stream.seek(0)
-        for number, raw in enumerate(self._stream):
-            line = _parsed(raw)
-            if line is None or (number == 0 and line != {"key": self._key}):
-                break
-            self._take(line)
-            whole += len(raw)
+        whole = self._take_all(self._stream)
         if whole == 0:
             self._start_over()
         else:
             self._stream.truncate(whole)
             self._stream.seek(whole)
 
+    def _take_all(self, stream: IO[bytes]) -> int:
+        """Take the whole lines of ``stream``, if they are of this work, and give their length in bytes."""
+        whole = 0
+        for number, raw in enumerate(stream):
+            line = _parsed(raw)
+            if line is None or (number == 0 and line != {"key": self._key}):
+                break
+            self._take(line)
+            whole += len(raw)
+        return whole
+
     def _take(self, line: dict[str, Any]) -> None:
         """What one line says, taken into what is known."""
         self.results |= line.get("results", {})
         self.batch_limit = line.get("batch_limit", self.batch_limit)
+        self.choices |= line.get("choices", {})
         for image in line.get("forgotten", ()):
             self.results.pop(image, None)
 
@@ -111,6 +124,17 @@ class Journal:
             os.fsync(self._stream.fileno())
         except OSError as error:
             raise cannot_write(self.path, error) from error
+
+
+def read_journal(path: Path, key: str) -> Journal:
+    """What the journal at ``path`` holds by now of the work of ``key``, unheld: its process may still write to it."""
+    journal = Journal(path, key)
+    try:
+        with path.open("rb") as stream:
+            journal._take_all(stream)
+    except FileNotFoundError:  # nothing was measured yet, or its record was made meanwhile
+        pass
+    return journal
 
 
 def _parsed(raw: bytes) -> dict[str, Any] | None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from vitok_lib.images.manifest import Manifest
+from vitok_lib.errors import RequestError
+from vitok_lib.images.manifest import Manifest, ManifestEntry
 from vitok_lib.images.prepare import NATIVE
-from vitok_lib.images.sets import ImageSet, is_native
+from vitok_lib.images.sets import ImageSet, check_resolution, is_native
 from vitok_lib.measure.common.reproduce import EVAL, Measurement, command
 from vitok_lib.measure.common.reuse import Asked
 from vitok_lib.measure.quality.lines import Lines, known_lines
-from vitok_lib.metrics.signature import METRICS, Metric, signature_of
+from vitok_lib.measure.quality.shards import Shard, journal_of
+from vitok_lib.metrics.signature import METRICS, Metric, find_metric, signature_of
 from vitok_lib.records.config import RunConfig, Settings
 from vitok_lib.records.schema import ImagesIdentity, Record, TokenizerIdentity
 from vitok_lib.records.store import record_path
+from vitok_lib.tokenizers.identify import identify
+from vitok_lib.tokenizers.interface import Tokenizer
+from vitok_lib.tokenizers.load import checked, requested_of
 
 DEFAULT_METRICS = ("psnr", "ssim")
 _KEY_IN_NAME = 12  # hex digits
@@ -26,7 +32,8 @@ _KEY_IN_NAME = 12  # hex digits
 class Request:
     """One tokenizer on the first ``samples`` images of a set at one resolution.
 
-    ``requested`` is its configuration, ``tokenizer`` and ``settings`` what that came to.
+    ``requested`` is its configuration, ``tokenizer`` and ``settings`` what that came to. With a ``shard`` only its
+    images are measured; the record is that of all of them.
     """
 
     requested: RunConfig
@@ -37,6 +44,7 @@ class Request:
     samples: int | None
     metrics: tuple[Metric, ...]
     study: str
+    shard: Shard | None = None
 
     @property
     def batch(self) -> int:
@@ -45,6 +53,12 @@ class Request:
     @cached_property
     def manifest(self) -> Manifest:
         return self.image_set.manifest(self.resolution, self.samples)
+
+    @cached_property
+    def entries(self) -> tuple[ManifestEntry, ...]:
+        """The images that are to be measured, in the order of the manifest."""
+        shard = self.shard
+        return tuple(entry for entry in self.manifest.entries if shard is None or shard.holds(entry.sha256))
 
     @cached_property
     def images_identity(self) -> ImagesIdentity:
@@ -89,7 +103,13 @@ class Request:
     def journal_path(self) -> Path:
         """Where results of images are kept until the record is written: one place however many images are asked."""
         record = self._place()
-        return record.with_name(f"{record.name.removesuffix('.json')}.{self.key[:_KEY_IN_NAME]}.partial.jsonl")
+        whole = record.with_name(f"{self.record_stem}.{self.key[:_KEY_IN_NAME]}.partial.jsonl")
+        return whole if self.shard is None else journal_of(whole, self.shard)
+
+    @property
+    def record_stem(self) -> str:
+        """The name of the record of all images, without its suffix, that names of journals begin with."""
+        return self._place().name.removesuffix(".json")
 
     def _place(self, **others: object) -> Path:
         suffix = self.requested.suffix(self.tokenizer.weights, **others)
@@ -109,6 +129,52 @@ class Request:
             "time_limit": time_limit,
         }
         return command(Measurement(EVAL, (self.requested,), request))
+
+
+def request_of(
+    given: Tokenizer | RunConfig,
+    image_set: ImageSet,
+    resolution: int,
+    samples: int | None,
+    metrics: Sequence[str],
+    batch: int | None,
+    study: str,
+    shard: Shard | None = None,
+) -> Request | None:
+    """The request of a loaded tokenizer, or of a configuration; None where only loading tells what that comes to.
+
+    Raises:
+        RequestError: the configuration, the resolution or a metric is wrong.
+    """
+    check_resolution(resolution)
+    requested = checked(given) if isinstance(given, RunConfig) else requested_of(given)
+    requested = requested if batch is None else requested.replace(batch=batch)
+    if isinstance(given, RunConfig):
+        known = identify(requested)
+        if known is None:
+            return None
+        identity, settings = known
+    else:
+        identity, settings = given.spec.identity(given.weights), given.settings
+    names = list(metrics)
+    if identity.family == "folder":
+        if requested.bytes is not None:
+            names.append("bpp")
+        elif "bpp" in names:
+            raise RequestError(f"bpp of '{requested.name}' needs the streams: --bytes FOLDER, or leave the metric out")
+    request = Request(
+        requested=requested,
+        tokenizer=identity,
+        settings=settings.model_copy(update={"batch": requested.batch}),
+        image_set=image_set,
+        resolution=resolution,
+        samples=samples,
+        metrics=tuple(dict.fromkeys(find_metric(name) for name in names)),
+        study=study,
+        shard=shard,
+    )
+    _ = request.lines  # raises before anything is loaded
+    return request
 
 
 def images_identity(image_set: ImageSet, manifest: Manifest, samples: int | None) -> ImagesIdentity:

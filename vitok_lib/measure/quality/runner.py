@@ -42,9 +42,12 @@ class Limits:
 
 @dataclass
 class Run:
-    """A tokenizer on its way through a request; ``journal`` keeps what each image gave."""
+    """A tokenizer on its way through a request; ``journal`` keeps what each image gave.
 
-    tokenizer: Tokenizer | Paired
+    ``tokenizer`` is None where the journal has a result of every image.
+    """
+
+    tokenizer: Tokenizer | Paired | None
     request: Request
     journal: Journal
     limits: Limits
@@ -56,12 +59,12 @@ class Run:
 
     def __post_init__(self) -> None:
         # Images of equal content share one result, and each of them counts.
-        self._copies = Counter(entry.sha256 for entry in self.request.manifest.entries)
+        self._copies = Counter(entry.sha256 for entry in self.request.entries)
         self._done = sum(self._copies[sha256] for sha256 in self.journal.results.keys() & self._copies.keys())
 
     def finish(self) -> Outcome:
         """Measure what the journal does not hold yet; how it ended."""
-        entries = self.request.manifest.entries
+        entries = self.request.entries
         todo = {entry.sha256: entry for entry in entries if entry.sha256 not in self.journal.results}
         self._report()
         stopped = self._go_through(list(todo.values())) if todo else None
@@ -82,6 +85,7 @@ class Run:
 
     def _go_through(self, todo: Sequence[ManifestEntry]) -> Outcome | None:
         """None once every image has a result; otherwise what stopped the run."""
+        assert self.tokenizer is not None
         suite = MetricSuite(self.tokenizer, self.request.metrics, self.request.lines)
         loading = load_ahead(self.request.image_set, todo, self.request.resolution, self.limits.workers)
         with closing(loading) as loaded:

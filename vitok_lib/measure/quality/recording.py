@@ -1,0 +1,62 @@
+"""The record that results of images make, and its table of single values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from vitok_lib.measure.common.context import Context
+from vitok_lib.measure.common.reuse import answer
+from vitok_lib.measure.quality.aggregate import originals_said, per_image_table, values_of
+from vitok_lib.measure.quality.journal import Journal
+from vitok_lib.measure.quality.request import Request
+from vitok_lib.measure.quality.runner import Limits
+from vitok_lib.measure.quality.shards import journals_of_parts
+from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
+from vitok_lib.records.store import atomic, write_record
+
+
+def record_of(
+    request: Request, journal: Journal, outcome: Outcome, provenance: Provenance
+) -> tuple[Record, pd.DataFrame | None]:
+    """The record of what ``journal`` has of the images of ``request``, and a row for each image; neither is written."""
+    entries = request.entries
+    results = {entry.name: journal.results[entry.sha256] for entry in entries if entry.sha256 in journal.results}
+    results, outcome = originals_said(results, outcome)
+    values, smaller_n = values_of(request.metrics, request.signatures, list(results.values()))
+    record = Record(
+        benchmark=request.image_set.name,
+        resolution=request.resolution,
+        tokenizer=request.tokenizer,
+        images=request.images_identity,
+        requested=request.requested,
+        settings=request.settings,
+        outcome=outcome,
+        values=values,
+        smaller_n=smaller_n,
+        metrics=request.signatures,
+        choices=journal.choices,
+        samples=request.path.with_suffix(".parquet").name if results else None,
+        provenance=provenance,
+    )
+    table = per_image_table(results, {entry.name: entry.sha256 for entry in entries}) if results else None
+    return record, table
+
+
+def recorded_answer(request: Request, limits: Limits, context: Context, retry: bool) -> Record | None:
+    """The record that answers ``request`` as far as ``limits`` let it go."""
+    asked = replace(request.asked, time_limit=limits.time_limit, smaller_batch=limits.smaller_batch)
+    return answer(request.path, asked, context, retry=retry)
+
+
+def keep(request: Request, journal: Journal, record: Record, table: pd.DataFrame | None) -> None:
+    """Write the record; journals whose results it holds go, except where failed images may be tried again."""
+    if table is not None:
+        with atomic(request.path.with_suffix(".parquet")) as temporary:
+            table.to_parquet(temporary, index=False)
+    write_record(record, request.path)
+    for part in journals_of_parts(request.journal_path):
+        part.unlink(missing_ok=True)
+    if record.outcome.status is OutcomeStatus.OK:
+        journal.remove()
