@@ -29,6 +29,7 @@ window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full atte
 batch: int = 1  # images of one size that go through together
 on_oom: list[str] = ""  # what may change after running out of memory: batch, tiling, or both by commas
 time_limit: float = 0.0  # seconds for each tokenizer; 0: none
+shard: str = ""  # only a part of the images, such as 3/16, while others measure the rest; empty: all
 retry: bool = False  # go on with what was recorded with another outcome than ok
 study: str = "local"  # folder of results that the records go to
 
@@ -73,9 +74,10 @@ for name, spec in specs.items():
         on_oom=run.on_oom,
         time_limit=run.time_limit or None,
         retry=run.retry,
+        shard=run.shard or None,
         study=run.study,
         notebook="div8k",
-        parameters=vars(run),
+        parameters={name: value for name, value in vars(run).items() if name != "shard"},
     )
     records.append(record)
     if record.outcome.status == "ok":

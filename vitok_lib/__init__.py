@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vitok_lib.measure.latents.card import measure_latents as measure_latents
     from vitok_lib.measure.quality.evaluate import evaluate as evaluate
     from vitok_lib.measure.quality.evaluate import reconstruct_pixels as reconstruct_pixels
+    from vitok_lib.measure.quality.merging import merge as merge
     from vitok_lib.notebooks import run_notebook as run_notebook
     from vitok_lib.records.schema import Record as Record
     from vitok_lib.records.store import read_records as read_records
@@ -30,6 +31,7 @@ _HOME = {
     "open_image_set": "vitok_lib.images.sets",
     "evaluate": "vitok_lib.measure.quality.evaluate",
     "measure_latents": "vitok_lib.measure.latents.card",
+    "merge": "vitok_lib.measure.quality.merging",
     "reconstruct_pixels": "vitok_lib.measure.quality.evaluate",
     "run_notebook": "vitok_lib.notebooks",
     "Record": "vitok_lib.records.schema",

@@ -34,6 +34,7 @@ def _vitok(*words: str) -> subprocess.CompletedProcess[str]:
             ["eval", "nano-f16", "--images", "photos", "--resolution", "64"],
             "unknown tokenizer 'nano-f16'; did you mean",
         ),
+        (["eval", "pca-f16x64", "--images", "photos", "--resolution", "64", "--shard", "4/3"], "shard '4/3' must be"),
         (["eval", "pca-f16x64", "--images", "photo", "--resolution", "64"], "image set 'photo'; did you mean photos"),
         (["eval", "pca-f16x64", "--images", "photos", "--resolution", "0"], "not 0"),
         (["eval", "pca-f16x64", "--images", "/no/folder", "--resolution", "64"], "there is no folder '/no/folder'"),

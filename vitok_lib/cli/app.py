@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from vitok_lib.cli.check import check_command, conform_command, list_command
-from vitok_lib.cli.eval import eval_command
+from vitok_lib.cli.eval import eval_command, merge_command
 from vitok_lib.cli.export import export_command
 from vitok_lib.cli.interrupts import interruptible
 from vitok_lib.cli.latents import latents_command
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.command("list")(list_command)
 app.command("eval")(eval_command)
 app.command("latents")(latents_command)
+app.command("merge")(merge_command)
 app.command("plan")(plan_command)
 app.command("speed")(speed_command)
 app.command("conform")(conform_command)

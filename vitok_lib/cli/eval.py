@@ -1,4 +1,4 @@
-"""``vitok eval``: reconstruction quality."""
+"""``vitok eval`` and ``vitok merge``: reconstruction quality, and one record of what shards of it measured."""
 
 from __future__ import annotations
 
@@ -39,6 +39,9 @@ def eval_command(
         str, typer.Option(help="What may change after running out of memory: batch, tiling, or batch,tiling.")
     ] = "",
     workers: Annotated[int, typer.Option(help="Threads that prepare images ahead.")] = 2,
+    shard: Annotated[
+        str | None, typer.Option(help="Only a part of the images, such as 3/16; the last one makes the record.")
+    ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Go on with what did not end as ok.")] = False,
     again: Again = False,
     force: Annotated[bool, typer.Option("--force", help="Try also what is predicted not to fit.")] = False,
@@ -46,9 +49,12 @@ def eval_command(
 ) -> None:
     """Measure reconstruction quality; what is already recorded is not done again."""
     from vitok_lib.images.sets import open_image_set, parse_resolution, sized
+    from vitok_lib.measure.quality.shards import parse_shard
     from vitok_lib.metrics.signature import find_metric
     from vitok_lib.tokenizers.registry import FOLDER, find
 
+    if shard is not None:
+        parse_shard(shard)
     asked = parse_resolution(resolution)
     if time_limit is not None and not time_limit > 0:
         raise RequestError(f"time limit (={time_limit:g}) must be above 0 seconds, or left out")
@@ -70,8 +76,10 @@ def eval_command(
     configs = _configs(tokenizers, options)
     runnable = [config for config in configs if not config.name.startswith(FOLDER)]
     for config in runnable if not (force or fallbacks) else ():
+        if is_recorded(config, **request, time_limit=time_limit, context=context, shard=shard):
+            continue
         plan = plan_of(config, side)
-        if plan.fits is False and not is_recorded(config, **request, time_limit=time_limit, context=context):
+        if plan.fits is False:
             check_fits(plan, ", and --force tries it all the same")
     records: list[Record] = []
     began = time.monotonic()
@@ -85,6 +93,7 @@ def eval_command(
                 time_limit=left,
                 on_oom=fallbacks,
                 workers=workers,
+                shard=shard,
                 study=study,
                 again=again,
                 progress=bar.update,
@@ -99,6 +108,38 @@ def eval_command(
     end(records)
     if any(record.value(metric) is None for record, missing in zip(records, found, strict=True) for metric in missing):
         raise typer.Exit(1)
+
+
+@configured
+def merge_command(
+    tokenizers: Annotated[list[str], typer.Argument(help=TOKENIZER_HELP)],
+    images: Annotated[str, typer.Option(help="As given to the shards.")],
+    resolution: Annotated[str, typer.Option(help="As given to the shards.")],
+    *,
+    options: dict[str, Any],
+    rule: Annotated[str | None, typer.Option(help="As given to the shards.")] = None,
+    samples: Annotated[int | None, typer.Option(help="As given to the shards.")] = None,
+    subset_seed: Annotated[int | None, typer.Option(help="As given to the shards.")] = None,
+    metrics: Annotated[str, typer.Option(help="As given to the shards.")] = "psnr,ssim",
+    study: Annotated[str, typer.Option(help="Folder of results that the records go to.")] = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Make one record of the shards of an evaluation, which the last shard does by itself; nothing is measured."""
+    from vitok_lib.images.sets import open_image_set, parse_resolution, sized
+    from vitok_lib.metrics.signature import find_metric
+    from vitok_lib.tokenizers.registry import find
+
+    asked = parse_resolution(resolution)
+    names = [find_metric(name.strip()).name for name in metrics.split(",")]
+    for name in tokenizers:
+        find(name)
+    image_set, side = sized(open_image_set(images, rule=rule, subset_seed=subset_seed), asked, rule)
+    from vitok_lib.measure.quality.merging import merge
+
+    request: dict[str, Any] = {"images": image_set, "resolution": side, "samples": samples, "metrics": names}
+    records = [merge(config, **request, study=study, log=log) for config in _configs(tokenizers, options)]
+    print_rows([as_row(record) for record in records], as_json)
+    end(records)
 
 
 def _configs(tokenizers: Sequence[str], options: dict[str, Any]) -> list[RunConfig]:

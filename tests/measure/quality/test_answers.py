@@ -18,6 +18,7 @@ from vitok_lib.measure.quality import evaluate as evaluation
 from vitok_lib.measure.quality import metric_suite
 from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.measure.quality.original_features import FeatureCache
+from vitok_lib.measure.quality.request import request_of
 from vitok_lib.metrics.features import Extractor
 from vitok_lib.project import ROOT
 from vitok_lib.records.config import RunConfig
@@ -165,7 +166,7 @@ def test_two_revisions_have_two_places_and_two_journals(folder: Path) -> None:
     for revision in (None, "a", "b"):
         tokenizer.requested = requested_of(tokenizer).replace(revision=revision)  # type: ignore[attr-defined]
         images = evaluation.open_image_set(folder)
-        request = evaluation._request(tokenizer, images, 32, None, ["psnr"], None, "local")
+        request = request_of(tokenizer, images, 32, None, ["psnr"], None, "local")
         assert request is not None
         places |= {request.path, request.journal_path, request.key}
     assert len(places) == 9

@@ -33,7 +33,7 @@ class Journal:
         self.path = path
         self.results: dict[str, Result] = {}
         self.batch_limit: int | None = None
-        self.choices: dict[str, str] = {}
+        self.loaded: dict[str, Any] = {}
         self._key = key
 
     def __enter__(self) -> Self:
@@ -73,15 +73,15 @@ class Journal:
         """The record is written: the journal has done its work."""
         self.path.unlink(missing_ok=True)
 
-    def note_choices(self, choices: Mapping[str, str]) -> None:
-        """Keep what the tokenizer chose by itself, for a record that is made without loading it."""
-        if choices and dict(choices) != self.choices:
-            self._keep({"choices": dict(choices)})
+    def note(self, loaded: Mapping[str, Any]) -> None:
+        """Keep what only loading the tokenizer tells, for a record that is made without it."""
+        if any(self.loaded.get(name) != value for name, value in loaded.items()):
+            self._keep({"loaded": dict(loaded)})
 
     def _start_over(self) -> None:
         self._stream.seek(0)
         self._stream.truncate()
-        self.results, self.batch_limit, self.choices = {}, None, {}
+        self.results, self.batch_limit, self.loaded = {}, None, {}
         self._write({"key": self._key})
 
     def _read(self) -> None:
@@ -109,7 +109,7 @@ class Journal:
         """What one line says, taken into what is known."""
         self.results |= line.get("results", {})
         self.batch_limit = line.get("batch_limit", self.batch_limit)
-        self.choices |= line.get("choices", {})
+        self.loaded |= line.get("loaded", {})
         for image in line.get("forgotten", ()):
             self.results.pop(image, None)
 

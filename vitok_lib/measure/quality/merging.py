@@ -16,7 +16,7 @@ from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request, request_
 from vitok_lib.measure.quality.runner import Limits, Run
 from vitok_lib.measure.quality.shards import journals_of_parts, missing, of_other_work, take_up
 from vitok_lib.records.config import RunConfig
-from vitok_lib.records.schema import OutcomeStatus, Record
+from vitok_lib.records.schema import Record
 from vitok_lib.records.store import read_record
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load
@@ -58,10 +58,9 @@ def merged(request: Request, limits: Limits, context: Context) -> Record:
     """The record of the whole from what its parts hold."""
     started = datetime.now(UTC)
     with Journal(request.journal_path, request.key) as journal:
-        recorded = recorded_answer(request, limits, context, retry=False)
-        if recorded is not None:
-            if recorded.outcome.status is OutcomeStatus.OK:
-                journal.remove()
+        recorded = recorded_answer(request, limits, context, retry=True)
+        if recorded is not None:  # it ended as ok; what ended otherwise is made again from what is there now
+            journal.remove()
             return recorded
         parts = journals_of_parts(request.journal_path)
         doubled = take_up(journal, request.key, request.journal_path, request.entries)

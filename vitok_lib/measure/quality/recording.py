@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -10,11 +11,21 @@ from vitok_lib.measure.common.context import Context
 from vitok_lib.measure.common.reuse import answer
 from vitok_lib.measure.quality.aggregate import originals_said, per_image_table, values_of
 from vitok_lib.measure.quality.journal import Journal
-from vitok_lib.measure.quality.request import Request
+from vitok_lib.measure.quality.request import ONLY_LOADED, Request
 from vitok_lib.measure.quality.runner import Limits
 from vitok_lib.measure.quality.shards import journals_of_parts
 from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
 from vitok_lib.records.store import atomic, write_record
+from vitok_lib.tokenizers.interface import Tokenizer
+
+
+def loaded_of(tokenizer: Tokenizer) -> dict[str, Any]:
+    """What a record says of a tokenizer that only loading it tells, as a journal keeps it."""
+    identity = tokenizer.spec.identity(tokenizer.weights)
+    return {
+        "tokenizer": identity.model_dump(include=set(ONLY_LOADED)),
+        "choices": dict(getattr(tokenizer, "choices", {})),
+    }
 
 
 def record_of(
@@ -28,7 +39,7 @@ def record_of(
     record = Record(
         benchmark=request.image_set.name,
         resolution=request.resolution,
-        tokenizer=request.tokenizer,
+        tokenizer=request.tokenizer.model_copy(update=journal.loaded.get("tokenizer", {})),
         images=request.images_identity,
         requested=request.requested,
         settings=request.settings,
@@ -36,7 +47,7 @@ def record_of(
         values=values,
         smaller_n=smaller_n,
         metrics=request.signatures,
-        choices=journal.choices,
+        choices=journal.loaded.get("choices", {}),
         samples=request.path.with_suffix(".parquet").name if results else None,
         provenance=provenance,
     )

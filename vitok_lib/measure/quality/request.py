@@ -26,6 +26,8 @@ from vitok_lib.tokenizers.load import checked, requested_of
 
 DEFAULT_METRICS = ("psnr", "ssim")
 _KEY_IN_NAME = 12  # hex digits
+ONLY_LOADED = ("parameters", "downsampling", "latent_channels", "compression_ratio")
+"""Fields of a tokenizer's identity that its name and weights imply, and that are known for sure once it is loaded."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,9 @@ class Request:
     def key(self) -> str:
         """A digest of all that a result of one image depends on, except the image."""
         parts = [self.image_set.rule, str(self.resolution), *self.signatures]
-        models = (self.tokenizer, self.settings, self.requested.anywhere)
-        return hashlib.sha256("\n".join(parts + [model.model_dump_json() for model in models]).encode()).hexdigest()
+        parts += [self.tokenizer.model_dump_json(exclude=set(ONLY_LOADED))]
+        parts += [model.model_dump_json() for model in (self.settings, self.requested.anywhere)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def along_with(self, record: Record) -> Request:
         """This request with the metrics that ``record`` holds as well, if it is of the same work."""

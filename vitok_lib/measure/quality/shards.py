@@ -92,7 +92,9 @@ def take_up(journal: Journal, key: str, whole: Path, entries: Sequence[ManifestE
         if path == journal.path:
             continue
         new = {}
-        for sha256, result in read_journal(path, key).results.items():
+        other = read_journal(path, key)
+        journal.note(other.loaded)
+        for sha256, result in other.results.items():
             known = journal.results.get(sha256)
             if sha256 not in wanted or (known is not None and "error" in result):
                 continue
