@@ -93,9 +93,9 @@ def test_the_mean_difference_equals_that_of_scikit_image() -> None:
 @pytest.mark.parametrize("level", [0, 1, 10, 11, 128, 255])
 def test_greys_have_no_colour(level: int) -> None:
     lightness, *chroma = lab_of_srgb(torch.full((3, 1, 1), level, dtype=torch.uint8)).flatten().tolist()
-    assert chroma == pytest.approx([0, 0], abs=1e-12)
-    assert 0 <= lightness <= 100
-    assert (lightness == pytest.approx(100, abs=1e-12)) == (level == 255)
+    assert chroma == pytest.approx([0, 0], abs=1e-4)
+    assert -1e-4 < lightness < 100.0001
+    assert (lightness == pytest.approx(100, abs=1e-4)) == (level == 255)
 
 
 @pytest.mark.parametrize(("rgb", "axis", "sign"), [((90, 80, 80), 1, 1), ((80, 90, 80), 1, -1), ((80, 80, 70), 2, 1)])
@@ -113,7 +113,7 @@ def test_shifts_are_means_of_the_reconstruction_less_the_original(axis: int) -> 
 def test_a_shift_that_goes_both_ways_has_no_mean_and_still_a_difference() -> None:
     dark_first = torch.cat((_plain(80, 80, 80), _plain(90, 90, 90)), 1)
     light_first = torch.cat((_plain(90, 90, 90), _plain(80, 80, 80)), 1)
-    assert lightness_shift(dark_first, light_first) == pytest.approx(0, abs=1e-12)
+    assert lightness_shift(dark_first, light_first) == pytest.approx(0, abs=1e-6)
     assert mean_ciede2000(dark_first, light_first) > 3
 
 
@@ -126,4 +126,4 @@ def test_the_strips_that_bound_the_memory_do_not_show(monkeypatch: pytest.Monkey
     original, other = _noise(13, 9, 6), _noise(13, 9, 7)
     whole = [metric(original, other) for metric in (*SHIFTS, mean_ciede2000)]
     monkeypatch.setattr(colour, "_STRIP_PIXELS", 20)
-    assert [metric(original, other) for metric in (*SHIFTS, mean_ciede2000)] == pytest.approx(whole, abs=1e-12)
+    assert [metric(original, other) for metric in (*SHIFTS, mean_ciede2000)] == pytest.approx(whole, abs=1e-6)

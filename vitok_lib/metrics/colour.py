@@ -1,7 +1,7 @@
 """Colour of an 8-bit image and its 8-bit reconstruction in CIELAB: where it moved to, and how far.
 
 Images are sRGB (IEC 61966-2-1) under D65. The white point is the sum of the matrix's columns, so that greys have
-a* = b* = 0. All is taken in float64 over strips, which bounds the memory.
+a* = b* = 0 to 10⁻⁴. Colours are float32 over strips, which bounds the memory, and sums are float64.
 """
 
 from __future__ import annotations
@@ -40,23 +40,24 @@ def mean_ciede2000(original: Tensor, reconstruction: Tensor) -> float:
     """The mean of CIEDE2000 over the pixels of two uint8 ``[3, H, W]`` images, 0 or more; 1 is about just visible."""
     total = torch.zeros((), dtype=torch.float64, device=original.device)
     for x, y in _strips(original, reconstruction):
-        total += ciede2000(lab_of_srgb(x), lab_of_srgb(y)).sum()
+        total += ciede2000(lab_of_srgb(x), lab_of_srgb(y)).sum(dtype=torch.float64)
     return float(total) / original[0].numel()
 
 
 def _mean_shift(original: Tensor, reconstruction: Tensor, axis: int) -> float:
     total = torch.zeros((), dtype=torch.float64, device=original.device)
     for x, y in _strips(original, reconstruction):
-        total += (lab_of_srgb(y)[axis] - lab_of_srgb(x)[axis]).sum()
+        total += (lab_of_srgb(y)[axis] - lab_of_srgb(x)[axis]).sum(dtype=torch.float64)
     return float(total) / original[0].numel()
 
 
 def lab_of_srgb(pixels: Tensor) -> Tensor:
-    """CIELAB of 8-bit sRGB ``[3, …]``, float64: L* in [0, 100], a* and b* about within ±110."""
+    """CIELAB of 8-bit sRGB ``[3, …]``, float32: L* in [0, 100], a* and b* about within ±110."""
     levels = torch.arange(256, dtype=torch.float64, device=pixels.device) / 255
     linear = torch.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
     matrix = torch.tensor(_XYZ_OF_RGB, dtype=torch.float64, device=pixels.device)
-    relative = torch.tensordot(matrix / matrix.sum(1, keepdim=True), linear[pixels.int()], dims=1)
+    matrix = (matrix / matrix.sum(1, keepdim=True)).float()
+    relative = torch.tensordot(matrix, linear.float()[pixels.int()], dims=1)
     x, y, z = torch.where(relative > _DELTA**3, relative ** (1 / 3), relative / (3 * _DELTA**2) + 4 / 29)
     return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)))
 
