@@ -160,9 +160,10 @@ DECIMALS = {
     **dict.fromkeys(("utilisation", "share"), 1),
 }
 
-NEUTRAL = {"speedup": 1.0, "relative_time": 1.0, "tiling_change": 0.0}
-"""The ratio at which nothing differs: whether an interval includes it has to be seen."""
-NEUTRAL = {**dict.fromkeys(("speedup", "relative_time", "grid-error"), 1.0), **dict.fromkeys(SHIFTS, 0.0)}
+NEUTRAL = {
+    **dict.fromkeys(("speedup", "relative_time", "grid-error"), 1.0),
+    **dict.fromkeys((*SHIFTS, "psnr_loss", "tiling_change"), 0.0),
+}
 """The value at which nothing differs: whether an interval includes it has to be seen."""
 
 _LEAST_WITHOUT_POWER = 1e-3

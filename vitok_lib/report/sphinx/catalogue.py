@@ -14,7 +14,7 @@ from vitok_lib.report.claims.judge import evaluate_claims
 from vitok_lib.report.data import paired
 from vitok_lib.report.data.groups import CAPACITY, COMPILE, MEMORY, PROFILE, ROOFLINE, SPEED, TILING, WINDOWS
 from vitok_lib.report.data.record_view import Entry, of_case
-from vitok_lib.report.findings import contradictions, flops, memory, quality, speed, summary, window
+from vitok_lib.report.findings import colour, contradictions, flops, memory, quality, speed, summary, window
 from vitok_lib.report.findings.best_reconstruction import best_reconstruction
 from vitok_lib.report.findings.corrections import corrections
 from vitok_lib.report.findings.fastest import fastest
@@ -71,6 +71,9 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "baseline": _of_cases(quality.distance_to_baseline),
     "published": _of_cases(quality.published_bests),
     "bias": _of_cases(quality.bias_with_n),
+    "colour-shifts": _of_cases(colour.shifts),
+    "patch-grid": _of_cases(colour.grids),
+    "drift": _of_cases(colour.drifts),
     "counts": _of_entries(quality.value_counts),
     "estimates": lambda request: quality.estimates_met_by_figures(request.entries, request.quantity),
     "latents": lambda request: [
