@@ -42,7 +42,7 @@ def _tested(entries: Sequence[Entry], case: str, quantities: Sequence[str], sent
         sentence,
         case=case,
         tested=len(found),
-        clear=[(number(entry, value), f" {name_of(value.quantity)} of {entry.title}") for entry, value in clear],
+        clear=[(f"{name_of(value.quantity)} of {entry.title}, ", number(entry, value)) for entry, value in clear],
         counts=[f"{n:,}" for n in sorted({value.n for _, value in found if value.n is not None})],
     )
 
