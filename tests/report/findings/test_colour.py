@@ -37,7 +37,7 @@ def test_shifts_are_tested_all_at_once(results: Path) -> None:
     assert "1 of 6 mean shifts" in text_of(sentence)
     assert "Δa* of nano-f16x64" in text_of(sentence)
     half = student.ppf(1 - 0.05 / 6 / 2, 19) * np.std(_spread(-2, 1), ddof=1) / np.sqrt(20)
-    assert intervals_in(sentence) == [f"[{-2 - half:.2f}, {-2 + half:.2f}]".replace("-", "−")]
+    assert intervals_in(sentence) == [f"[{-2 - half:.3f}, {-2 + half:.3f}]".replace("-", "−")]
 
 
 def test_a_grid_is_tested_against_one(results: Path) -> None:
