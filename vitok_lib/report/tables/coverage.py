@@ -46,6 +46,8 @@ MACHINES = {
     "drift": "repeated passes",
     "text-by-height": "text by height",
 }
+LATENTS = "latents-"
+"""What the name of the benchmark of a latent card begins with; the image set follows."""
 STUDIES = {CPU: "Here, without a GPU", LOCAL: "Here, your own runs"}
 
 
@@ -101,14 +103,16 @@ def _title(entry: Entry) -> str:
 def _questions(entries: Iterable[Entry]) -> list[Question]:
     """Every question of every benchmark of images, what most was published of first, then those of machines."""
     held = [entry for entry in entries if entry.measured or entry.published]
-    of_images = [entry for entry in held if entry.record.benchmark not in MACHINES]
+    cards = sorted({entry.record.benchmark for entry in held if entry.record.benchmark.startswith(LATENTS)})
+    of_images = [entry for entry in held if entry.record.benchmark not in (*MACHINES, *cards)]
     printed = Counter(entry.record.benchmark for entry in of_images if entry.published)
     questions = []
     for benchmark in sorted({entry.record.benchmark for entry in of_images}, key=lambda name: (-printed[name], name)):
         asked = {**QUALITIES, **COSTS} if printed[benchmark] else QUALITIES
         of_it = [entry for entry in of_images if entry.record.benchmark == benchmark]
         questions += [Question(about, benchmark, _holds(quantities, of_it)) for about, quantities in asked.items()]
-    return [*questions, *(Question(about, benchmark, lambda entry: True) for benchmark, about in MACHINES.items())]
+    others = {**dict.fromkeys(cards, "values of the latent"), **MACHINES}
+    return [*questions, *(Question(about, benchmark, lambda entry: True) for benchmark, about in others.items())]
 
 
 def _holds(quantities: frozenset[str], entries: Iterable[Entry]) -> Callable[[Entry], bool]:

@@ -12,7 +12,7 @@ from vitok_lib.report.data.real_models import Answer, latency, peak, quality
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Head, Note, Sentence, Table
 from vitok_lib.report.page.templates import sentences
-from vitok_lib.report.tables.coverage import MACHINES
+from vitok_lib.report.tables.coverage import LATENTS, MACHINES
 from vitok_lib.tokenizers.registry import RELEASED
 
 say = sentences("summary")
@@ -53,9 +53,14 @@ def _torches(held: Sequence[Entry]) -> list[str]:
 def _what(held: Sequence[Entry]) -> str:
     """The measurements in words: quality with its image sets, then speed and memory in the order of the report."""
     benchmarks = {entry.record.benchmark for entry in held}
-    sets = sorted(benchmarks - set(MACHINES))
+    cards = sorted(benchmark.removeprefix(LATENTS) for benchmark in benchmarks if benchmark.startswith(LATENTS))
+    sets = sorted(benchmarks - set(MACHINES) - {LATENTS + images for images in cards})
+    of_images = {"quality": sets, "latents": cards}
     return ", ".join(
-        [*([f"quality on {', '.join(sets)}"] if sets else []), *(MACHINES[b] for b in MACHINES if b in benchmarks)]
+        [
+            *(f"{what} on {', '.join(images)}" for what, images in of_images.items() if images),
+            *(MACHINES[b] for b in MACHINES if b in benchmarks),
+        ]
     )
 
 
