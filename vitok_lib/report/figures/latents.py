@@ -18,6 +18,9 @@ from vitok_lib.report.page.templates import sentences
 say = sentences("captions")
 _OF_THE_IMAGE = {"power_image": ("image", "-"), "power_grid": ("image on the latent's grid", ":")}
 
+_LEAST_SHARE = 1e-9
+"""A smaller share is rounding: a direction that the architecture leaves out, as a norm over channels does."""
+
 
 def latent_spectra(entries: Sequence[Entry], case: str) -> Drawing:
     """The eigenvalues of the covariance as shares of their sum, and the power on each diagonal of the DCT.
@@ -51,7 +54,7 @@ def _drawn(entry: Entry, ranks: Axes, powers: Axes, line: Look) -> str:
     """Draw the spectra of one tokenizer; what they say in words."""
     arrays = entry.record.arrays or {}
     shares = np.array(arrays["eigenvalues"]) / max(sum(arrays["eigenvalues"]), np.finfo(float).tiny)
-    shown = shares[shares > 0]
+    shown = shares[shares > _LEAST_SHARE]
     ranks.plot(np.arange(1, len(shown) + 1), shown, **line)
     words = f"the first of {len(shares)} axes has {digits('share', 100 * float(shares[0]))} % of the variance"
     power = arrays.get("power_latent")
