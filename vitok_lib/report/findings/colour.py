@@ -42,7 +42,7 @@ def _tested(entries: Sequence[Entry], case: str, quantities: Sequence[str], sent
         sentence,
         case=case,
         tested=len(found),
-        clear=[(f"{name_of(value.quantity)} of {entry.title}, ", number(entry, value)) for entry, value in clear],
+        clear=[(f"{_named(entry, value)} (", number(entry, value), ")") for entry, value in clear],
         counts=[f"{n:,}" for n in sorted({value.n for _, value in found if value.n is not None})],
     )
 
@@ -53,6 +53,10 @@ def _at_once(entry: Entry, value: Value, comparisons: int) -> Value:
     assert ends is not None  # it has an interval of its own
     method = f"{METHOD} over images, one of {comparisons} that hold together (Bonferroni)"
     return value.model_copy(update={"interval": Interval(low=ends[0], high=ends[1], method=method)})
+
+
+def _named(entry: Entry, value: Value) -> str:
+    return f"{name_of(value.quantity)} of {entry.title}" if value.quantity in SHIFTS else entry.title
 
 
 def _leaves_out(value: Value, point: float) -> bool:
