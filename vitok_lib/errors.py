@@ -18,7 +18,7 @@ CODES = {
     "no-images": "the folder or archive holds no image file",
     "images-incomplete": "a published image set has another number of images than it must",
     "archive-damaged": "the archive ends early or its checksum is wrong",
-    "missing-package": "a metric needs a package that is not installed",
+    "missing-package": "a metric or a tokenizer needs a package that is not installed",
     "other-weights": "the weights of a metric's network are not those that it is defined with",
     "one-image": "a distance between sets was asked for over a single image",
     "does-not-fit": "the predicted memory exceeds what is free",

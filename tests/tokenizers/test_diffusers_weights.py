@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from inspect import isclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.fakes.autoencoders import SMALL, WEIGHT_FILE, Small, every_class, loaded, publish, random_images
 from vitok_lib.errors import RequestError, UnsupportedError
+from vitok_lib.tokenizers import architectures
 from vitok_lib.tokenizers.load import load_tokenizer
 
 
@@ -113,6 +115,19 @@ def test_every_class_of_the_installed_diffusers_is_a_tokenizer_or_refused_with_a
     with pytest.raises(RequestError, match=rf"diffusers class '{name}', which is not supported: it") as caught:
         loaded(weights="random")
     assert "\n" not in str(caught.value)
+
+
+def test_a_class_that_the_installed_packages_lack_is_named_with_the_way_out(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(SMALL["rae"], cache)
+    monkeypatch.setattr(architectures, "find_spec", lambda name: None)
+    with pytest.raises(RequestError, match=r"AutoencoderRAE.* package transformers, .* pip install") as caught:
+        loaded()
+    assert caught.value.code == "missing-package"
+    monkeypatch.setattr(architectures, "diffusers_class", partial(getattr, object()))
+    with pytest.raises(RequestError, match="'AutoencoderRAE', which the installed diffusers does not have"):
+        loaded()
 
 
 @pytest.mark.parametrize(
