@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.fakes.latents import write_latents
 from tests.fakes.records import write_all
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -48,6 +49,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for study in ("published", "derived"):
         shutil.copytree(PROJECT / "results" / study, root / "results" / study)
     write_all(root / "results")
+    write_latents(root / "results")
     build = build_book(root)
     assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
     return root
