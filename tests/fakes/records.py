@@ -167,3 +167,16 @@ def write_all(root: Path, study: str = "cpu", count: int = 6) -> None:
             samples = {"psnr": psnr.tolist(), "ssim": (psnr / 40).tolist(), "bpp": [rate] * count}
             by_count = {count // 2: 60 / level, count: 30 / level}
             write_measured(root, study, name, case, samples, distances={"fd-random": by_count})
+    write_text(root, study)
+
+
+def write_text(root: Path, study: str = "cpu", names: Sequence[str] = ("nano-f16x64", "jpeg:q=75")) -> None:
+    """Records of text by height, of two pages with three lines a height: each height halves what is wrong of a line."""
+    for place, name in enumerate(names):
+        samples: dict[str, list[float]] = {"bpp": [4.0 - place] * 2}
+        for step, height in enumerate((6, 12, 24)):
+            wrong = 0.8 * 0.5 ** (step + place)
+            samples[f"ned_{height}"] = [wrong, wrong / 2]
+            samples[f"exact-match_{height}"] = [1 - wrong, 1.0]
+            samples |= {f"lines_{height}": [5.0, 5.0], f"drawn_{height}": [6.0, 6.0]}
+        write_measured(root, study, name, "text-by-height-512", samples)

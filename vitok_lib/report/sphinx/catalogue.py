@@ -19,6 +19,7 @@ from vitok_lib.report.findings.best_reconstruction import best_reconstruction
 from vitok_lib.report.findings.corrections import corrections
 from vitok_lib.report.findings.fastest import fastest
 from vitok_lib.report.findings.latents import latents_measured
+from vitok_lib.report.findings.text import smallest_height
 from vitok_lib.report.findings.what_fits import what_fits
 from vitok_lib.report.page.content import Code, Sentence, Table
 from vitok_lib.report.page.templates import sentences
@@ -37,6 +38,7 @@ from vitok_lib.report.tables.released import released_table
 from vitok_lib.report.tables.roofline import roofline_tables
 from vitok_lib.report.tables.size_rules import size_rule_table
 from vitok_lib.report.tables.speed import machine_tables, profile_tables, published_window_tables, window_tables
+from vitok_lib.report.tables.text import text_table
 from vitok_lib.report.tables.versus import versus_table
 from vitok_lib.report.tables.worked_example import worked_example
 from vitok_lib.tokenizers.registry import RELEASED
@@ -76,6 +78,7 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "drift": _of_cases(colour.drifts),
     "counts": _of_entries(quality.value_counts),
     "estimates": lambda request: quality.estimates_met_by_figures(request.entries, request.quantity),
+    "text": lambda request: [sentence for case in request.cases for sentence in smallest_height(request.entries, case)],
     "latents": lambda request: [
         sentence for case in request.cases for sentence in latents_measured(request.entries, case)
     ],
@@ -193,6 +196,7 @@ def figure(request: Request) -> list[Content]:
     from vitok_lib.report.figures import by_image, frontier, quality, speed
     from vitok_lib.report.figures.latents import latent_spectra
     from vitok_lib.report.figures.released import released
+    from vitok_lib.report.figures.text import by_height
 
     name, entries, quantity = request.arguments[0], request.entries, request.quantity
     if name in quality.FIGURES:
@@ -200,6 +204,9 @@ def figure(request: Request) -> list[Content]:
         return [Picture("-".join([name, *request.cases, quantity]), drawing)]
     if name == "released":
         return [Picture(name, released(entries))]
+    if name == "text":
+        case, score = request.required("cases", "text-by-height-512")[0], request.options.get("quantity", "ned")
+        return [Picture(f"{name}-{case}-{score}", by_height(entries, case, score))]
     if name == "latent-spectra":
         (case,) = request.cases
         return [Picture(f"{name}-{case}", latent_spectra(entries, case))]
@@ -225,7 +232,17 @@ def figure(request: Request) -> list[Content]:
         raise unknown(
             "figure",
             name,
-            [*quality.FIGURES, "released", "latent-spectra", "by-resolution", "paired", "by-tokens", "quality", *alone],
+            [
+                *quality.FIGURES,
+                "released",
+                "text",
+                "latent-spectra",
+                "by-resolution",
+                "paired",
+                "by-tokens",
+                "quality",
+                *alone,
+            ],
         )
     benchmark, make = alone[name]
     return _of_machines(name, [benchmark], make(entries))
@@ -293,6 +310,13 @@ DIRECTIVES: Mapping[str, Spec] = {
         lambda request: [flops_table(request.names, request.sizes(), request.windows())],
         1,
         ("resolutions", "windows"),
+    ),
+    "text-table": Spec(
+        lambda request: [
+            Wide(text_table(request.entries, request.arguments[0], request.options.get("quantity", "exact-match")))
+        ],
+        1,
+        ("quantity",),
     ),
     "worked-example": Spec(example, 1, ("resolutions", "gpu")),
     "fits-table": Spec(fits, 1, ("resolutions", "memory-sizes")),

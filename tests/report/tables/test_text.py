@@ -1,0 +1,66 @@
+"""Text by height in the report: the table, the figure, and from which height on nearly all lines are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.records import write_measured, write_text
+from vitok_lib.errors import RequestError
+from vitok_lib.report.data.record_view import load
+from vitok_lib.report.data.text import read_from, text_read
+from vitok_lib.report.figures.text import by_height
+from vitok_lib.report.findings.text import smallest_height
+from vitok_lib.report.page.content import plain
+from vitok_lib.report.tables.text import text_table
+
+CASE = "text-by-height-512"
+
+
+def test_the_table_has_a_row_a_tokenizer_below_the_lines_that_count(results: Path) -> None:
+    write_text(results)
+    table = text_table(load(), CASE, "ned")
+    assert [head.text for head in table.heads[1]] == ["Tokenizer", "Rate", "6 px", "12 px", "24 px"]
+    assert plain(table.rows[0][2]).startswith("5 ")
+    assert " of 6" in plain(table.rows[0][2])
+    assert [plain(cells[0]) for cells in table.rows[1:]] == ["nano-f16x64", "jpeg:q=75"]
+    assert plain(table.rows[2][-2]).startswith("0.15 [")
+    assert plain(text_table(load(), CASE, "exact-match").rows[1][2]).startswith("0.60 [")
+
+
+def test_the_least_height_is_that_from_which_on_no_share_falls_below(results: Path) -> None:
+    """Shares of 0.95, 0.5 and 0.95: the first counts for nothing, since a larger line is lost again."""
+    shares = {6: 0.95, 12: 0.5, 24: 0.95}
+    write_measured(results, "cpu", "jpeg:q=75", CASE, {f"exact-match_{h}": [share] * 2 for h, share in shares.items()})
+    (entry,) = load()
+    assert read_from(entry, [6, 12, 24], 0.9) == 24
+    assert read_from(entry, [6, 12, 24], 0.4) == 6
+    assert read_from(entry, [6, 12, 24], 0.99) is None
+
+
+def test_a_sentence_for_each_tokenizer_gives_height_and_share(results: Path) -> None:
+    write_text(results)
+    said = [plain(sentence) for sentence in smallest_height(load(), CASE)]
+    assert len(said) == 2
+    assert "nano-f16x64" in said[0]
+    assert "capitals of 24 px on" in said[0]
+    assert "0.90" in said[0]
+    assert "capitals of 12 px on" in said[1]
+
+
+def test_the_figure_says_every_value_in_words(results: Path) -> None:
+    write_text(results)
+    drawing = by_height(load(), CASE, "ned")
+    assert "nano-f16x64 0.60 at 6 px, 0.30 at 12 px, 0.15 at 24 px" in drawing.alternative
+
+
+def test_records_of_other_pages_are_not_mixed_in(results: Path) -> None:
+    write_text(results)
+    write_measured(results, "local", "webp:q=80", CASE, {"ned_6": [0.1] * 3, "ned_24": [0.1] * 3}, manifest="1" * 64)
+    assert [entry.title for entry in text_read(load(), CASE).entries] == ["nano-f16x64", "jpeg:q=75"]
+
+
+def test_without_records_the_way_to_them_is_said(results: Path) -> None:
+    with pytest.raises(RequestError, match=r"no record of 'text-by-height-512' holds text.*vitok run text"):
+        text_read(load(), CASE)
