@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from vitok_lib.metrics.statistics import (
     clipped,
+    deviation_interval,
     holm,
+    images_needed,
     mean_interval,
     median_interval,
     paired_differences,
@@ -208,3 +212,26 @@ def test_cutting_costs_no_coverage() -> None:
     assert [low <= mean <= high for low, high in filter(None, cut)] == [
         low <= mean <= high for low, high in filter(None, found)
     ]
+
+
+@pytest.mark.parametrize(("deviation", "margin"), [(3.0, 0.5), (3.0, 0.1), (0.2, 0.05), (0.001, 1.0)])
+def test_the_images_needed_are_the_fewest_whose_interval_is_as_narrow(deviation: float, margin: float) -> None:
+    needed = images_needed(deviation, margin)
+
+    def half_width(n: int) -> float:
+        return float(stats.t.ppf(0.975, n - 1)) * deviation / math.sqrt(n)
+
+    assert half_width(needed) <= margin
+    assert needed == 2 or half_width(needed - 1) > margin
+
+
+def test_half_the_width_takes_four_times_the_images() -> None:
+    few, many = images_needed(3.0, 0.1), images_needed(3.0, 0.05)
+    assert many / few == pytest.approx(4, rel=0.01)
+    assert few == pytest.approx((1.959964 * 3 / 0.1) ** 2, rel=0.01)  # of the normal distribution, which t becomes
+
+
+def test_the_interval_of_a_deviation_holds_it_as_often_as_it_says() -> None:
+    drawn = np.random.default_rng(3).normal(5, 2, (2000, 12))
+    ends = [deviation_interval(values) for values in drawn]
+    assert np.mean([low <= 2 <= high for low, high in ends]) == pytest.approx(0.95, abs=0.015)

@@ -204,6 +204,34 @@ def median_interval(values: Sequence[float], level: float = 0.95) -> tuple[float
     return ordered[k - 1], ordered[n - k]
 
 
+def images_needed(deviation: float, margin: float, level: float = 0.95) -> int:
+    """The least n at which Student's t interval of a mean is within ± ``margin``: t(n − 1) · ``deviation`` / √n.
+
+    ``deviation`` is the standard deviation of single values, of a paired comparison that of the differences.
+    """
+    if not margin > 0:
+        raise ValueError(f"a margin (={margin}) must be above 0")
+    low, high = MINIMUM_COUNT - 1, MINIMUM_COUNT
+    while student_quantile(high - 1, (1 - level) / 2) * deviation > margin * math.sqrt(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        wide = student_quantile(middle - 1, (1 - level) / 2) * deviation > margin * math.sqrt(middle)
+        low, high = (middle, high) if wide else (low, middle)
+    return high
+
+
+def deviation_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """The standard deviation's interval from that of χ²(n − 1), for values ``[n]``, n > 1, that are about normal."""
+    from scipy.special import chdtri
+
+    column = _finite(values, "values")
+    degrees = column.size - 1
+    squares = degrees * float(column.var(ddof=1))
+    low, high = (math.sqrt(squares / float(chdtri(degrees, tail))) for tail in ((1 - level) / 2, (1 + level) / 2))
+    return low, high
+
+
 def _mean_and_error(column: NDArray[np.float64]) -> tuple[float, float]:
     """The mean and its standard error."""
     if (column == column[0]).all():  # their rounded mean may differ from them

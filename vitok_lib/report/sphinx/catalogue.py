@@ -30,6 +30,7 @@ from vitok_lib.report.tables.best import best_table
 from vitok_lib.report.tables.coverage import coverage_table
 from vitok_lib.report.tables.fits import fits_table, memory_sizes_table
 from vitok_lib.report.tables.flops import flops_table
+from vitok_lib.report.tables.images_needed import images_needed_table
 from vitok_lib.report.tables.latent_scales import latent_scale_table
 from vitok_lib.report.tables.measured_where import measured_where
 from vitok_lib.report.tables.memory import capacity_tables
@@ -302,6 +303,9 @@ DIRECTIVES: Mapping[str, Spec] = {
     "baseline-table": Spec(
         lambda request: [by_image.baseline_table(request.entries, request.cases, request.quantity)],
         options=("cases", "quantity"),
+    ),
+    "images-needed-table": Spec(
+        lambda request: [images_needed_table(request.entries, request.arguments[0], request.quantity)], 1, ("quantity",)
     ),
     "pairs-table": Spec(pairs, 1, ("quantity",)),
     "result-figure": Spec(figure, 1, ("cases", "benchmark", "benchmarks", "quantity", "tokenizers", "where")),
