@@ -52,6 +52,7 @@ MACHINE = {
     "text": {"tokenizers": "jpeg:q=75", "resolution": 64, "samples": 1},
     "drift": {"tokenizers": "jpeg:q=75", "resolution": 32, "samples": 1},
     "latents": {"resolution": 32, "samples": 1, "tokenizers": "pca-f16x64,jpeg:q=75"},
+    "variations": {"image_set": "photos", "resolutions": "32", "samples": 1, "choices": "1,2d:1"},
 }  # fmt: skip
 """Small parameters of every notebook that measures a machine or a latent, and so the records that each makes."""
 RECORDS = {
@@ -66,6 +67,7 @@ RECORDS = {
     "text": {"text-by-height-64": 1},
     "drift": {"drift-32": 1},
     "latents": {"latents-photos-32": 1},
+    "variations": {"window-quality-32": 1},
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.machines import GPU, write_all_machines, write_machine
+from tests.fakes.variations import write_variations
 from tests.report.conftest import PROJECT, Site
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published
@@ -49,6 +50,7 @@ def test_chapters_show_every_benchmark_on_every_machine(site: MakeSite, results:
     for study, gpu in (("h200", GPU), ("cpu", None)):  # a line over the tokens takes three sizes
         where: dict[str, Any] = {"study": study, "gpu": gpu, "window": 1024, "dtype": "bfloat16"}
         write_machine(results, "sliding-window", 4096, "5B-f16x64", {"latency": 2400.0}, preset="reference", **where)
+    write_variations(results, "window", "window-quality")
     write_published()
     made = site(**chapters())
     build = made.build(after="assert 'torch' not in sys.modules")

@@ -123,6 +123,7 @@ OTHERS = {
     "noise_100_psnr": "PSNR, noise 1 σ",
     "midpoint_psnr": "PSNR halfway",
     "midpoint_sharpness": "Sharpness halfway",
+    "whole_psnr": "PSNR of the whole model",
 }
 
 TIMES = tuple(name for name in OTHERS if name.startswith("time_"))
@@ -157,6 +158,7 @@ DECIMALS = {
     **{name: 2 for name in OTHERS if name.endswith(("_psnr", "_loss", "_kurtosis", "_sharpness", "std_spread"))},
     **dict.fromkeys(("latent_high_frequency", "grid_high_frequency", "image_high_frequency", "effective_rank"), 1),
     **dict.fromkeys(("latent_mean", "latent_std", "implied_shift", "implied_scale"), 3),
+    "psnr_difference": 3,
     **dict.fromkeys(("speedup", "relative_time", "exponent", "effect"), 2),
     **dict.fromkeys(("utilisation", "share"), 1),
 }

@@ -14,7 +14,18 @@ from vitok_lib.report.claims.judge import evaluate_claims
 from vitok_lib.report.data import paired
 from vitok_lib.report.data.groups import CAPACITY, COMPILE, MEMORY, PROFILE, ROOFLINE, SPEED, TILING, WINDOWS
 from vitok_lib.report.data.record_view import Entry, of_case
-from vitok_lib.report.findings import colour, contradictions, flops, memory, quality, speed, summary, window
+from vitok_lib.report.data.variations import SETTINGS as VARIED
+from vitok_lib.report.findings import (
+    colour,
+    contradictions,
+    flops,
+    memory,
+    quality,
+    speed,
+    summary,
+    variations,
+    window,
+)
 from vitok_lib.report.findings.best_reconstruction import best_reconstruction
 from vitok_lib.report.findings.corrections import corrections
 from vitok_lib.report.findings.fastest import fastest
@@ -40,6 +51,7 @@ from vitok_lib.report.tables.roofline import roofline_tables
 from vitok_lib.report.tables.size_rules import size_rule_table
 from vitok_lib.report.tables.speed import machine_tables, profile_tables, published_window_tables, window_tables
 from vitok_lib.report.tables.text import text_table
+from vitok_lib.report.tables.variations import variation_tables
 from vitok_lib.report.tables.versus import versus_table
 from vitok_lib.report.tables.worked_example import worked_example
 from vitok_lib.tokenizers.registry import RELEASED
@@ -53,6 +65,7 @@ NOTEBOOKS = {
     COMPILE: "compile_modes",
     CAPACITY: MEMORY,
     TILING: MEMORY,
+    **dict.fromkeys(VARIED, "variations"),
 }
 """The notebook that measures a benchmark, where its name differs."""
 
@@ -90,6 +103,7 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "claims": lambda request: [summary.claims_counted(evaluate_claims(request.entries))],
     "outcomes": _of_entries(summary.outcomes_counted),
     **{name: _of_entries(make) for name, make in (window.FINDINGS | speed.FINDINGS | memory.FINDINGS).items()},
+    **{name: _of_entries(make) for name, make in variations.FINDINGS.items()},
     "patches": lambda request: speed.patches_measured(request.entries, *request.pair()),
     "patches-flops": lambda request: flops.patches_compared(*request.pair(), request.sizes()),
     "equal-flops": lambda request: flops.where_attention_equals_linear(request.words("tokenizers")),
@@ -286,6 +300,13 @@ def fits(request: Request) -> list[Content]:
     return [(memory_sizes_table if every else fits_table)(request.entries, name, resolutions)]
 
 
+def variation(request: Request) -> list[Content]:
+    """What a window, or fewer blocks, cost in PSNR: a table a record."""
+    benchmark = request.arguments[0]
+    shown = [Titled(title, data) for title, data in variation_tables(request.entries, benchmark)]
+    return [*shown] if shown else [Missing(how_to_measure([benchmark]))]
+
+
 def example(request: Request) -> list[Content]:
     """How the numbers of what fits come about, for one ViTok on ``:gpu:``; a table for each of ``:resolutions:``."""
     gpu = " ".join(request.required("gpu", "RTX 4090"))
@@ -332,6 +353,7 @@ DIRECTIVES: Mapping[str, Spec] = {
     "measured-where": Spec(lambda request: [Wide(measured_where(request.entries))]),
     "coverage-table": Spec(lambda request: [coverage_table(request.entries)]),
     "versus-table": Spec(versus, 2),
+    "variation-table": Spec(variation, 1),
     "run-list": Spec(every_run),
     "reference-table": Spec(reference, 1),
 }

@@ -22,6 +22,7 @@
 ``{released-table}``                  every released model: what it is, its quality, speed, memory and licence
 ``{measured-where}``                  a row a machine, and what nobody has measured
 ``{coverage-table}``                  which question is answered by whom
+``{variation-table} window-quality``  PSNR by window, or ``truncated-depth``, against the whole model
 ``{versus-table} A B``                two tokenizers wherever they share a protocol
 ``{run-list}``                        every record with its provenance
 ``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``wallpapers``,

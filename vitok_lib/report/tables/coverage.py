@@ -45,6 +45,9 @@ MACHINES = {
     groups.TILING: "tiles and chunks",
     "drift": "repeated passes",
     "text-by-height": "text by height",
+    "window-quality": "quality by window",
+    "truncated-depth": "quality by blocks",
+    "depth-grid": "quality by trained depth",
 }
 LATENTS = "latents-"
 """What the name of the benchmark of a latent card begins with; the image set follows."""
