@@ -47,7 +47,6 @@ MACHINES = {
     "text-by-height": "text by height",
     "window-quality": "quality by window",
     "truncated-depth": "quality by blocks",
-    "depth-grid": "quality by trained depth",
 }
 LATENTS = "latents-"
 """What the name of the benchmark of a latent card begins with; the image set follows."""
