@@ -27,6 +27,7 @@ from vitok_lib.records.schema import (
     Weights,
 )
 from vitok_lib.records.store import slug, write_record
+from vitok_lib.tokenizers.codec_names import is_codec
 
 TOKENIZERS = {
     "nano-f16x64": ("vitok", 16, 64, 28.0),
@@ -104,7 +105,7 @@ def measured_record(
 
 
 def _identity(name: str) -> TokenizerIdentity:
-    if ":" in name:
+    if is_codec(name):
         return TokenizerIdentity(name=name, family="codec", weights=Weights(source="none"))
     family, downsampling, channels, _ = (TOKENIZERS | BASELINES | RELEASED)[name]
     return TokenizerIdentity(
@@ -124,7 +125,7 @@ def _mean(quantity: str, numbers: Sequence[float], signature: str) -> Value:
     return Value(
         quantity=quantity,
         value=float(held.mean()),
-        unit={"psnr": "dB", "bpp": "bit/px"}.get(quantity, ""),
+        unit={"psnr": "dB", "bpp": "bit/px"}.get(quantity.partition(":")[0], ""),
         kind=Kind.MEASURED,
         n=len(held),
         interval=Interval(low=bounds[0], high=bounds[1], method=f"{METHOD} over images") if bounds else None,
@@ -154,8 +155,30 @@ def write_measured(
     return path
 
 
+RATES = "rate-1024"
+CURVES = {"nano-f16x64": 1.0, "nano-f16x32": 0.5, "pca-f16x64": 1.25, "pca-f16x32": 0.5, "pca-f32x64": 0.25}
+"""The tokenizers that the book shows at their true rate, with a factor of their rate to that of JPEG."""
+POINTS = {"common=1": 0.25, "common=0.5": 0.5, "common=0.25": 1.0, "common=0.125": 2.0}
+"""Quantisers and the rate of JPEG, in bits per pixel, at the same PSNR."""
+
+
+def write_curve(root: Path, study: str, name: str, factor: float, count: int = 6, whole: float = 30.0) -> Path:
+    """A record of a curve: 24 dB at half a bit per pixel times ``factor``, and 3 dB more with each doubling of it."""
+    images = np.random.default_rng(3).normal(0, 1, count)
+    points = {f"q={place}": rate for place, rate in enumerate(POINTS.values())} if is_codec(name) else POINTS
+    samples: dict[str, list[float]] = {}
+    for point, rate in points.items():
+        samples[f"psnr:{point}"] = (24 + 6 * np.log2(2 * rate) / 2 + images).tolist()
+        samples[f"bpp:{point}"] = [factor * rate] * count
+    if not is_codec(name):
+        samples |= {"psnr:unquantised": (whole + images).tolist(), "bpp:unquantised": [4.0] * count}
+    return write_measured(root, study, name, RATES, samples)
+
+
 def write_all(root: Path, study: str = "cpu", count: int = 6) -> None:
     """A record of every tokenizer in every case that the book asks for, and of two codecs."""
+    for name, factor in (CURVES | {"jpeg": 1.0, "webp": 0.75}).items():
+        write_curve(root, study, name, factor, count)
     for seed, case in enumerate(CASES):
         images = np.random.default_rng(seed).normal(0, 2.5, count)
         levels = {name: level for name, (_, _, _, level) in TOKENIZERS.items()} | CODECS

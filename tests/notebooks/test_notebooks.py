@@ -53,6 +53,7 @@ MACHINE = {
     "drift": {"tokenizers": "jpeg:q=75", "resolution": 32, "samples": 1},
     "latents": {"resolution": 32, "samples": 1, "tokenizers": "pca-f16x64,jpeg:q=75"},
     "variations": {"image_set": "photos", "resolutions": "32", "samples": 1, "choices": "1,2d:1"},
+    "rate": {"resolution": 32, "samples": 2, "tokenizers": "pca-f16x64", "codecs": "jpeg", "quantisers": "bits=4"},
 }  # fmt: skip
 """Small parameters of every notebook that measures a machine or a latent, and so the records that each makes."""
 RECORDS = {
@@ -68,6 +69,7 @@ RECORDS = {
     "drift": {"drift-32": 1},
     "latents": {"latents-photos-32": 1},
     "variations": {"window-quality-32": 1},
+    "rate": {"rate-32": 2},
 }
 
 

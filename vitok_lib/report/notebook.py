@@ -45,6 +45,21 @@ def quality_frame(records: Sequence[Record]) -> pd.DataFrame:
     return frame if frame["detail"].any() else frame.drop(columns="detail")
 
 
+def rate_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """One row a record and point of its curve: bits per pixel and PSNR, each with its 95 % interval."""
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for record in records:
+        for value in record.values:
+            quantity, _, point = value.quantity.partition(":")
+            row = rows.setdefault((record.tokenizer.name, point), {})
+            interval = f" {bracket(quantity, value.interval)}" if value.interval else ""
+            row[label(quantity, value.unit)] = digits(quantity, value.value) + interval
+        if not record.values:
+            rows[record.tokenizer.name, record.outcome.status.value] = {"detail": record.outcome.detail or ""}
+    frame = pd.DataFrame.from_dict(rows, orient="index").fillna("")
+    return frame.rename_axis(index=["tokenizer", "point"])
+
+
 def machine_frame(records: Sequence[Record], quantities: Sequence[str]) -> pd.DataFrame:
     """One row a record of a machine measurement: how it was run, how it ended, and those of ``quantities`` it holds."""
     rows = []

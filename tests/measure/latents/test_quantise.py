@@ -30,14 +30,21 @@ def test_the_error_of_fine_steps_is_a_twelfth_of_the_squared_step(sigmas: float)
     assert (np.abs(error) <= sigmas * VALUES.std(0, dtype=np.float64) / 2 + 1e-6).all()
 
 
-@pytest.mark.parametrize("text", ["bits=3", "step=2"])
+def test_a_common_step_errs_alike_in_every_channel() -> None:
+    grid = fit_grid(parse_quantiser("common=0.05"), VALUES)
+    error = VALUES.astype(np.float64) - dequantise(quantise(VALUES, grid), grid)
+    expected = 0.05**2 * VALUES.var(0, dtype=np.float64).mean() / 12
+    np.testing.assert_allclose((error**2).mean(0), expected, rtol=0.06)
+
+
+@pytest.mark.parametrize("text", ["bits=3", "step=2", "common=2"])
 def test_what_lies_beyond_the_grid_takes_its_ends(text: str) -> None:
     grid = fit_grid(parse_quantiser(text), VALUES)
     far = np.array([[1e30] * 3, [-1e30] * 3], np.float32)
     assert quantise(far, grid).tolist() == [(grid.levels - 1).tolist(), [0] * 3]
 
 
-@pytest.mark.parametrize("text", ["bits=4", "step=0.5"])
+@pytest.mark.parametrize("text", ["bits=4", "step=0.5", "common=0.5"])
 def test_a_channel_without_spread_keeps_its_value(text: str) -> None:
     constant = np.full((7, 1), 3.25, np.float32)
     grid = fit_grid(parse_quantiser(text), constant)
@@ -48,7 +55,7 @@ def test_a_channel_without_spread_keeps_its_value(text: str) -> None:
     "text", ["", "bits", "bits=0", "bits=17", "bits=4.5", "bits=²", "step=0", "step=-1", "step=inf", "step=x", "q=3"]
 )
 def test_other_quantisers_are_refused_by_name(text: str) -> None:
-    with pytest.raises(RequestError, match=r"must read bits=BITS .* or step=SIGMAS"):
+    with pytest.raises(RequestError, match=r"must read bits=BITS .* step=SIGMAS or common=SIGMAS"):
         parse_quantiser(text)
 
 

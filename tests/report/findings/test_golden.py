@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tests.fakes.machines import write_all_machines
 from tests.fakes.reading import text_of
-from tests.fakes.records import write_all
+from tests.fakes.records import RATES, write_all
 from vitok_lib.published.study import write_published
 from vitok_lib.report.data.record_view import load
-from vitok_lib.report.findings import memory, quality, speed, window
+from vitok_lib.report.findings import memory, quality, rate, speed, window
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "findings.txt"
 
@@ -32,6 +32,7 @@ def page(results: Path) -> str:
         "published": quality.published_bests(entries, "div8k-1024", "psnr"),
         "bias": quality.bias_with_n(entries, "photos-512", "fd-random"),
         "counts": quality.value_counts(entries),
+        "against-codec": rate.against_codec(entries, RATES, "psnr"),
         **{name: make(entries) for name, make in (window.FINDINGS | speed.FINDINGS | memory.FINDINGS).items()},
     }
     lines = [line for name, made in found.items() for line in (f"## {name}", *map(text_of, made), "")]

@@ -29,6 +29,7 @@ FUNCTIONS = {
     "measure_drift": "vitok_lib.measure.quality.drift",
     "measure_latents": "vitok_lib.measure.latents.card",
     "measure_text": "vitok_lib.measure.quality.text",
+    "measure_rate": "vitok_lib.measure.latents.rate",
 }
 """What measures a machine, and the module it is in."""
 EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"

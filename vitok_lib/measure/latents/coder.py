@@ -10,7 +10,7 @@ A stream, its numbers with the lowest byte first:
 | bytes | what |
 |---|---|
 | 4 | ``VLR1`` |
-| 1 | ``b`` (bits) or ``s`` (step): how it was quantised |
+| 1 | ``b`` (bits), ``s`` (step) or ``c`` (common): how it was quantised |
 | 4 | bits, or the step in standard deviations, as a 32-bit float |
 | 8 | which models: the beginning of a sha256 of grid and histograms |
 | 5 × 4 | height and width of the image in pixels; rows, columns and channels of the latent |

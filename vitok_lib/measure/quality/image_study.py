@@ -183,7 +183,7 @@ def measure_images(
     if table is not None:
         with atomic(table) as temporary:
             digests = {entry.name: entry.sha256 for entry in manifest.entries}
-            per_image_table(results, digests).to_parquet(temporary, index=False)
+            per_image_table(results, digests).to_parquet(temporary, index=False, store_schema=False)
     write_record(record, path)
     return record
 

@@ -30,6 +30,7 @@ from vitok_lib.report.figures.drawing import (
     value_text,
 )
 from vitok_lib.report.figures.rate import bits_and_quality, rate_and_quality
+from vitok_lib.report.figures.rate_curves import rate_curves
 from vitok_lib.report.page.labels import digits, label
 from vitok_lib.report.page.templates import sentences
 
@@ -141,5 +142,6 @@ FIGURES = {
     "bits-and-quality": bits_and_quality,
     "distance-by-n": distance_by_n,
     "by-image": by_image,
+    "rate-curves": rate_curves,
 }
 """The figures over several cases, by the name that a page uses; ``by_resolution`` takes a benchmark instead."""

@@ -201,10 +201,13 @@ def not_independent(quantity: str, tokenizer: str) -> str | None:
 
 
 def name_of(quantity: str) -> str:
-    """The name of a quantity in prose and headings."""
+    """The name of a quantity in prose and headings; ``psnr:step=0.5`` is PSNR at a point of a curve."""
     metric = text_metric(quantity)
     if metric is not None:
         return f"{METRICS[metric].title}, {quantity.rpartition('_')[2]} px"
+    base, _, point = quantity.partition(":")
+    if point:
+        return f"{name_of(base)} at {point}"
     return METRICS[quantity].title if quantity in METRICS else OTHERS.get(quantity, quantity.replace("_", " "))
 
 
@@ -231,6 +234,7 @@ def digits(quantity: str, value: float) -> str:
 
     Without decimals of its own a value below a thousandth is written with a power of ten.
     """
+    quantity = quantity.partition(":")[0]  # without the point of a curve
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "undefined")
     quantity = text_metric(quantity) or quantity

@@ -21,6 +21,7 @@ from vitok_lib.report.findings import (
     flops,
     memory,
     quality,
+    rate,
     speed,
     summary,
     variations,
@@ -46,6 +47,7 @@ from vitok_lib.report.tables.latent_scales import latent_scale_table
 from vitok_lib.report.tables.measured_where import measured_where
 from vitok_lib.report.tables.memory import capacity_tables
 from vitok_lib.report.tables.quality import quality_table
+from vitok_lib.report.tables.rate_curves import bjontegaard_table, quantiser_table, true_rate_table
 from vitok_lib.report.tables.released import released_table
 from vitok_lib.report.tables.roofline import roofline_tables
 from vitok_lib.report.tables.size_rules import size_rule_table
@@ -91,6 +93,7 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "patch-grid": _of_cases(colour.grids),
     "drift": _of_cases(colour.drifts),
     "counts": _of_entries(quality.value_counts),
+    "against-codec": _of_cases(rate.against_codec),
     "estimates": lambda request: quality.estimates_met_by_figures(request.entries, request.quantity),
     "text": lambda request: [sentence for case in request.cases for sentence in smallest_height(request.entries, case)],
     "latents": lambda request: [
@@ -329,6 +332,9 @@ DIRECTIVES: Mapping[str, Spec] = {
         lambda request: [images_needed_table(request.entries, request.arguments[0], request.quantity)], 1, ("quantity",)
     ),
     "pairs-table": Spec(pairs, 1, ("quantity",)),
+    "true-rate-table": Spec(lambda request: [true_rate_table(request.entries, request.arguments[0])], 1),
+    "quantiser-table": Spec(lambda request: [quantiser_table(request.entries, request.arguments[0])], 1),
+    "bjontegaard-table": Spec(lambda request: [bjontegaard_table(request.entries, *request.names)], 2),
     "result-figure": Spec(figure, 1, ("cases", "benchmark", "benchmarks", "quantity", "tokenizers", "where")),
     "machine-table": Spec(machines, 1, ("quantities", "where", "tokenizers")),
     "flops-table": Spec(

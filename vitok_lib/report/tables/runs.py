@@ -168,12 +168,17 @@ def image_set_table(entries: Sequence[Entry]) -> Table:
 
 
 def signature_list(entries: Sequence[Entry]) -> list[Sentence]:
-    """The metric signatures of all measured values, each with its studies and the formula's paper or standard."""
+    """The metric signatures of all measured values, each with its studies and the formula's paper or standard.
+
+    Those of the points of one curve, such as ``psnr:step=0.5``, differ in the point alone and are one.
+    """
     found: dict[str, dict[str, set[str]]] = {}
     for entry in entries:
         for value in entry.record.values:
             if value.signature:
-                found.setdefault(value.quantity, {}).setdefault(value.signature, set()).add(entry.study)
+                quantity, _, point = value.quantity.partition(":")
+                signature = value.signature.replace(f"|{point}|", "|POINT|")
+                found.setdefault(quantity, {}).setdefault(signature, set()).add(entry.study)
     return [
         (
             f"{name_of(quantity)}: ",

@@ -1,0 +1,86 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   title: Rate and distortion on {image_set} at {resolution} px
+# ---
+
+# %% [markdown]
+# # Rate and distortion
+#
+# What does a latent cost in bits? Each channel is quantised, coded by a range coder with a model fitted on other images,
+# written as a stream, read back and decoded. The bits are those of the stream. Codecs at several qualities go through the
+# same images.
+
+# %% tags=["parameters"]
+image_set: str = "photos"  # a name (vitok list images), a folder, an archive, or hub:OWNER/NAME
+resolution: int = 256  # cap of the longest side in pixels
+tokenizers: list[str] = "nano-f16x64,nano-f16x32,pca-f16x64,pca-f16x32,pca-f32x64"  # by commas
+codecs: list[str] = "jpeg,webp,avif,jxl"  # by commas, without a quality
+quantisers: str = ""  # by commas, such as bits=4, step=0.5 (of each channel) or common=0.5 (of all); empty: twelve
+qualities: str = ""  # of the codecs, by commas, such as q=75; empty: six
+samples: int = 0  # only the first so many images, at least two; 0: all of them
+weights: str = "released"  # released or random
+device: str = "cpu"  # such as cpu or cuda
+dtype: str = "float32"  # of parameters and activations
+window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
+study: str = "local"  # folder of results that the records go to
+
+# %%
+from vitok_lib.parameters import checked
+
+run = checked("rate", globals())
+
+# %%
+from IPython.display import Markdown, display
+
+import vitok_lib as vl
+from vitok_lib.measure.latents.rate import measure_rate
+from vitok_lib.records.config import RunConfig
+
+images = vl.open_image_set(run.image_set)
+records, refused = [], {}
+for name in [*run.tokenizers, *run.codecs]:
+    config, points = RunConfig(name=name), run.qualities
+    if name in run.tokenizers:
+        own = {"window": run.window} if run.window != -1 and vl.describe(name).family == "vitok" else {}
+        config = config.replace(device=run.device, dtype=run.dtype, weights=run.weights, **own)
+        points = run.quantisers
+    try:
+        record = measure_rate(
+            config,
+            images=images,
+            resolution=run.resolution,
+            samples=run.samples or None,
+            points=points,
+            study=run.study,
+            notebook="rate",
+            parameters=vars(run),
+        )
+    except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from being measured
+        refused[name] = str(error)
+        continue
+    records.append(record)
+if not records:
+    raise vl.RequestError("; ".join(refused.values()) or "tokenizers and codecs are empty; name at least one")
+for sentence in refused.values():
+    display(Markdown(f"Not measured: {sentence}"))
+
+# %% [markdown]
+# ## Measured
+
+# %%
+from vitok_lib.report.data.record_view import load
+from vitok_lib.report.figures.rate_curves import rate_curves
+from vitok_lib.report.notebook import rate_frame
+
+rate_frame(records)
+
+# %% [markdown]
+# ## Rate–distortion curves
+
+# %%
+entries = [entry for entry in load() if entry.study == run.study]
+display(rate_curves(entries, [f"rate-{run.resolution}"], "psnr").figure)

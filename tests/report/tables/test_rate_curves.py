@@ -1,0 +1,90 @@
+"""True rates and Bjøntegaard differences over invented curves whose differences are known in closed form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fakes.reading import text_of
+from tests.fakes.records import CURVES, RATES, write_all, write_curve
+from vitok_lib.errors import RequestError
+from vitok_lib.records.schema import Kind
+from vitok_lib.report.data.record_view import load
+from vitok_lib.report.figures.rate_curves import rate_curves
+from vitok_lib.report.findings.rate import against_codec
+from vitok_lib.report.page.content import Number, Table
+from vitok_lib.report.tables.rate_curves import bjontegaard_table, true_rate_table
+
+PSNR_OF_IMAGES = float(np.random.default_rng(3).normal(0, 1, 6).mean())
+"""What the invented images add to each value."""
+
+
+def _rows(table: Table) -> dict[str, list[str]]:
+    return {text_of(row[0]): [text_of(cell) for cell in row[1:]] for row in table.rows}
+
+
+@pytest.fixture
+def written(results: Path) -> Path:
+    write_all(results)
+    return results
+
+
+def test_a_curve_at_a_factor_of_jpegs_rate_has_that_bd_rate(written: Path) -> None:
+    rows = _rows(bjontegaard_table(load(), RATES, "jpeg"))
+    assert set(rows) == {*CURVES, "webp"}
+    for name, factor in (CURVES | {"webp": 0.75}).items():
+        change = f"{100 * (factor - 1):+.1f}".replace("-", "−").replace("+0.0", "0.0")
+        assert rows[name][0] == f"{change} [{change}, {change}]"
+
+
+def test_a_curve_at_twice_the_rate_has_three_decibels_less_at_equal_rate(results: Path) -> None:
+    write_curve(results, "cpu", "jpeg", 1.0)
+    write_curve(results, "cpu", "webp", 2.0)
+    assert _rows(bjontegaard_table(load(), RATES, "jpeg"))["webp"] == [
+        "+100.0 [+100.0, +100.0]",
+        "−3.00 [−3.00, −3.00]",
+    ]
+
+
+def test_curves_that_share_no_part_say_so(results: Path) -> None:
+    write_curve(results, "cpu", "jpeg", 1.0)
+    write_curve(results, "cpu", "webp", 100.0)
+    assert _rows(bjontegaard_table(load(), RATES, "jpeg"))["webp"][1] == "no part shared with jpeg"
+
+
+def test_the_row_is_the_least_rate_at_a_loss_of_one_decibel(results: Path) -> None:
+    write_curve(results, "cpu", "nano-f16x64", 0.5, whole=27.4)  # 27 dB at common=0.25, of 1 × 0.5 bits per pixel
+    (row,) = true_rate_table(load(), RATES).rows
+    shown = [text_of(cell) for cell in row[1:7]]
+    assert shown == ["4.000", "common=0.25", "0.500", "2.00", "8.00×", f"{PSNR_OF_IMAGES + 27.4:.2f}"]
+    (change,) = row[7]
+    assert isinstance(change, Number)
+    assert (change.text, change.kind) == ("−0.40", Kind.DERIVED)
+
+
+def test_a_latent_that_no_quantiser_serves_says_so(results: Path) -> None:
+    write_curve(results, "cpu", "nano-f16x64", 0.5, whole=40)
+    assert "none loses so little" in _rows(true_rate_table(load(), RATES))["nano-f16x64"]
+
+
+def test_the_finding_tells_more_from_less(written: Path) -> None:
+    (sentence,) = against_codec(load(), RATES, "psnr")
+    text = text_of(sentence)
+    assert "pca-f16x64 takes significantly more bits than jpeg" in text
+    assert "nano-f16x32, pca-f16x32 and pca-f32x64 take significantly fewer" in text
+    assert "the rate of nano-f16x64 does not differ" in text
+
+
+def test_the_figure_says_every_point_in_words(written: Path) -> None:
+    drawing = rate_curves(load(), [RATES], "psnr")
+    for name in (*CURVES, "jpeg", "webp"):
+        assert f"{name}: " in drawing.alternative
+    assert drawing.svg == rate_curves(load(), [RATES], "psnr").svg
+
+
+def test_a_baseline_that_was_not_measured_is_refused_by_name(results: Path) -> None:
+    write_curve(results, "cpu", "webp", 1.0)
+    with pytest.raises(RequestError, match="curve in 'rate-1024' 'jpeg'"):
+        bjontegaard_table(load(), RATES, "jpeg")

@@ -1,0 +1,116 @@
+"""Rate–distortion curves: the points of each record of the benchmark ``rate``, and how two curves differ.
+
+A record holds ``psnr:<point>`` and ``bpp:<point>`` for each quantiser of a latent, or each quality of a codec.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitok_lib.errors import RequestError
+from vitok_lib.metrics.bjontegaard import Curve, curve_of, log_rate_difference, quality_difference
+from vitok_lib.metrics.statistics import mean_interval
+from vitok_lib.records.schema import OutcomeStatus
+from vitok_lib.report.data.record_view import Entry, natural, of_case
+
+UNQUANTISED = "unquantised"
+"""The point of a latent as it was encoded."""
+
+
+@dataclass(frozen=True)
+class RateCurve:
+    """The ``points`` of one record, without that of the unquantised latent."""
+
+    entry: Entry
+    points: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.entry.record.tokenizer.name
+
+    def means(self) -> list[tuple[str, float, float]]:
+        """Each point with its mean bits per pixel and its mean PSNR in dB, by growing rate."""
+        values = {of: [self.entry.value(f"{of}:{point}").value for point in self.points] for of in ("bpp", "psnr")}
+        return sorted(zip(self.points, values["bpp"], values["psnr"], strict=True), key=lambda point: point[1])
+
+    def of_kind(self, kind: str) -> RateCurve:
+        """The points of one kind, such as ``common``."""
+        return RateCurve(self.entry, tuple(point for point in self.points if point.partition("=")[0] == kind))
+
+    def single(self, quantity: str, point: str) -> NDArray[np.float64]:
+        """``[images]``: the values of single images at a point, in the order of the set."""
+        return self.entry.per_image[f"{quantity}:{point}"].to_numpy(np.float64)
+
+    def by_image(self) -> list[Curve]:
+        """The curve of each image, in the order of the set."""
+        rates, decibels = (np.stack([self.single(of, point) for point in self.points]) for of in ("bpp", "psnr"))
+        return [curve_of(*columns) for columns in zip(rates.T, decibels.T, strict=True)]
+
+
+@dataclass(frozen=True)
+class Bjontegaard:
+    """The mean over ``n`` of ``images`` images of one difference of two curves; the others' curves share no part.
+
+    ``low`` and ``high`` end its interval; None for fewer than two images.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+    images: int
+
+
+def curves(entries: Sequence[Entry], case: str) -> list[RateCurve]:
+    """The curves of ``case`` that share their images with the most others, learned tokenizers first, then by name.
+
+    Raises:
+        RequestError: there is no record of ``case`` that ended well.
+    """
+    held = [entry for entry in of_case(entries, case) if entry.record.outcome.status == OutcomeStatus.OK]
+    if not held:
+        raise RequestError(f"no record of '{case}' ended well, so there is no curve to show")
+    images = [(entry.record.images.manifest_sha256, entry.record.images.rule) for entry in held]
+    most = max(images, key=images.count)
+    chosen = [entry for entry, own in zip(held, images, strict=True) if own == most]
+    chosen.sort(key=lambda entry: (entry.record.tokenizer.family == "codec", natural(entry.title)))
+    return [RateCurve(entry, _points(entry)) for entry in chosen]
+
+
+def _points(entry: Entry) -> tuple[str, ...]:
+    held = [value.quantity.partition(":") for value in entry.record.values]
+    return tuple(point for quantity, _, point in held if quantity == "bpp" and point != UNQUANTISED)
+
+
+def log_rate(curve: RateCurve, baseline: RateCurve, comparisons: int = 1) -> Bjontegaard | None:
+    """The mean of ln(rate / rate of ``baseline``) at equal PSNR, paired by image; None where no image has one."""
+    return _difference(curve, baseline, log_rate_difference, comparisons)
+
+
+def quality(curve: RateCurve, baseline: RateCurve, comparisons: int = 1) -> Bjontegaard | None:
+    """The mean difference of PSNR at equal rate in dB, paired by image; None where no image has one."""
+    return _difference(curve, baseline, quality_difference, comparisons)
+
+
+def percent(log_ratio: float) -> float:
+    """A logarithm of a ratio as percent more: ln 1.25 is 25."""
+    return 100 * math.expm1(log_ratio)
+
+
+def _difference(
+    curve: RateCurve,
+    baseline: RateCurve,
+    difference: Callable[[Curve, Curve], float | None],
+    comparisons: int,
+) -> Bjontegaard | None:
+    pairs = list(zip(curve.by_image(), baseline.by_image(), strict=True))
+    found = [value for one, other in pairs if (value := difference(one, other)) is not None]
+    if not found:
+        return None
+    low, high = mean_interval(found, comparisons=comparisons) or (None, None)
+    return Bjontegaard(float(np.mean(found)), low, high, len(found), len(pairs))

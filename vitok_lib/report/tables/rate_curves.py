@@ -1,0 +1,157 @@
+"""The tables of true rates: what a latent takes in bits at little loss, and Bjøntegaard differences to a codec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vitok_lib.errors import unknown
+from vitok_lib.metrics.statistics import mean_interval
+from vitok_lib.records.schema import Kind
+from vitok_lib.report.data.formatting import number
+from vitok_lib.report.data.rate_curves import (
+    UNQUANTISED,
+    Bjontegaard,
+    RateCurve,
+    curves,
+    log_rate,
+    percent,
+    quality,
+)
+from vitok_lib.report.data.record_view import Entry
+from vitok_lib.report.page.content import Head, Link, Note, Number, Part, Sentence, Table
+from vitok_lib.report.page.labels import digits, signed
+from vitok_lib.report.page.templates import sentences
+
+say = sentences("rate")
+
+LITTLE_LOSS = 1.0
+"""dB of mean PSNR."""
+_VALUE_BITS = 16
+
+
+def true_rate_table(entries: Sequence[Entry], case: str) -> Table:
+    """A row a tokenizer: its rate at 16 bits a value, and the least rate written at which PSNR falls by at most 1 dB.
+
+    Raises:
+        RequestError: nothing measured in ``case`` ended well.
+    """
+    heads = (
+        *("Tokenizer", "16 bits a value, bit/px", "Quantiser", "Written, bit/px", "Bits a value", "Times fewer bits"),
+        *("PSNR unquantised, dB", "Δ PSNR, dB"),
+    )
+    held = [curve for curve in curves(entries, case) if curve.entry.record.value(f"psnr:{UNQUANTISED}")]
+    return Table(
+        heads=[[Head(head) for head in heads]],
+        rows=[_true_rate_row(curve) for curve in held],
+        notes=[say("true_rate", loss=f"{LITTLE_LOSS:g}")],
+    )
+
+
+def _true_rate_row(curve: RateCurve) -> list[Sentence]:
+    entry = curve.entry
+    nominal, whole = (entry.value(f"{of}:{UNQUANTISED}") for of in ("bpp", "psnr"))
+    cells: list[Sentence] = [
+        (Link(entry.title, entry.anchor),),
+        (number(entry, nominal).without_interval,),
+    ]
+    point = least_point(curve)
+    if point is None:
+        none: Sentence = (Note("none loses so little"),)
+        return [*cells, none, (), (), (), (number(entry, whole).without_interval,), ()]
+    written = entry.value(f"bpp:{point}")
+    share = written.value / nominal.value
+    tip = f"{written.quantity} over {nominal.quantity} of {entry.name}"
+    loss = curve.single("psnr", point) - curve.single("psnr", UNQUANTISED)
+    return [
+        *cells,
+        (point,),
+        (number(entry, written).without_interval,),
+        (derived(digits("speedup", _VALUE_BITS * share), tip, entry),),
+        (derived(f"{digits('speedup', 1 / share)}×", tip, entry),),
+        (number(entry, whole).without_interval,),
+        (derived(signed("psnr", float(loss.mean())), "paired by image", entry, _bracket("psnr", mean_interval(loss))),),
+    ]
+
+
+def least_point(curve: RateCurve) -> str | None:
+    """The point of the least rate whose mean PSNR is at most 1 dB below that of the unquantised latent."""
+    least = curve.entry.value(f"psnr:{UNQUANTISED}").value - LITTLE_LOSS
+    return next((point for point, _, decibels in curve.means() if decibels >= least), None)
+
+
+def bjontegaard_table(entries: Sequence[Entry], case: str, baseline: str) -> Table:
+    """A row a tokenizer or codec: how much more rate it takes at equal PSNR, and its PSNR at equal rate, to a baseline.
+
+    Raises:
+        RequestError: nothing measured in ``case`` ended well, or not the baseline.
+    """
+    held = curves(entries, case)
+    by_name = {curve.name: curve for curve in held}
+    if baseline not in by_name:
+        raise unknown(f"curve in '{case}'", baseline, by_name)
+    base = by_name[baseline]
+    others = [curve for curve in held if curve is not base]
+    rows: list[list[Sentence]] = []
+    for curve in others:
+        rate, decibels = (difference(curve, base, len(others)) for difference in (log_rate, quality))
+        rows.append(
+            [
+                (Link(curve.entry.title, curve.entry.anchor),),
+                _cell(rate, baseline, rate_change(rate, curve.entry) if rate else None),
+                _cell(decibels, baseline, _decibels(decibels, curve.entry) if decibels else None),
+            ]
+        )
+    heads = ["Tokenizer", f"BD-rate to {baseline}, %", f"BD-PSNR to {baseline}, dB"]
+    images = f"{len(base.entry.per_image):,}"
+    note = say("bjontegaard", baseline=baseline, images=images, comparisons=len(others))
+    return Table(heads=[[Head(head) for head in heads]], rows=rows, notes=[note])
+
+
+def quantiser_table(entries: Sequence[Entry], case: str) -> Table:
+    """A row a tokenizer: how one step for all channels changes the rate at equal PSNR, to the two other quantisers.
+
+    Raises:
+        RequestError: nothing measured in ``case`` ended well.
+    """
+    kinds = {"step": "steps of each channel", "bits": "bits over each range"}
+    rows: list[list[Sentence]] = []
+    for curve in curves(entries, case):
+        common = curve.of_kind("common")
+        if common.points:
+            cells = [_to_kind(common, curve.of_kind(kind), len(kinds)) for kind in kinds]
+            rows.append([(Link(curve.entry.title, curve.entry.anchor),), *cells])
+    heads = ["Tokenizer", *(f"Common step to {words}, %" for words in kinds.values())]
+    return Table(heads=[[Head(head) for head in heads]], rows=rows, notes=[say("quantisers")])
+
+
+def _to_kind(common: RateCurve, other: RateCurve, comparisons: int) -> Sentence:
+    found = log_rate(common, other, comparisons) if other.points else None
+    return _cell(found, "it", rate_change(found, common.entry) if found else None)
+
+
+def _cell(found: Bjontegaard | None, other: str, shown: Number | None) -> Sentence:
+    if found is None or shown is None:
+        return (Note(f"no part shared with {other}"),)
+    partly: list[Part] = [Note(f" ({found.n} of {found.images} images)")] if found.n < found.images else []
+    return (shown, *partly)
+
+
+def rate_change(found: Bjontegaard, entry: Entry) -> Number:
+    """A difference of logarithms of rates in print, as percent."""
+    bounds = None if found.low is None or found.high is None else (percent(found.low), percent(found.high))
+    text = signed("share", percent(found.mean))
+    return derived(text, f"geometric mean over {found.n} images", entry, _bracket("share", bounds))
+
+
+def _decibels(found: Bjontegaard, entry: Entry) -> Number:
+    bounds = None if found.low is None or found.high is None else (found.low, found.high)
+    return derived(signed("psnr", found.mean), f"mean over {found.n} images", entry, _bracket("psnr", bounds))
+
+
+def _bracket(quantity: str, bounds: tuple[float, float] | None) -> str | None:
+    return f"[{', '.join(signed(quantity, end) for end in bounds)}]" if bounds else None
+
+
+def derived(text: str, how: str, entry: Entry, interval: str | None = None) -> Number:
+    """A number that follows from the record of ``entry``."""
+    return Number(text, Kind.DERIVED, f"derived: {how}", entry.anchor, interval)
