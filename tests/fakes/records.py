@@ -203,3 +203,19 @@ def write_text(root: Path, study: str = "cpu", names: Sequence[str] = ("nano-f16
             samples[f"exact-match_{height}"] = [1 - wrong, 1.0]
             samples |= {f"lines_{height}": [5.0, 5.0], f"drawn_{height}": [6.0, 6.0]}
         write_measured(root, study, name, "text-by-height-512", samples)
+
+
+def write_colours(root: Path, study: str = "cpu", names: Sequence[str] = ("nano-f16x64", "jpeg:q=75")) -> None:
+    """Records of colour and the patch grid, of repeated passes, and of one set under both size rules."""
+    rising = np.arange(6) / 10
+    for place, name in enumerate(names, 1):
+        colours = dict.fromkeys(("ciede2000", "delta-l", "delta-a", "delta-b", "grid-error", "out-of-range"), place)
+        once = {"psnr": 30 - place, "bpp": 4 / place}
+        passes = {f"psnr_{count}": 30 - count for count in (1, 2, 4, 8)}
+        passes |= {f"{colour}_{count}": count for colour in ("ciede2000", "delta-l") for count in (1, 8)}
+        for case, levels in (
+            ("wallpapers-512", colours | once),
+            ("wallpapers-centre-crop-512", once),
+            ("drift-256", passes),
+        ):
+            write_measured(root, study, name, case, {each: (level + rising).tolist() for each, level in levels.items()})
