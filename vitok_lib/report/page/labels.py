@@ -149,6 +149,7 @@ DECIMALS = {
     **dict.fromkeys(("psnr", "fid", PUBLISHED_FDD), 2),
     **dict.fromkeys(("ssim", "ms-ssim", "lpips", "dists", "bpp"), 3),
     **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiling_change", "tiled_agreement", "seam_error"), 2),
+    **dict.fromkeys(("tiled_step", "untiled_step"), 2),
     **dict.fromkeys(("ned", "exact-match"), 2),
     **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error"), 2),
     **dict.fromkeys(("ciede2000", "grid-error", "out-of-range"), 2),
