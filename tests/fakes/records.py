@@ -155,7 +155,7 @@ def write_measured(
     return path
 
 
-RATES = "rate-1024"
+RATES = "rate-512"
 CURVES = {"nano-f16x64": 1.0, "nano-f16x32": 0.5, "pca-f16x64": 1.25, "pca-f16x32": 0.5, "pca-f32x64": 0.25}
 """The tokenizers that the book shows at their true rate, with a factor of their rate to that of JPEG."""
 POINTS = {"common=1": 0.25, "common=0.5": 0.5, "common=0.25": 1.0, "common=0.125": 2.0}

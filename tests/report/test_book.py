@@ -18,7 +18,7 @@ from tests.fakes.records import write_all, write_colours
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = (
-    *("index", "div8k", "coco", "challenge", "comparisons", "sliding-window", "technical", "memory"),
+    *("index", "div8k", "coco", "challenge", "comparisons", "sliding-window", "technical", "memory", "rate"),
     *("claims", "small-tokenizers", "methods", "runs"),
 )
 NOTEBOOK = """{"cells": [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": ["# A run"]},

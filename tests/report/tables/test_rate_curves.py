@@ -86,5 +86,5 @@ def test_the_figure_says_every_point_in_words(written: Path) -> None:
 
 def test_a_baseline_that_was_not_measured_is_refused_by_name(results: Path) -> None:
     write_curve(results, "cpu", "webp", 1.0)
-    with pytest.raises(RequestError, match="curve in 'rate-1024' 'jpeg'"):
+    with pytest.raises(RequestError, match="curve in 'rate-512' 'jpeg'"):
         bjontegaard_table(load(), RATES, "jpeg")

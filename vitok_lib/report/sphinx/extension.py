@@ -13,9 +13,9 @@
 ``{result-figure} released``          quality, compression and latency of the released models
 ``{machine-table} speed``             ``:quantities:`` of speed and memory, a table each machine, as ``:where:`` has it;
                                       without these ``sliding-window``, ``roofline``, ``profile`` or ``capacity``
-``{true-rate-table} rate-1024``       what latents take in bits, written, at little loss
-``{bjontegaard-table} rate-1024 A``   BD-rate and BD-PSNR of tokenizers and codecs to a codec, paired by image
-``{quantiser-table} rate-1024``       how one step for all channels changes the rate
+``{true-rate-table} rate-512``        what latents take in bits, written, at little loss
+``{bjontegaard-table} rate-512 A``    BD-rate and BD-PSNR of tokenizers and codecs to a codec, paired by image
+``{quantiser-table} rate-512``        how one step for all channels changes the rate
 ``{flops-table} 5B-f16x64``           FLOPs by formula over ``:resolutions:`` and ``:windows:``
 ``{fits-table} H100``                 the smallest GPU that holds each model, its peak, its time on the named GPU, over
                                       ``:resolutions:``; with ``:memory-sizes:`` how it fits in each memory size
