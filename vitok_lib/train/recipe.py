@@ -40,8 +40,8 @@ RECIPES = {
     for recipe in (
         Recipe("nano-f16x64", "vitok", "w192_d2_h3-w192_d4_h3/1x16x64", _VITOK_CROPS, 1e-3),
         Recipe("nano-f16x32", "vitok", "w192_d2_h3-w192_d4_h3/1x16x32", _VITOK_CROPS, 1e-3),
-        Recipe("nano-f32x128", "vitok", "w192_d1_h3-w192_d4_h3/1x32x128", _VITOK_F32_CROPS, 1e-4),
-        Recipe("nano-f32x64", "vitok", "w192_d1_h3-w192_d4_h3/1x32x64", _VITOK_F32_CROPS, 1e-4),
+        Recipe("nano-f32x128", "vitok", "w128_d1_h2-w128_d4_h2/1x32x128", _VITOK_F32_CROPS, 1e-4),
+        Recipe("nano-f32x64", "vitok", "w128_d1_h2-w128_d4_h2/1x32x64", _VITOK_F32_CROPS, 1e-4),
         Recipe("nano-kl-f8x16", "kl", "f8x16", _KL_CROPS, 1.5e-3),
         # A baseline for each rate of the others: 12, 24 and 48 pixel values a latent value.
         Recipe("pca-f16x64", "pca", "f16x64", (), 0.0),
