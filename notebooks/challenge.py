@@ -16,7 +16,7 @@
 
 # %% tags=["parameters"]
 resolution: int = 384  # side of each image in pixels
-tokenizers: list[str] = "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64"  # by commas
+tokenizers: list[str] = "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128"  # by commas
 pictures: int = 4  # how many of the tokenizers, from the first, are shown
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations

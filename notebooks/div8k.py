@@ -18,7 +18,7 @@
 image_set: str = "leaves"  # a name (vitok list images), a folder, an archive, or hub:OWNER/NAME
 resolution: str = "256"  # pixels of the longest side, or of both where the rule is centre-crop; native: no resizing
 rule: str = ""  # how images get their size: cap or centre-crop; empty: the set's own
-tokenizers: list[str] = "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64"  # by commas
+tokenizers: list[str] = "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128"  # by commas
 metrics: list[str] = "psnr,ssim"  # by commas; vitok list metrics
 samples: int = 8  # only the first so many images; 0: all of them
 subset_seed: int = -1  # take them in a seeded order; -1: the set's own

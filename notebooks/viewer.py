@@ -21,7 +21,7 @@ cases: list[str] = (
 )
 count: int = 1  # so many images of each, from the first
 tokenizers: list[str] = (
-    "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,nano-f32x64,jpeg:q=75,webp:q=80,avif:q=60"  # by commas
+    "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,jpeg:q=75,webp:q=80,avif:q=60"  # by commas
 )
 weights: str = "released"  # released or random
 device: str = "cpu"  # such as cpu or cuda

@@ -178,7 +178,7 @@ def test_executed_notebooks_join_and_a_rebuild_is_quick(book: Path) -> None:
 
 
 def test_a_missing_record_fails_the_bare_build(book: Path) -> None:
-    (book / "results" / "cpu" / "leaves-512" / "nano-f32x64.json").unlink()
+    (book / "results" / "cpu" / "leaves-512" / "nano-f32x128.json").unlink()
     build = build_book(book)
     assert build.returncode != 0
-    assert "no record of nano-f32x64 for 'leaves-512'" in build.stdout + build.stderr
+    assert "no record of nano-f32x128 for 'leaves-512'" in build.stdout + build.stderr
