@@ -20,9 +20,7 @@ cases: list[str] = (
     "challenge-384"  # by commas: a set (vitok list images) or a folder, a dash, the cap of its longest side
 )
 count: int = 1  # so many images of each, from the first
-tokenizers: list[str] = (
-    "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,jpeg:q=75,webp:q=80,avif:q=60"  # by commas
-)
+tokenizers: list[str] = "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128,jpeg:q=75,webp:q=80,avif:q=60"  # by commas
 weights: str = "released"  # released or random
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
