@@ -99,6 +99,7 @@ def test_more_is_better_only_of_similarities() -> None:
         "psnr",
         "ssim",
         "ms-ssim",
+        "ssimulacra2",
         "exact-match",
     }
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from vitok_lib.errors import unknown
 from vitok_lib.metrics import colour
 from vitok_lib.metrics.grid import grid_error
+from vitok_lib.metrics.ssimulacra2 import ssimulacra2
 from vitok_lib.metrics.structure import ms_ssim, ssim
 
 PSNR_CAP = 100.0  # dB, of an image equal to its original
@@ -64,6 +65,7 @@ PIXEL_METRICS: dict[str, ImageMetric] = {
     "psnr": psnr,
     "ssim": ssim,
     "ms-ssim": ms_ssim,
+    "ssimulacra2": ssimulacra2,
     "ciede2000": colour.mean_ciede2000,
     "delta-l": colour.lightness_shift,
     "delta-a": colour.red_green_shift,

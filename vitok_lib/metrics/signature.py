@@ -147,6 +147,18 @@ _IMAGE_METRICS = (
         bounds=(0, 1),
     ),
     Metric(
+        "ssimulacra2",
+        "SSIMULACRA 2",
+        "",
+        "ssimulacra2|2.1|srgb|u8|gauss:11,1.5|zeros-lr,mirror-tb|per-image-mean|v1",
+        "Sneyers 2022, version 2.1 of 2023 (github.com/cloudinary/ssimulacra2): errors of structure and of edges in "
+        "XYB at up to six scales, fitted to opinions of viewers; as in the Python package ssimulacra2 0.3.0, whose "
+        "Gaussian is truncated, where that of libjxl is recursive",
+        higher_is_better=True,
+        needs="sides of 8 px or more",
+        bounds=(-math.inf, 100),
+    ),
+    Metric(
         "lpips",
         "LPIPS",
         "",

@@ -17,7 +17,7 @@ WINDOW, SIGMA = 11, 1.5
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 MINIMUM_SIDE_MULTISCALE = WINDOW * 2 ** (len(SCALE_WEIGHTS) - 1)  # the coarsest scale still holds one window
 _STABILISER_MEAN, _STABILISER_VARIANCE = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # (K₁ L)², (K₂ L)²
-_HALO = WINDOW // 2
+HALO = WINDOW // 2
 _STRIP_ROWS = _BLOCK = 32  # a product with a band matrix of this size is faster than eleven passes over shifted views
 _POOL_ROWS = 256
 
@@ -64,9 +64,9 @@ def _mean_contrast(original: Tensor, reconstruction: Tensor) -> float:
     channels, height, width = original.shape
     total = original.new_zeros((), dtype=torch.float64)
     for first, _, structure in _strips(original, reconstruction):
-        rows = slice(max(0, _HALO - first), max(0, height - _HALO - first))
-        total += structure[rows, :, _HALO : width - _HALO].sum()
-    return float(total) / (channels * (height - 2 * _HALO) * (width - 2 * _HALO))
+        rows = slice(max(0, HALO - first), max(0, height - HALO - first))
+        total += structure[rows, :, HALO : width - HALO].sum()
+    return float(total) / (channels * (height - 2 * HALO) * (width - 2 * HALO))
 
 
 def _halved(image: Tensor) -> Tensor:
@@ -82,12 +82,12 @@ def _strips(original: Tensor, reconstruction: Tensor) -> Iterator[tuple[int, Ten
     """The number of a strip's first row, and its maps ``[rows, 3, W]`` of luminance and of contrast and structure."""
     height = original.shape[1]
     for first in range(0, height, _STRIP_ROWS):
-        rows = _reflected(first - _HALO, min(first + _STRIP_ROWS, height) + _HALO, height).to(original.device)
+        rows = _reflected(first - HALO, min(first + _STRIP_ROWS, height) + HALO, height).to(original.device)
         x, y = (
-            F.pad(image.movedim(1, 0)[rows].double(), (_HALO, _HALO), mode="reflect")
+            F.pad(image.movedim(1, 0)[rows].double(), (HALO, HALO), mode="reflect")
             for image in (original, reconstruction)
         )
-        mean_x, mean_y, squares, product = _blurred(torch.stack([x, y, x * x + y * y, x * y], 1)).unbind(1)
+        mean_x, mean_y, squares, product = blurred(torch.stack([x, y, x * x + y * y, x * y], 1)).unbind(1)
         mean_squares, mean_product = mean_x * mean_x + mean_y * mean_y, mean_x * mean_y
         luminance = (2 * mean_product + _STABILISER_MEAN) / (mean_squares + _STABILISER_MEAN)
         variances = (squares - mean_squares).clamp(min=0)
@@ -101,17 +101,17 @@ def _reflected(first: int, stop: int, size: int) -> Tensor:
     return torch.where(positions < size, positions, 2 * (size - 1) - positions)
 
 
-def _blurred(maps: Tensor) -> Tensor:
+def blurred(maps: Tensor) -> Tensor:
     """Gaussian means ``[h − 10, M, 3, w − 10]`` of ``[h, M, 3, w]``, along the columns and then along the rows."""
-    rows, width = maps.shape[0] - 2 * _HALO, maps.shape[3] - 2 * _HALO
+    rows, width = maps.shape[0] - 2 * HALO, maps.shape[3] - 2 * HALO
     vertical = (_band(rows, maps.device) @ maps.flatten(1)).unflatten(1, maps.shape[1:])
-    blocks = F.pad(vertical, (0, -width % _BLOCK)).unfold(3, _BLOCK + 2 * _HALO, _BLOCK)  # [rows, M, 3, blocks, 42]
-    means = blocks.reshape(-1, _BLOCK + 2 * _HALO) @ _band(_BLOCK, maps.device).T
+    blocks = F.pad(vertical, (0, -width % _BLOCK)).unfold(3, _BLOCK + 2 * HALO, _BLOCK)  # [rows, M, 3, blocks, 42]
+    means = blocks.reshape(-1, _BLOCK + 2 * HALO) @ _band(_BLOCK, maps.device).T
     return means.view(*vertical.shape[:3], -1)[..., :width]
 
 
 def _band(size: int, device: torch.device) -> Tensor:
     """The matrix ``[size, size + 10]`` whose product with a column of values is its Gaussian means."""
-    offset = torch.arange(size + 2 * _HALO) - torch.arange(size)[:, None] - _HALO
-    weights = torch.exp(-(offset.double() ** 2) / (2 * SIGMA**2)).masked_fill(offset.abs() > _HALO, 0)
+    offset = torch.arange(size + 2 * HALO) - torch.arange(size)[:, None] - HALO
+    weights = torch.exp(-(offset.double() ** 2) / (2 * SIGMA**2)).masked_fill(offset.abs() > HALO, 0)
     return (weights / weights.sum(1, keepdim=True)).to(device)

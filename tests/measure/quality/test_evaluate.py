@@ -235,6 +235,7 @@ def test_results_that_cannot_be_written_are_one_sentence(folder: Path, monkeypat
         ("ssim", [0.2, 1.0, 0.9], (None, 1)),
         ("ms-ssim", [0.0, 0.9], (0, 1)),
         ("psnr", [20.0, 100.0], (0, 100)),
+        ("ssimulacra2", [20.0, 99.0], (None, 100)),
         ("lpips", [0.0, 0.8], (0, None)),
         ("bpp", [0.1, 3.0], (0, None)),
         ("tiled_agreement", [40.0, 100.0], (0, 100)),

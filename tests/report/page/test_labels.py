@@ -61,7 +61,13 @@ def test_quantities_come_in_the_order_of_the_catalogue_and_unknown_ones_last() -
 
 
 def test_higher_is_better_of_similarity_and_lower_of_distance() -> None:
-    assert {name for name, higher in HIGHER_IS_BETTER.items() if higher} == {"psnr", "ssim", "ms-ssim", "exact-match"}
+    assert {name for name, higher in HIGHER_IS_BETTER.items() if higher} == {
+        "psnr",
+        "ssim",
+        "ms-ssim",
+        "ssimulacra2",
+        "exact-match",
+    }
     assert {name for name in METRICS if name not in HIGHER_IS_BETTER} == {
         "bpp",
         "delta-l",

@@ -25,7 +25,7 @@ SETS = frozenset(
 )
 QUALITIES: dict[str, frozenset[str]] = {
     "quality: pixels": frozenset(("psnr", "ssim", "ms-ssim")),
-    "quality: perceptual": frozenset(("lpips", "dists")),
+    "quality: perceptual": frozenset(("ssimulacra2", "lpips", "dists")),
     "quality: sets of images": SETS,
 }
 COSTS: dict[str, frozenset[str]] = {
