@@ -19,8 +19,8 @@ image_set: str = "photos"  # a name (vitok list images), a folder, an archive, o
 resolution: int = 256  # cap of the longest side in pixels
 tokenizers: list[str] = "nano-f16x64,nano-f16x32,pca-f16x64,pca-f16x32,pca-f32x64"  # by commas
 codecs: list[str] = "jpeg,webp,avif,jxl"  # by commas, without a quality
-quantisers: str = ""  # by commas, such as bits=4, step=0.5 (of each channel) or common=0.5 (of all); empty: twelve
-qualities: str = ""  # of the codecs, by commas, such as q=75; empty: six
+quantisers: str = ""  # by commas, of the kinds bits, step and common; empty: twelve
+qualities: str = ""  # of the codecs, by commas; empty: six
 samples: int = 0  # only the first so many images, at least two; 0: all of them
 weights: str = "released"  # released or random
 device: str = "cpu"  # such as cpu or cuda
