@@ -30,6 +30,7 @@ FUNCTIONS = {
     "measure_latents": "vitok_lib.measure.latents.card",
     "measure_text": "vitok_lib.measure.quality.text",
     "measure_rate": "vitok_lib.measure.latents.rate",
+    "measure_padding": "vitok_lib.measure.quality.padding",
 }
 """What measures a machine, and the module it is in."""
 EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"

@@ -91,6 +91,18 @@ OTHERS = {
     **{f"ciede2000_{number}": f"CIEDE2000, {_passes(number)}" for number in PASSES},
     **{f"delta-l_{number}": f"Mean ΔL*, {_passes(number)}" for number in PASSES},
     "psnr_loss": f"PSNR lost from {_passes(PASSES[0])} to {PASSES[-1]}",
+    "continued_psnr": "PSNR without padding",
+    "padding_change": "PSNR, own padding",
+    "border_change": "PSNR, own padding, patches with padding",
+    "inside_change": "PSNR, own padding, patches without padding",
+    "grey_change": "PSNR, padded with grey",
+    "edge_change": "PSNR, padded with the edge",
+    "reflection_change": "PSNR, padded by reflection",
+    "canvas_change": "PSNR on a square canvas",
+    "square_psnr": "PSNR of the centre, 1:1",
+    "aspect_3_2_change": "PSNR of the centre, 3:2 minus 1:1",
+    "aspect_16_9_change": "PSNR of the centre, 16:9 minus 1:1",
+    "aspect_4_1_change": "PSNR of the centre, 4:1 minus 1:1",
     "max_difference": "Largest difference, 8-bit levels",
     "chunked_difference": "Largest difference, chunked and whole",
     "latent_mean": "Mean",
@@ -145,11 +157,19 @@ nothing about what is visible, and speed or memory says nothing without machine 
 
 SHIFTS = ("delta-l", "delta-a", "delta-b")
 
+PADDING_CHANGES = tuple(
+    f"{of}_change"
+    for of in (
+        *("padding", "border", "inside", "grey", "edge", "reflection", "canvas"),
+        *("aspect_3_2", "aspect_16_9", "aspect_4_1"),
+    )
+)
+
 DECIMALS = {
     **dict.fromkeys(("psnr", "fid", PUBLISHED_FDD), 2),
     **dict.fromkeys(("ssim", "ms-ssim", "lpips", "dists", "bpp"), 3),
     **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiling_change", "tiled_agreement", "seam_error"), 2),
-    **dict.fromkeys(("tiled_step", "untiled_step"), 2),
+    **dict.fromkeys(("tiled_step", "untiled_step", *PADDING_CHANGES), 2),
     **dict.fromkeys(("ned", "exact-match"), 2),
     **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error"), 2),
     **dict.fromkeys(("ssimulacra2", "ciede2000", "grid-error", "out-of-range"), 2),
@@ -166,7 +186,7 @@ DECIMALS = {
 
 NEUTRAL = {
     **dict.fromkeys(("speedup", "relative_time", "grid-error"), 1.0),
-    **dict.fromkeys((*SHIFTS, "psnr_loss", "tiling_change"), 0.0),
+    **dict.fromkeys((*SHIFTS, "psnr_loss", "tiling_change", *PADDING_CHANGES), 0.0),
 }
 """The value at which nothing differs: whether an interval includes it has to be seen."""
 

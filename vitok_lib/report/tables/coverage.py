@@ -44,6 +44,7 @@ MACHINES = {
     groups.CAPACITY: "largest image that fits",
     groups.TILING: "tiles and chunks",
     "drift": "repeated passes",
+    "padding": "padding and aspect ratio",
     "text-by-height": "text by height",
     "window-quality": "quality by window",
     "truncated-depth": "quality by blocks",
