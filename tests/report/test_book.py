@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.fakes.latents import write_latents
-from tests.fakes.records import write_all, write_colours
+from tests.fakes.records import write_all, write_colours, write_curve
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = (
@@ -49,6 +49,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for study in ("published", "derived"):
         shutil.copytree(PROJECT / "results" / study, root / "results" / study)
     write_all(root / "results")
+    write_curve(root / "results", "cpu", "avif", 0.6)  # the page of rates compares with it
     write_colours(root / "results")
     write_latents(root / "results")
     build = build_book(root)
