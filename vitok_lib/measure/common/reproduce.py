@@ -31,6 +31,7 @@ FUNCTIONS = {
     "measure_text": "vitok_lib.measure.quality.text",
     "measure_rate": "vitok_lib.measure.latents.rate",
     "measure_padding": "vitok_lib.measure.quality.padding",
+    "measure_how_many": "vitok_lib.measure.quality.how_many",
 }
 """What measures a machine, and the module it is in."""
 EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"

@@ -136,6 +136,11 @@ OTHERS = {
     "midpoint_psnr": "PSNR halfway",
     "midpoint_sharpness": "Sharpness halfway",
     "whole_psnr": "PSNR of the whole model",
+    **{
+        f"{name}-sd": f"{metric.title}, standard deviation"
+        for name, metric in METRICS.items()
+        if metric.statistic in ("fd", "kid")
+    },
 }
 
 TIMES = tuple(name for name in OTHERS if name.startswith("time_"))

@@ -40,6 +40,7 @@ from vitok_lib.report.sphinx.request import Request
 from vitok_lib.report.tables import by_image, runs
 from vitok_lib.report.tables.best import best_table
 from vitok_lib.report.tables.coverage import coverage_table
+from vitok_lib.report.tables.distances_by_n import distances_by_n_table
 from vitok_lib.report.tables.fits import fits_table, memory_sizes_table
 from vitok_lib.report.tables.flops import flops_table
 from vitok_lib.report.tables.images_needed import images_needed_table
@@ -331,6 +332,7 @@ DIRECTIVES: Mapping[str, Spec] = {
     "images-needed-table": Spec(
         lambda request: [images_needed_table(request.entries, request.arguments[0], request.quantity)], 1, ("quantity",)
     ),
+    "distances-by-n-table": Spec(lambda request: [distances_by_n_table(request.entries, request.arguments[0])], 1),
     "pairs-table": Spec(pairs, 1, ("quantity",)),
     "true-rate-table": Spec(lambda request: [true_rate_table(request.entries, request.arguments[0])], 1),
     "quantiser-table": Spec(lambda request: [quantiser_table(request.entries, request.arguments[0])], 1),

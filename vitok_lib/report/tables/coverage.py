@@ -51,6 +51,8 @@ MACHINES = {
 }
 LATENTS = "latents-"
 """What the name of the benchmark of a latent card begins with; the image set follows."""
+DISTANCES = "how-many-"
+"""What the name of the benchmark of distances by number of images begins with; the extractor follows."""
 STUDIES = {CPU: "Here, without a GPU", LOCAL: "Here, your own runs"}
 
 
@@ -106,15 +108,18 @@ def _title(entry: Entry) -> str:
 def _questions(entries: Iterable[Entry]) -> list[Question]:
     """Every question of every benchmark of images, what most was published of first, then those of machines."""
     held = [entry for entry in entries if entry.measured or entry.published]
-    cards = sorted({entry.record.benchmark for entry in held if entry.record.benchmark.startswith(LATENTS)})
-    of_images = [entry for entry in held if entry.record.benchmark not in (*MACHINES, *cards)]
+    benchmarks = sorted({entry.record.benchmark for entry in held})
+    cards = [benchmark for benchmark in benchmarks if benchmark.startswith(LATENTS)]
+    distances = [benchmark for benchmark in benchmarks if benchmark.startswith(DISTANCES)]
+    of_images = [entry for entry in held if entry.record.benchmark not in (*MACHINES, *cards, *distances)]
     printed = Counter(entry.record.benchmark for entry in of_images if entry.published)
     questions = []
     for benchmark in sorted({entry.record.benchmark for entry in of_images}, key=lambda name: (-printed[name], name)):
         asked = {**QUALITIES, **COSTS} if printed[benchmark] else QUALITIES
         of_it = [entry for entry in of_images if entry.record.benchmark == benchmark]
         questions += [Question(about, benchmark, _holds(quantities, of_it)) for about, quantities in asked.items()]
-    others = {**dict.fromkeys(cards, "values of the latent"), **MACHINES}
+    by_n = dict.fromkeys(distances, "distances by number of images")
+    others = {**dict.fromkeys(cards, "values of the latent"), **by_n, **MACHINES}
     return [*questions, *(Question(about, benchmark, lambda entry: True) for benchmark, about in others.items())]
 
 

@@ -12,7 +12,7 @@ from vitok_lib.report.data.real_models import Answer, latency, peak, quality
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Head, Note, Sentence, Table
 from vitok_lib.report.page.templates import sentences
-from vitok_lib.report.tables.coverage import LATENTS, MACHINES
+from vitok_lib.report.tables.coverage import DISTANCES, LATENTS, MACHINES
 from vitok_lib.tokenizers.registry import RELEASED
 
 say = sentences("summary")
@@ -54,11 +54,12 @@ def _what(held: Sequence[Entry]) -> str:
     """The measurements in words: quality with its image sets, then speed and memory in the order of the report."""
     benchmarks = {entry.record.benchmark for entry in held}
     cards = sorted(benchmark.removeprefix(LATENTS) for benchmark in benchmarks if benchmark.startswith(LATENTS))
-    sets = sorted(benchmarks - set(MACHINES) - {LATENTS + images for images in cards})
+    sets = sorted(b for b in benchmarks - set(MACHINES) if not b.startswith((LATENTS, DISTANCES)))
     of_images = {"quality": sets, "latents": cards}
     return ", ".join(
         [
             *(f"{what} on {', '.join(images)}" for what, images in of_images.items() if images),
+            *(["distances by number of images"] if any(b.startswith(DISTANCES) for b in benchmarks) else []),
             *(MACHINES[b] for b in MACHINES if b in benchmarks),
         ]
     )
