@@ -75,11 +75,15 @@ def test_the_record_holds_the_draws_of_each_n_and_a_command_that_measures_the_sa
     for metric in ("fd-random", "kid-random"):
         for n in (3, 4):
             value, spread = record.value(f"{metric}:n={n}"), record.value(f"{metric}-sd:n={n}")
-            assert value is not None and value.n == n and value.interval is not None
-            assert spread is not None and 0 < spread.value < value.interval.high - value.interval.low
+            assert value is not None
+            assert value.n == n
+            assert value.interval is not None
+            assert spread is not None
+            assert 0 < spread.value < value.interval.high - value.interval.low
             assert value.interval.low < value.value < value.interval.high
     paired = record.value("paired-random")
-    assert paired is not None and paired.n == 8
+    assert paired is not None
+    assert paired.n == 8
     assert record.provenance is not None
     again = parse(record.provenance.command)
     assert (again.what, again.configs) == ("measure_how_many", (CONFIG,))

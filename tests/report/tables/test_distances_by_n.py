@@ -25,9 +25,7 @@ def _values() -> tuple[Value, ...]:
                 (f"{metric}-sd", 1 / n, None),
             ):
                 quantity = f"{name}:n={n}"
-                found.append(
-                    Value(quantity=quantity, value=value, unit="", kind=Kind.MEASURED, n=n, interval=interval)
-                )
+                found.append(Value(quantity=quantity, value=value, unit="", kind=Kind.MEASURED, n=n, interval=interval))
     return tuple(found)
 
 

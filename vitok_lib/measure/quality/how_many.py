@@ -36,8 +36,8 @@ class _Subject:
 
     tokenizer: Tokenizer
     extractor: Extractor
-    originals: list[Features] = field(default_factory=list)
-    reconstructions: list[Features] = field(default_factory=list)
+    originals: list[NDArray[np.float32]] = field(default_factory=list)
+    reconstructions: list[NDArray[np.float32]] = field(default_factory=list)
 
 
 def measure_how_many(
