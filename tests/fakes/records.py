@@ -27,6 +27,7 @@ from vitok_lib.records.schema import (
     Weights,
 )
 from vitok_lib.records.store import slug, write_record
+from vitok_lib.report.page import labels
 from vitok_lib.tokenizers.codec_names import is_codec
 
 TOKENIZERS = {
@@ -217,5 +218,9 @@ def write_colours(root: Path, study: str = "cpu", names: Sequence[str] = ("nano-
             ("wallpapers-512", colours | once),
             ("wallpapers-centre-crop-512", once),
             ("drift-256", passes),
+            (
+                "padding-512",
+                {"continued_psnr": 30 - place, "square_psnr": 29 - place} | dict.fromkeys(labels.PADDING_CHANGES, 0),
+            ),
         ):
             write_measured(root, study, name, case, {each: (level + rising).tolist() for each, level in levels.items()})
