@@ -66,4 +66,4 @@ def test_a_name_that_is_not_declared_is_an_error_with_the_nearest() -> None:
 
 def test_inside_a_notebook_only_values_count_as_parameters() -> None:
     variables = {"resolution": "64", "_private": 1, "In": [], "os": ModuleType("os"), "function": print}
-    assert checked("div8k", variables).resolution == 64
+    assert checked("div8k", variables).resolution == "64"
