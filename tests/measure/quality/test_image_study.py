@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
+from vitok_lib.errors import RequestError
 from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, OutcomeStatus, Record, Value
-from vitok_lib.records.store import results_root
+from vitok_lib.records.store import iterate, results_root
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load
 
@@ -57,8 +59,8 @@ def _study(measure=_grey) -> ImageStudy[Tokenizer]:  # type: ignore[no-untyped-d
     )
 
 
-def _measured(images: Path, measure=_grey) -> Record:  # type: ignore[no-untyped-def]
-    return measure_images(_study(measure), TINY, images=images, resolution=16)
+def _measured(images: Path, measure=_grey, **asked: Any) -> Record:  # type: ignore[no-untyped-def]
+    return measure_images(_study(measure), TINY, images=images, resolution=16, **asked)
 
 
 def test_means_maxima_and_totals_of_the_images_that_have_them(images: Path) -> None:
@@ -114,3 +116,18 @@ def test_out_of_memory_ends_the_run_and_keeps_what_there_is(images: Path) -> Non
 def test_what_is_recorded_is_not_measured_again(images: Path) -> None:
     record = _measured(images)
     assert _measured(images, lambda *words: pytest.fail("measured again")) == record
+
+
+def test_values_of_another_set_are_replaced_where_that_is_asked_for_alone(images: Path) -> None:
+    record, other = _measured(images), images.rename(images.with_name("others"))
+    with pytest.raises(RequestError, match=r"record of image set 'greys-\w+', which one of 'others-\w+' would replace"):
+        _measured(other)
+    ((_, kept),) = iterate()
+    assert kept == record
+    for asked in ({"study": "mine"}, {"again": True}):
+        assert _measured(other, **asked).images.name.startswith("others-")
+
+
+def test_what_gave_no_values_of_another_set_is_replaced(images: Path) -> None:
+    assert _measured(images, lambda tokenizer, original, name: None).values == ()
+    assert _measured(images.rename(images.with_name("others"))).values

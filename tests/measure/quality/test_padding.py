@@ -15,6 +15,7 @@ from vitok_lib.measure.quality import padding
 from vitok_lib.measure.quality.padding import ASPECTS, FILLS, aspect_crops, measure_padding
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record, Settings, Weights
+from vitok_lib.records.store import LOCAL
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 
 NAME, STRIDE, WIDTH, HEIGHT = "pca-f16x64", 16, 96, 64
@@ -50,9 +51,9 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-def _of(off: Off, images: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
+def _of(off: Off, images: Path, monkeypatch: pytest.MonkeyPatch, study: str = LOCAL) -> Record:
     monkeypatch.setattr(padding, "load", lambda config: off)
-    record = measure_padding(RunConfig(name=NAME), images=images, resolution=WIDTH)
+    record = measure_padding(RunConfig(name=NAME), images=images, resolution=WIDTH, study=study)
     assert record.outcome.status is OutcomeStatus.OK, record.outcome
     return record
 
@@ -98,7 +99,7 @@ def test_an_error_that_grows_with_the_columns_changes_with_the_aspect(
     images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     off = Off(lambda image: image.shape[2] // STRIDE)
-    values = _values(_of(off, images, monkeypatch))
+    values = _values(_of(off, images, monkeypatch, study="wide"))
     assert values["square_psnr"] == pytest.approx(20 * math.log10(255 / 3))
     assert values["aspect_3_2_change"] == pytest.approx(-20 * math.log10(4 / 3))
     assert values["aspect_4_1_change"] == pytest.approx(-20 * math.log10(6 / 3))

@@ -32,7 +32,7 @@ from vitok_lib.measure.speed.state import unloaded_weights
 from vitok_lib.metrics.pixel import from_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, Record, Value
-from vitok_lib.records.store import atomic, record_path, write_record
+from vitok_lib.records.store import atomic, read_record, record_path, write_record
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import checked
 from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
@@ -107,7 +107,8 @@ def measure_images(
         context: the fields of :class:`vitok_lib.measure.common.context.Context`, such as ``study``.
 
     Raises:
-        RequestError: the request is wrong, or the results folder cannot be written.
+        RequestError: the request is wrong, the record would replace one of another image set, or the results folder
+            cannot be written.
     """
     own, started, config = Context(**context), datetime.now(UTC), checked(config)
     opened = images
@@ -141,6 +142,7 @@ def measure_images(
     kept = answer(path, asked, own)
     if kept is not None:
         return kept
+    _check_replaces_no_other_set(path, image_set, own)
     say_damage(path, own)
     results: dict[str, Result] = {}
     outcome = Outcome()
@@ -186,6 +188,18 @@ def measure_images(
             per_image_table(results, digests).to_parquet(temporary, index=False, store_schema=False)
     write_record(record, path)
     return record
+
+
+def _check_replaces_no_other_set(path: Path, image_set: ImageSet, context: Context) -> None:
+    """Raise a RequestError where values of another set lie at ``path``, whose name says nothing of the set."""
+    if context.again or not path.exists():
+        return
+    recorded = read_record(path)
+    if recorded.values and recorded.images.name != image_set.name:
+        raise RequestError(
+            f"'{path}' is a record of image set '{recorded.images.name}', which one of '{image_set.name}' would "
+            "replace; name another study, or remove that file"
+        )
 
 
 @torch.no_grad()
