@@ -31,9 +31,14 @@ _SOURCES = ("vitok_lib", "notebooks", "profiles")
 
 
 def provenance(
-    command: str, notebook: str | None, parameters: dict[str, Any], started: datetime, device: str
+    command: str,
+    notebook: str | None,
+    parameters: dict[str, Any],
+    started: datetime,
+    device: str,
+    earlier: float = 0.0,
 ) -> Provenance:
-    """The provenance of work that began at ``started`` and ends now."""
+    """The provenance of work that began at ``started`` and ends now, after ``earlier`` seconds of the same work."""
     commit, dirty = _commit()
     return Provenance(
         commit=commit,
@@ -42,7 +47,7 @@ def provenance(
         notebook=notebook,
         parameters=parameters,
         started=started,
-        seconds=round((datetime.now(UTC) - started).total_seconds(), 3),
+        seconds=round(earlier + (datetime.now(UTC) - started).total_seconds(), 3),
         host=describe_host(device),
     )
 

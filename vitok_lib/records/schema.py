@@ -139,7 +139,10 @@ class Host(Strict):
 
 
 class Provenance(Strict):
-    """Where a measurement comes from: ``commit`` of this project's sources and whether they were changed."""
+    """Where a measurement comes from: ``commit`` of this project's sources and whether they were changed.
+
+    ``started`` is when the last process began that measured a part of it; ``seconds`` are those of all of them.
+    """
 
     commit: str | None = None
     dirty: bool | None = None

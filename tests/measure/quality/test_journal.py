@@ -89,6 +89,13 @@ def test_forgotten_failures_stay_forgotten_and_values_stay(path: Path) -> None:
     assert _read(path) == {image: result for image, result in RESULTS.items() if image != "d"}
 
 
+def test_the_seconds_of_a_batch_are_shared_by_its_images_and_read_back(path: Path) -> None:
+    with Journal(path, "key") as journal:
+        journal.append({"e": {}, "f": {}}, seconds=3.0)
+    with Journal(path, "key") as journal:
+        assert journal.seconds == {**dict.fromkeys(RESULTS, 0.0), "e": 1.5, "f": 1.5}
+
+
 def test_a_smaller_batch_is_remembered(path: Path) -> None:
     with Journal(path, "key") as journal:
         assert journal.batch_limit is None

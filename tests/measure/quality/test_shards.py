@@ -165,6 +165,22 @@ def test_images_that_fail_are_tried_again_by_their_shard(images: Path, monkeypat
     assert [path.suffix for path in _files()] == [".json", ".parquet"]
 
 
+@pytest.mark.parametrize("last", ["2/2", None])
+def test_the_seconds_of_a_record_are_those_of_all_its_parts(images: Path, last: str | None) -> None:
+    """Of shards, and of a run that goes on with what a part of it has measured."""
+    first = _evaluated(images, shard="1/2")
+    (part,) = _files()
+    header, *lines = (json.loads(line) for line in part.read_text(encoding="utf-8").splitlines())
+    for line in lines:
+        if "results" in line:
+            line["seconds"] = 1000.0
+    part.write_text("".join(json.dumps(line) + "\n" for line in (header, *lines)), encoding="utf-8")
+    record = _evaluated(images, shard=last)
+    assert record.outcome.done == COUNT
+    assert record.provenance is not None
+    assert 0 < record.provenance.seconds - 1000 * (first.outcome.done or 0) < 100
+
+
 COUNTING = '''
 """A tokenizer that notes each image it sees in a file."""
 import hashlib, os, time

@@ -53,6 +53,9 @@ class Context:
     def __post_init__(self) -> None:
         check_study(self.study)
 
-    def provenance(self, command: str, started: datetime, device: str) -> Provenance:
-        """The provenance of work that ``command`` repeats, that began at ``started`` and ends now."""
-        return provenance.provenance(command, self.notebook, dict(self.parameters), started, device)
+    def provenance(self, command: str, started: datetime, device: str, earlier: float = 0.0) -> Provenance:
+        """The provenance of work that ``command`` repeats, that began at ``started`` and ends now.
+
+        ``earlier``: the seconds of what other processes, or this one before an interruption, did of it.
+        """
+        return provenance.provenance(command, self.notebook, dict(self.parameters), started, device, earlier)

@@ -19,7 +19,7 @@ from vitok_lib.measure.common.reuse import say_damage
 from vitok_lib.measure.quality.journal import Journal
 from vitok_lib.measure.quality.merging import merged
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
-from vitok_lib.measure.quality.recording import keep, loaded_of, record_of, recorded_answer
+from vitok_lib.measure.quality.recording import keep, loaded_of, record_of, recorded_answer, seconds_of
 from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request, request_of
 from vitok_lib.measure.quality.runner import Limits, Run
 from vitok_lib.measure.quality.shards import known_results, missing, parse_shard, take_up
@@ -193,12 +193,13 @@ def _measured_once(
             take_up(journal, request.key, whole.journal_path, request.entries)
             if retry:
                 journal.forget_failures()
-        started = datetime.now(UTC)
+        started, earlier = datetime.now(UTC), seconds_of(request, journal)
         outcome = Run(paired, request, journal, limits, context.progress).finish()
         if tokenizer is not None and journal.results:
             journal.note(loaded_of(tokenizer))
         ended_by = limits.time_limit if outcome.status is OutcomeStatus.TIMEOUT else None
-        provenance = context.provenance(request.command(ended_by), started, request.settings.device or "cpu")
+        device = request.settings.device or "cpu"
+        provenance = context.provenance(request.command(ended_by), started, device, earlier)
         record, table = record_of(request, journal, outcome, provenance)
         if request.shard is None:
             keep(request, journal, record, table)

@@ -32,6 +32,7 @@ class Journal:
     def __init__(self, path: Path, key: str) -> None:
         self.path = path
         self.results: dict[str, Result] = {}
+        self.seconds: dict[str, float] = {}
         self.batch_limit: int | None = None
         self.loaded: dict[str, Any] = {}
         self._key = key
@@ -51,9 +52,12 @@ class Journal:
             self.remove()  # nothing was measured: a request that was refused leaves no file
         self._stream.close()
 
-    def append(self, results: dict[str, Result]) -> None:
-        """Keep the results of a batch, by the sha256 of each image; they are on the disk when this returns."""
-        self._keep({"results": results})
+    def append(self, results: dict[str, Result], seconds: float = 0.0) -> None:
+        """Keep the results of a batch, by the sha256 of each image; they are on the disk when this returns.
+
+        ``seconds`` is what they took together, of which each image has an equal share in ``self.seconds``.
+        """
+        self._keep({"results": results, "seconds": round(seconds, 6)})
 
     def limit_batch(self, size: int) -> None:
         """From here on no batch is larger than ``size``: a larger one ran out of memory."""
@@ -81,7 +85,7 @@ class Journal:
     def _start_over(self) -> None:
         self._stream.seek(0)
         self._stream.truncate()
-        self.results, self.batch_limit, self.loaded = {}, None, {}
+        self.results, self.seconds, self.batch_limit, self.loaded = {}, {}, None, {}
         self._write({"key": self._key})
 
     def _read(self) -> None:
@@ -107,7 +111,9 @@ class Journal:
 
     def _take(self, line: dict[str, Any]) -> None:
         """What one line says, taken into what is known."""
-        self.results |= line.get("results", {})
+        results = line.get("results", {})
+        self.results |= results
+        self.seconds |= dict.fromkeys(results, line.get("seconds", 0.0) / max(1, len(results)))
         self.batch_limit = line.get("batch_limit", self.batch_limit)
         self.loaded |= line.get("loaded", {})
         for image in line.get("forgotten", ()):

@@ -11,7 +11,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.images.sets import ImageSet, open_image_set, sized
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.quality.journal import Journal
-from vitok_lib.measure.quality.recording import keep, record_of, recorded_answer
+from vitok_lib.measure.quality.recording import keep, record_of, recorded_answer, seconds_of
 from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request, request_of
 from vitok_lib.measure.quality.runner import Limits, Run
 from vitok_lib.measure.quality.shards import journals_of_parts, missing, of_other_work, take_up
@@ -77,7 +77,8 @@ def merged(request: Request, limits: Limits, context: Context) -> Record:
                 hint += f"; {names}: of other metrics, settings, weights or another size rule, and not counted"
             raise RequestError(f"{request.tokenizer.name}: {lacking}; {hint}")
         outcome = Run(None, request, journal, limits, context.progress).finish()
-        provenance = context.provenance(request.command(), started, request.settings.device or "cpu")
+        device, earlier = request.settings.device or "cpu", seconds_of(request, journal)
+        provenance = context.provenance(request.command(), started, device, earlier)
         record, table = record_of(request, journal, outcome, provenance)
         keep(request, journal, record, table)
     return record

@@ -55,6 +55,11 @@ def record_of(
     return record, table
 
 
+def seconds_of(request: Request, journal: Journal) -> float:
+    """What the results that ``journal`` has of the images of ``request`` took, whichever process measured them."""
+    return sum(journal.seconds.get(sha256, 0.0) for sha256 in {entry.sha256 for entry in request.entries})
+
+
 def recorded_answer(request: Request, limits: Limits, context: Context, retry: bool) -> Record | None:
     """The record that answers ``request`` as far as ``limits`` let it go."""
     asked = replace(request.asked, time_limit=limits.time_limit, smaller_batch=limits.smaller_batch)

@@ -56,6 +56,7 @@ class Run:
     _slowest: float = 0.0
     _failed_in_a_row: int = 0
     _done: int = 0
+    _kept: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         # Images of equal content share one result, and each of them counts.
@@ -171,7 +172,9 @@ class Run:
         self._append({entry.sha256: {"error": failure.detail, "status": failure.status.value}})
 
     def _append(self, results: dict[str, dict[str, Any]]) -> None:
-        self.journal.append(results)
+        now = time.monotonic()
+        self.journal.append(results, now - self._kept)
+        self._kept = now
         self._done += sum(self._copies[sha256] for sha256 in results)
         self._report()
 

@@ -108,7 +108,7 @@ def take_up(journal: Journal, key: str, whole: Path, entries: Sequence[ManifestE
                     f"{sha256[:12]}…, which one of them measured by other code or other data; remove that one"
                 )
         if new:
-            journal.append(new)
+            journal.append(new, sum(other.seconds[sha256] for sha256 in new))
     return len(doubled)
 
 
