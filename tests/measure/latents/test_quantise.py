@@ -52,7 +52,22 @@ def test_a_channel_without_spread_keeps_its_value(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "bits", "bits=0", "bits=17", "bits=4.5", "bits=²", "step=0", "step=-1", "step=inf", "step=x", "q=3"]
+    "text",
+    [
+        "",
+        "bits",
+        "bits=0",
+        "bits=17",
+        "bits=4.5",
+        "bits=²",
+        "step=0",
+        "step=-1",
+        "step=inf",
+        "step=1e39",
+        "step=1e-50",
+        "step=x",
+        "q=3",
+    ],
 )
 def test_other_quantisers_are_refused_by_name(text: str) -> None:
     with pytest.raises(RequestError, match=r"must read bits=BITS .* step=SIGMAS or common=SIGMAS"):

@@ -53,11 +53,12 @@ def parse_quantiser(text: str) -> Quantiser:
     if kind == "bits" and amount.isascii() and amount.isdigit() and 1 <= int(amount) <= 16:
         return Quantiser(kind, int(amount))
     try:
-        step = float(amount) if kind in ("step", "common") else math.nan
+        with np.errstate(over="ignore"):
+            step = float(np.float32(float(amount))) if kind in ("step", "common") else math.nan
     except ValueError:
         step = math.nan
     if 0 < step < math.inf:
-        return Quantiser(kind, float(np.float32(step)))
+        return Quantiser(kind, step)
     raise RequestError(
         f"quantiser '{text}' must read bits=BITS (1 to 16), step=SIGMAS or common=SIGMAS (above 0), such as bits=4"
     )
