@@ -135,6 +135,26 @@ def test_an_image_that_cannot_be_read_is_named_and_has_no_part_in_the_models(ima
     assert record.outcome.done == 3
 
 
+class _White(Identity):
+    """Gives infinite numbers for a white image."""
+
+    def encode(self, images: Tensor) -> Latent:
+        latent = super().encode(images)
+        return Latent(latent.values / float(images.min() < 1), latent.height, latent.width)
+
+
+@pytest.mark.parametrize(("white", "failed"), [(["1.png"], 1), (["1.png", "3.png"], 4)])
+def test_an_image_that_cannot_be_encoded_fails_and_has_no_part_in_the_models(
+    white: list[str], failed: int, images: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in white:
+        Image.new("RGB", (SIZE, SIZE), "white").save(images / name)
+    monkeypatch.setattr(rate, "load", lambda config: _White())
+    record = measure_rate(RunConfig(name="pca-f16x64"), images=images, resolution=SIZE, points="bits=4")
+    assert (record.outcome.done, record.outcome.failed) == (4 - failed, failed)
+    assert "1.png: ValueError: the latent holds values that are no finite numbers" in str(record.outcome.detail)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "sentence"),
     [
@@ -143,6 +163,7 @@ def test_an_image_that_cannot_be_read_is_named_and_has_no_part_in_the_models(ima
         ("pca-f16x64", {"points": "q=75"}, "quantiser 'q=75' must read"),
         ("pca-f16x64", {"points": "bits=4,"}, "quantiser '' must read"),
         ("pca-f16x64", {"samples": 1}, "at least 2 images"),
+        ("folder:/nowhere", {}, "a folder holds reconstructions alone"),
     ],
 )
 def test_a_wrong_request_is_one_sentence(

@@ -19,18 +19,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vitok_lib.errors import RequestError, UnsupportedError
-from vitok_lib.images.sets import ImageSet, load_image, open_image_set, sized
+from vitok_lib.errors import UnsupportedError
+from vitok_lib.images.sets import ImageSet, open_image_set, sized
 from vitok_lib.measure.common.context import ContextOptions
-from vitok_lib.measure.common.outcomes import is_out_of_memory
 from vitok_lib.measure.latents.decoding import NOISE_PERCENT, halfway, under_noise
 from vitok_lib.measure.latents.equivariance import TRANSFORMATIONS, equivariance
 from vitok_lib.measure.latents.frequencies import high_frequency_share, power_by_diagonal, relative_power
-from vitok_lib.measure.latents.grids import latent_of
+from vitok_lib.measure.latents.grids import latent_of, latents_of
 from vitok_lib.measure.latents.moments import Array, Moments, total
 from vitok_lib.measure.latents.pooled import Scaling, arrays_of, pooled_values, rounded
 from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images
-from vitok_lib.measure.quality.metric_suite import as_tensor
 from vitok_lib.metrics.pixel import from_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record, Value
@@ -125,31 +123,22 @@ class Card:
 
     @cached_property
     def groups(self) -> tuple[tuple[Moments, ...], int]:
-        """The moments of the latents of each group of images, and how many images they are of.
+        """The moments of the latents of each group of images, and how many images they are of."""
+        names = [entry.name for entry in self._images.manifest(self._resolution, self._samples).entries]
+        groups: list[Moments] = []
+        images = 0
+        for latent in latents_of(self.tokenizer, self._images, names, self._resolution, self._device):
+            moments = Moments.of(latent.values[0].flatten(0, 1).cpu().to(torch.float64).numpy())
+            if images < GROUPS:
+                groups.append(moments)
+            else:
+                groups[images % GROUPS] += moments
+            images += 1
+        return tuple(groups), images
 
-        An image that fails is passed over: the second pass says so.
-        """
-        entries = self._images.manifest(self._resolution, self._samples).entries
-        groups: list[Moments | None] = [None] * min(GROUPS, len(entries))
-        done = 0
-        for entry in entries:
-            try:
-                original = as_tensor([load_image(self._images, entry.name, self._resolution)]).to(self._device)
-                values = latent_of(self.tokenizer, original).values[0].flatten(0, 1)
-                moments = Moments.of(values.cpu().to(torch.float64).numpy())
-            except RequestError:
-                raise
-            except Exception as error:  # a model raises what it likes
-                if is_out_of_memory(error):
-                    raise
-                continue
-            held = groups[done % len(groups)]
-            groups[done % len(groups)] = moments if held is None else held + moments
-            done += 1
-        return tuple(group for group in groups if group is not None), done
-
-    @property
+    @cached_property
     def moments(self) -> Moments:
+        """Those of all images."""
         return total(self.groups[0])
 
     @torch.no_grad()

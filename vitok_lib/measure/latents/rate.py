@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitok_lib.errors import RequestError, UnsupportedError
-from vitok_lib.images.errors import ImageError
-from vitok_lib.images.sets import ImageSet, load_image, open_image_set, sized
+from vitok_lib.images.sets import ImageSet, open_image_set, sized
 from vitok_lib.measure.common.context import ContextOptions
 from vitok_lib.measure.latents.coder import LatentCoder
-from vitok_lib.measure.latents.grids import latent_of
+from vitok_lib.measure.latents.decoding import pixels_of
+from vitok_lib.measure.latents.grids import latent_of, latents_of
 from vitok_lib.measure.latents.quantise import parse_quantiser
 from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images
-from vitok_lib.measure.quality.metric_suite import as_tensor
-from vitok_lib.metrics.pixel import from_uint8, psnr, to_uint8
+from vitok_lib.metrics.pixel import from_uint8, psnr
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
 from vitok_lib.tokenizers.codec_names import is_codec
 from vitok_lib.tokenizers.interface import DiscreteLatent, Latent, Tokenizer
 from vitok_lib.tokenizers.load import load
-from vitok_lib.tokenizers.outputs import bits_of, check_finite, decoded, encoded
+from vitok_lib.tokenizers.outputs import bits_of, encoded
+from vitok_lib.tokenizers.registry import check_has_latent
 
 BENCHMARK = "rate"
 UNQUANTISED = "unquantised"
@@ -52,7 +52,7 @@ class _Subject(Protocol):
     tokenizer: Tokenizer
 
     def points(self, original: Tensor, name: str) -> dict[str, tuple[Tensor, int]]:
-        """By point, the reconstruction of an 8-bit image ``[1, 3, H, W]`` and the bits of what it was decoded from."""
+        """By point, the reconstruction of ``original``, 8-bit ``[3, H, W]``, and the bits it was decoded from."""
 
 
 def measure_rate(
@@ -83,35 +83,32 @@ def measure_rate(
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.
     """
-    opened = images
-    if isinstance(opened, str | Path):
-        opened = open_image_set(opened, rule=rule, subset_seed=subset_seed)
-    codec = is_codec(config.name)
+    opened = open_image_set(images, rule=rule, subset_seed=subset_seed) if isinstance(images, str | Path) else images
     asked = tuple(dict.fromkeys(point.strip() for point in points.split(","))) if points else ()
-    if codec:
+    subject: Callable[[RunConfig], _Subject]
+    if is_codec(config.name):
         if ":" in config.name:
             raise RequestError(f"'{config.name}' names one quality; name the codec alone, and its qualities as points")
-        asked = asked or QUALITIES
-        of_points = {point: f"psnr|rgb|u8|{point}|per-image-mean|v1" for point in asked}
-        rates = {point: f"bpp|stream|{point}|per-image-mean|v1" for point in asked}
-        subject: Callable[[RunConfig], _Subject] = partial(_Codec, points=asked)
+        asked, models = asked or QUALITIES, ""
+        subject = partial(_Codec, points=asked)
     else:
+        check_has_latent(config.name)
         asked = tuple(parse_quantiser(point).text for point in asked or QUANTISERS)
-        how = f"histograms:{FITTED_ON}-others"
-        of_points = {point: f"psnr|rgb|u8|{point}|{how}|per-image-mean|v1" for point in asked}
-        rates = {point: f"bpp|stream|{point}|{how}|per-image-mean|v1" for point in asked}
-        of_points[UNQUANTISED] = f"psnr|rgb|u8|{UNQUANTISED}|per-image-mean|v1"
-        rates[UNQUANTISED] = f"bpp|latent-values|{UNQUANTISED}|per-image-mean|v1"
+        models = f"|histograms:{FITTED_ON}-others"
         image_set, side = sized(opened, resolution)
         names = [entry.name for entry in image_set.manifest(side, samples).entries]
         if len(names) < 2:
             raise RequestError("1 image has no other to fit models on; take at least 2 images")
-        fit = partial(_Latents, points=asked, names=names, load_pixels=partial(load_image, image_set, resolution=side))
-        subject = fit
-    study = ImageStudy(
+        subject = partial(_Latents, points=asked, image_set=image_set, names=names, resolution=side)
+    decibels = {point: f"psnr|rgb|u8|{point}{models}|per-image-mean|v1" for point in asked}
+    rates = {point: f"bpp|stream|{point}{models}|per-image-mean|v1" for point in asked}
+    if not is_codec(config.name):
+        decibels[UNQUANTISED] = f"psnr|rgb|u8|{UNQUANTISED}|per-image-mean|v1"
+        rates[UNQUANTISED] = f"bpp|latent-values|{UNQUANTISED}|per-image-mean|v1"
+    study: ImageStudy[_Subject] = ImageStudy(
         function="measure_rate",
         benchmark=BENCHMARK,
-        quantities={f"psnr:{point}": Quantity("dB", signature) for point, signature in of_points.items()}
+        quantities={f"psnr:{point}": Quantity("dB", signature) for point, signature in decibels.items()}
         | {f"bpp:{point}": Quantity("bits/px", signature) for point, signature in rates.items()},
         load=subject,
         tokenizer=lambda held: held.tokenizer,
@@ -125,9 +122,8 @@ def measure_rate(
 def _measured(subject: _Subject, original: Tensor, name: str) -> Result:
     pixels = original.shape[2] * original.shape[3]
     result: Result = {}
-    for point, (images, bits) in subject.points(original, name).items():
-        check_finite(images)
-        result[f"psnr:{point}"] = psnr(original[0], to_uint8(images)[0].to(original.device))
+    for point, (reconstruction, bits) in subject.points(original, name).items():
+        result[f"psnr:{point}"] = psnr(original[0], reconstruction.to(original.device))
         result[f"bpp:{point}"] = bits / pixels
     return result
 
@@ -145,7 +141,7 @@ class _Codec:
         found = {}
         for point, codec in self._at.items():
             latent = encoded(codec, from_uint8(original))
-            found[point] = (decoded(codec, latent, original.shape), bits_of(codec, latent)[0])
+            found[point] = (pixels_of(codec, latent, original.shape), bits_of(codec, latent)[0])
         return found
 
 
@@ -153,47 +149,31 @@ class _Latents:
     """A tokenizer whose latents are quantised and coded with models of the other half of the images."""
 
     def __init__(
-        self,
-        config: RunConfig,
-        points: Sequence[str],
-        names: Sequence[str],
-        load_pixels: Callable[[str], NDArray[np.uint8]],
+        self, config: RunConfig, points: Sequence[str], image_set: ImageSet, names: Sequence[str], resolution: int
     ) -> None:
         self.tokenizer = load(config)
-        self._device, self._points, self._load = config.device, points, load_pixels
-        self._halves = (names[0::2], names[1::2])
-        self._half_of = {name: place % 2 for place, name in enumerate(names)}
+        self._points, self._halves = points, (names[0::2], names[1::2])
+        self._latents_of = partial(latents_of, self.tokenizer, image_set, resolution=resolution, device=config.device)
         self._coders = cache(self._fitted)
 
     def points(self, original: Tensor, name: str) -> dict[str, tuple[Tensor, int]]:
-        coders = self._coders(1 - self._half_of[name])
-        latent = self._latent(original)
-        found = {UNQUANTISED: (decoded(self.tokenizer, latent, original.shape), bits_of(self.tokenizer, latent)[0])}
-        for point, coder in coders.items():
+        latent = latent_of(self.tokenizer, original)
+        if isinstance(latent, DiscreteLatent):
+            raise UnsupportedError(f"the latent of {self.tokenizer.spec.name} is an index of a codebook already")
+        found = {UNQUANTISED: (pixels_of(self.tokenizer, latent, original.shape), bits_of(self.tokenizer, latent)[0])}
+        for point, coder in self._coders(0 if name in self._halves[1] else 1).items():
             stream = coder.encode(_array(latent), latent.height, latent.width)
             read = torch.from_numpy(coder.decode(stream).values)[None].to(latent.values)
-            images = decoded(self.tokenizer, replace(latent, values=read), original.shape)
+            images = pixels_of(self.tokenizer, replace(latent, values=read), original.shape)
             found[point] = (images, 8 * len(stream))
         return found
 
     def _fitted(self, half: int) -> dict[str, LatentCoder]:
-        """By point, the coder whose models are those of the first images of a half; unreadable images have no part."""
-        latents = []
-        for name in self._halves[half][:FITTED_ON]:
-            try:
-                pixels = self._load(name)
-            except ImageError:  # which is recorded as a failure when its own turn comes
-                continue
-            latents.append(_array(self._latent(as_tensor([pixels]).to(self._device))))
+        """By point, the coder whose models are those of the first images of a half."""
+        latents = [_array(latent) for latent in self._latents_of(self._halves[half][:FITTED_ON])]
         if not latents:
-            raise RequestError("no image of the other half can be read, so there is nothing to fit models on")
+            raise ValueError("no image of the other half can be encoded, so there is nothing to fit models on")
         return {point: LatentCoder.fit(parse_quantiser(point), latents) for point in self._points}
-
-    def _latent(self, original: Tensor) -> Latent:
-        latent = latent_of(self.tokenizer, original)
-        if isinstance(latent, DiscreteLatent):
-            raise UnsupportedError(f"the latent of {self.tokenizer.spec.name} is an index of a codebook already")
-        return latent
 
 
 def _array(latent: Latent) -> NDArray[np.float32]:
