@@ -38,6 +38,13 @@ def test_the_figure_says_what_share_the_first_axis_has(results: Path) -> None:
     assert "the first of 64 axes has 50.0 % of the variance" in latent_spectra(load(), CASE).alternative
 
 
+def test_records_over_more_and_fewer_images_are_both_drawn(results: Path) -> None:
+    write_latents(results, ("nano-f16x64",))
+    folder = results / "cpu" / CASE
+    (folder / "nano-f16x64@samples=1.json").write_bytes((folder / "nano-f16x64.json").read_bytes())
+    assert latent_spectra(load(), CASE).alternative.count("nano-f16x64: the first of 64 axes") == 2
+
+
 def test_records_without_a_spectrum_have_no_figure(results: Path) -> None:
     write_measured(results, "cpu", "nano-f16x64", CASE, {"latent_std": [1.0]})
     with pytest.raises(RequestError, match="'vitok latents' measures it"):

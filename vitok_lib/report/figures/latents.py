@@ -35,10 +35,10 @@ def latent_spectra(entries: Sequence[Entry], case: str) -> Drawing:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width(2), 4.2))
         ranks, powers = panels(figure, 2, share=False)
-        for name, look in looks([entry.title for entry in held]).items():
-            (entry,) = (entry for entry in held if entry.title == name)
-            line = {**look, "markersize": 3.5, "linewidth": 1.2, "label": name}
-            words.append(f"{name}: {_drawn(entry, ranks, powers, line)}")
+        look = looks(entry.title for entry in held)
+        for entry in held:
+            line = {**look[entry.title], "markersize": 3.5, "linewidth": 1.2, "label": entry.title}
+            words.append(f"{entry.title}: {_drawn(entry, ranks, powers, line)}")
         _draw_image(held[0], powers)
         ranks.set(yscale="log", xlabel="principal axis", ylabel="share of the variance")
         ranks.set_title("Eigenvalues of the covariance", fontsize=10)
