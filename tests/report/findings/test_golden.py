@@ -32,7 +32,7 @@ def page(results: Path) -> str:
         "published": quality.published_bests(entries, "div8k-1024", "psnr"),
         "bias": quality.bias_with_n(entries, "photos-512", "fd-random"),
         "counts": quality.value_counts(entries),
-        "against-codec": rate.against_codec(entries, RATES, "psnr"),
+        "against-codec": rate.against_codec(entries, RATES),
         **{name: make(entries) for name, make in (window.FINDINGS | speed.FINDINGS | memory.FINDINGS).items()},
     }
     lines = [line for name, made in found.items() for line in (f"## {name}", *map(text_of, made), "")]

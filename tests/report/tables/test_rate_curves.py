@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from tests.fakes.reading import text_of
-from tests.fakes.records import CURVES, RATES, write_all, write_curve
+from tests.fakes.records import CURVES, POINTS, RATES, write_all, write_curve, write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.figures.rate_curves import rate_curves
 from vitok_lib.report.findings.rate import against_codec
 from vitok_lib.report.page.content import Number, Table
-from vitok_lib.report.tables.rate_curves import bjontegaard_table, true_rate_table
+from vitok_lib.report.tables.rate_curves import bjontegaard_table, quantiser_table, true_rate_table
 
 PSNR_OF_IMAGES = float(np.random.default_rng(3).normal(0, 1, 6).mean())
 """What the invented images add to each value."""
@@ -36,14 +36,15 @@ def test_a_curve_at_a_factor_of_jpegs_rate_has_that_bd_rate(written: Path) -> No
     assert set(rows) == {*CURVES, "webp"}
     for name, factor in (CURVES | {"webp": 0.75}).items():
         change = f"{100 * (factor - 1):+.1f}".replace("-", "−").replace("+0.0", "0.0")
-        assert rows[name][0] == f"{change} [{change}, {change}]"
+        end = change.lstrip("+")
+        assert rows[name][0] == f"{change} [{end}, {end}]"
 
 
 def test_a_curve_at_twice_the_rate_has_three_decibels_less_at_equal_rate(results: Path) -> None:
     write_curve(results, "cpu", "jpeg", 1.0)
     write_curve(results, "cpu", "webp", 2.0)
     assert _rows(bjontegaard_table(load(), RATES, "jpeg"))["webp"] == [
-        "+100.0 [+100.0, +100.0]",
+        "+100.0 [100.0, 100.0]",
         "−3.00 [−3.00, −3.00]",
     ]
 
@@ -70,11 +71,56 @@ def test_a_latent_that_no_quantiser_serves_says_so(results: Path) -> None:
 
 
 def test_the_finding_tells_more_from_less(written: Path) -> None:
-    (sentence,) = against_codec(load(), RATES, "psnr")
+    (sentence,) = against_codec(load(), RATES)
     text = text_of(sentence)
     assert "pca-f16x64 takes significantly more bits than jpeg" in text
     assert "nano-f16x32, pca-f16x32 and pca-f32x64 take significantly fewer" in text
     assert "the rate of nano-f16x64 does not differ" in text
+
+
+def _write_points(results: Path, name: str, points: dict[str, float], decibels: list[float], **options: str) -> None:
+    """A record with ``points`` and their rates: 3 dB more at each, from ``decibels`` of each image on."""
+    samples = {}
+    for place, (point, rate) in enumerate(points.items()):
+        samples[f"psnr:{point}"] = [level + 3 * place for level in decibels]
+        samples[f"bpp:{point}"] = [rate] * len(decibels)
+    write_measured(results, "cpu", name, RATES, samples, **options)
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        ([24.0, 80.0, 80.0], "On most images no quality is reached by both jpeg and nano-f16x64, so they"),
+        ([24.0, 24.5, 80.0], "nano-f16x64 takes significantly fewer bits than jpeg."),
+    ],
+)
+def test_curves_are_compared_where_half_of_the_images_share_a_part(
+    levels: list[float], said: str, results: Path
+) -> None:
+    _write_points(results, "jpeg", {"q=1": 0.5, "q=2": 1.0, "q=3": 2.0, "q=4": 4.0}, [24.0, 24.5, 25.0])
+    _write_points(results, "nano-f16x64", POINTS, levels)
+    (sentence,) = against_codec(load(), RATES)
+    assert said in text_of(sentence)
+    shown = _rows(bjontegaard_table(load(), RATES, "jpeg"))["nano-f16x64"][0]
+    assert f"({sum(level < 80 for level in levels)} of 3 images)" in shown
+
+
+def test_a_common_step_is_compared_with_each_other_quantiser_that_was_measured(results: Path) -> None:
+    """The same qualities at half the rate of steps of each channel; no bits over a range."""
+    samples = {}
+    for place, (point, rate) in enumerate(POINTS.items()):
+        for each, factor in ((point, 1), (point.replace("common", "step"), 2)):
+            samples |= {f"psnr:{each}": [24.0 + 3 * place, 25.0 + 3 * place], f"bpp:{each}": [factor * rate] * 2}
+    write_measured(results, "cpu", "nano-f16x64", RATES, samples)
+    (row,) = _rows(quantiser_table(load(), RATES)).values()
+    assert row == ["−50.0 [−50.0, −50.0]", "no part shared with it"]
+
+
+def test_a_curve_over_other_images_than_most_is_left_out(results: Path) -> None:
+    for name in ("jpeg", "webp"):
+        write_curve(results, "cpu", name, 1.0)
+    _write_points(results, "nano-f16x64", POINTS, [24.0] * 6, manifest="1" * 64)
+    assert set(_rows(bjontegaard_table(load(), RATES, "jpeg"))) == {"webp"}
 
 
 def test_the_figure_says_every_point_in_words(written: Path) -> None:

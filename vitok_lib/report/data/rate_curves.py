@@ -8,14 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.bjontegaard import Curve, curve_of, log_rate_difference, quality_difference
-from vitok_lib.metrics.statistics import mean_interval
-from vitok_lib.records.schema import OutcomeStatus
+from vitok_lib.metrics.statistics import leaves_out, mean_interval
+from vitok_lib.records.schema import Interval, OutcomeStatus
+from vitok_lib.report.data.paired import interval_of
 from vitok_lib.report.data.record_view import Entry, natural, of_case
 
 UNQUANTISED = "unquantised"
@@ -31,7 +33,7 @@ class RateCurve:
 
     @property
     def name(self) -> str:
-        return self.entry.record.tokenizer.name
+        return self.entry.title
 
     def means(self) -> list[tuple[str, float, float]]:
         """Each point with its mean bits per pixel and its mean PSNR in dB, by growing rate."""
@@ -46,6 +48,7 @@ class RateCurve:
         """``[images]``: the values of single images at a point, in the order of the set."""
         return self.entry.per_image[f"{quantity}:{point}"].to_numpy(np.float64)
 
+    @cached_property
     def by_image(self) -> list[Curve]:
         """The curve of each image, in the order of the set."""
         rates, decibels = (np.stack([self.single(of, point) for point in self.points]) for of in ("bpp", "psnr"))
@@ -56,14 +59,18 @@ class RateCurve:
 class Bjontegaard:
     """The mean over ``n`` of ``images`` images of one difference of two curves; the others' curves share no part.
 
-    ``low`` and ``high`` end its interval; None for fewer than two images.
+    There is no interval for fewer than two images.
     """
 
     mean: float
-    low: float | None
-    high: float | None
+    interval: Interval | None
     n: int
     images: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether there is an interval and it leaves out zero: the difference is significant."""
+        return self.interval is not None and leaves_out(0, self.interval.low, self.interval.high)
 
 
 def curves(entries: Sequence[Entry], case: str) -> list[RateCurve]:
@@ -87,19 +94,17 @@ def _points(entry: Entry) -> tuple[str, ...]:
     return tuple(point for quantity, _, point in held if quantity == "bpp" and point != UNQUANTISED)
 
 
-def log_rate(curve: RateCurve, baseline: RateCurve, comparisons: int = 1) -> Bjontegaard | None:
-    """The mean of ln(rate / rate of ``baseline``) at equal PSNR, paired by image; None where no image has one."""
-    return _difference(curve, baseline, log_rate_difference, comparisons)
+def bd_rate(curve: RateCurve, baseline: RateCurve, comparisons: int = 1) -> Bjontegaard | None:
+    """How many percent more rate ``curve`` takes than ``baseline`` at equal PSNR; None where no image has a difference.
+
+    The mean over images is that of ln(rate / rate of ``baseline``), and so the ratio's geometric mean.
+    """
+    return _difference(curve, baseline, log_rate_difference, comparisons, lambda log: 100 * math.expm1(log))
 
 
-def quality(curve: RateCurve, baseline: RateCurve, comparisons: int = 1) -> Bjontegaard | None:
+def bd_psnr(curve: RateCurve, baseline: RateCurve, comparisons: int = 1) -> Bjontegaard | None:
     """The mean difference of PSNR at equal rate in dB, paired by image; None where no image has one."""
-    return _difference(curve, baseline, quality_difference, comparisons)
-
-
-def percent(log_ratio: float) -> float:
-    """A logarithm of a ratio as percent more: ln 1.25 is 25."""
-    return 100 * math.expm1(log_ratio)
+    return _difference(curve, baseline, quality_difference, comparisons, float)
 
 
 def _difference(
@@ -107,10 +112,13 @@ def _difference(
     baseline: RateCurve,
     difference: Callable[[Curve, Curve], float | None],
     comparisons: int,
+    shown: Callable[[float], float],
 ) -> Bjontegaard | None:
-    pairs = list(zip(curve.by_image(), baseline.by_image(), strict=True))
+    """The mean of ``difference`` over images; ``shown``, which is monotone, gives it and its interval their unit."""
+    pairs = list(zip(curve.by_image, baseline.by_image, strict=True))
     found = [value for one, other in pairs if (value := difference(one, other)) is not None]
     if not found:
         return None
-    low, high = mean_interval(found, comparisons=comparisons) or (None, None)
-    return Bjontegaard(float(np.mean(found)), low, high, len(found), len(pairs))
+    bounds = mean_interval(found, comparisons=comparisons)
+    interval = interval_of((shown(bounds[0]), shown(bounds[1])) if bounds else None, comparisons)
+    return Bjontegaard(shown(float(np.mean(found))), interval, len(found), len(pairs))

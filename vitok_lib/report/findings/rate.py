@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vitok_lib.report.data.rate_curves import Bjontegaard, RateCurve, curves, log_rate
+from vitok_lib.report.data.rate_curves import RateCurve, bd_rate, curves
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Sentence
 from vitok_lib.report.page.templates import sentences
@@ -15,7 +15,7 @@ BASELINES = ("jpeg", "avif")
 """The oldest codec here and, of those that everybody can open, the newest."""
 
 
-def against_codec(entries: Sequence[Entry], case: str, _: str) -> list[Sentence]:
+def against_codec(entries: Sequence[Entry], case: str) -> list[Sentence]:
     """Which learned tokenizers take significantly more, or less, rate than JPEG, and than AVIF, at equal PSNR.
 
     Where the curves of fewer than half of the images share a part, the two are not compared.
@@ -27,15 +27,10 @@ def against_codec(entries: Sequence[Entry], case: str, _: str) -> list[Sentence]
 
 
 def _against(learned: Sequence[RateCurve], base: RateCurve, case: str) -> Sentence:
-    every = {curve.name: log_rate(curve, base, len(learned)) for curve in learned}
+    every = {curve.name: bd_rate(curve, base, len(learned)) for curve in learned}
     found = {name: each for name, each in every.items() if each and 2 * each.n >= each.images}
-    more, less, unclear = ([name for name, each in found.items() if _side(each) == side] for side in (1, -1, 0))
+    more = [name for name, each in found.items() if each.clear and each.mean > 0]
+    less = [name for name, each in found.items() if each.clear and each.mean < 0]
+    unclear = [name for name, each in found.items() if not each.clear]
     apart = [name for name in every if name not in found]
     return say("against_codec", case=case, baseline=base.name, more=more, less=less, unclear=unclear, apart=apart)
-
-
-def _side(found: Bjontegaard) -> int:
-    """1 where the whole interval is above 0, −1 where it is below, 0 where it includes 0 or there is none."""
-    if found.low is None or found.high is None:
-        return 0
-    return 1 if found.low > 0 else -1 if found.high < 0 else 0

@@ -81,6 +81,10 @@ def _of_cases(
     ]
 
 
+def _by_case(make: Callable[[Sequence[Entry], str], list[Sentence]]) -> Callable[[Request], list[Sentence]]:
+    return lambda request: [sentence for case in request.cases for sentence in make(request.entries, case)]
+
+
 def _of_entries(make: Callable[[Sequence[Entry]], list[Sentence]]) -> Callable[[Request], list[Sentence]]:
     return lambda request: make(request.entries)
 
@@ -94,12 +98,10 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "patch-grid": _of_cases(colour.grids),
     "drift": _of_cases(colour.drifts),
     "counts": _of_entries(quality.value_counts),
-    "against-codec": _of_cases(rate.against_codec),
+    "against-codec": _by_case(rate.against_codec),
     "estimates": lambda request: quality.estimates_met_by_figures(request.entries, request.quantity),
-    "text": lambda request: [sentence for case in request.cases for sentence in smallest_height(request.entries, case)],
-    "latents": lambda request: [
-        sentence for case in request.cases for sentence in latents_measured(request.entries, case)
-    ],
+    "text": _by_case(smallest_height),
+    "latents": _by_case(latents_measured),
     "best-reconstruction": _of_entries(best_reconstruction),
     "what-fits": _of_entries(what_fits),
     "fastest": _of_entries(fastest),

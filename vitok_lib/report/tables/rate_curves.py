@@ -6,20 +6,13 @@ from collections.abc import Sequence
 
 from vitok_lib.errors import unknown
 from vitok_lib.metrics.statistics import mean_interval
-from vitok_lib.records.schema import Kind
+from vitok_lib.records.schema import Interval, Kind
 from vitok_lib.report.data.formatting import number
-from vitok_lib.report.data.rate_curves import (
-    UNQUANTISED,
-    Bjontegaard,
-    RateCurve,
-    curves,
-    log_rate,
-    percent,
-    quality,
-)
+from vitok_lib.report.data.paired import interval_of
+from vitok_lib.report.data.rate_curves import UNQUANTISED, Bjontegaard, RateCurve, bd_psnr, bd_rate, curves
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Head, Link, Note, Number, Part, Sentence, Table
-from vitok_lib.report.page.labels import digits, signed
+from vitok_lib.report.page.labels import bracket, digits, signed
 from vitok_lib.report.page.templates import sentences
 
 say = sentences("rate")
@@ -51,7 +44,7 @@ def _true_rate_row(curve: RateCurve) -> list[Sentence]:
     entry = curve.entry
     nominal, whole = (entry.value(f"{of}:{UNQUANTISED}") for of in ("bpp", "psnr"))
     cells: list[Sentence] = [
-        (Link(entry.title, entry.anchor),),
+        (Link(curve.name, entry.anchor),),
         (number(entry, nominal).without_interval,),
     ]
     point = least_point(curve)
@@ -66,10 +59,10 @@ def _true_rate_row(curve: RateCurve) -> list[Sentence]:
         *cells,
         (point,),
         (number(entry, written).without_interval,),
-        (derived(digits("speedup", _VALUE_BITS * share), tip, entry),),
-        (derived(f"{digits('speedup', 1 / share)}×", tip, entry),),
+        (_derived(digits("speedup", _VALUE_BITS * share), tip, entry),),
+        (_derived(f"{digits('speedup', 1 / share)}×", tip, entry),),
         (number(entry, whole).without_interval,),
-        (derived(signed("psnr", float(loss.mean())), "paired by image", entry, _bracket("psnr", mean_interval(loss))),),
+        (_change("psnr", float(loss.mean()), interval_of(mean_interval(loss)), "paired by image", entry),),
     ]
 
 
@@ -93,14 +86,9 @@ def bjontegaard_table(entries: Sequence[Entry], case: str, baseline: str) -> Tab
     others = [curve for curve in held if curve is not base]
     rows: list[list[Sentence]] = []
     for curve in others:
-        rate, decibels = (difference(curve, base, len(others)) for difference in (log_rate, quality))
-        rows.append(
-            [
-                (Link(curve.entry.title, curve.entry.anchor),),
-                _cell(rate, baseline, rate_change(rate, curve.entry) if rate else None),
-                _cell(decibels, baseline, _decibels(decibels, curve.entry) if decibels else None),
-            ]
-        )
+        rate, decibels = (difference(curve, base, len(others)) for difference in (bd_rate, bd_psnr))
+        cells = [_cell("share", rate, curve.entry, baseline), _cell("psnr", decibels, curve.entry, baseline)]
+        rows.append([(Link(curve.name, curve.entry.anchor),), *cells])
     heads = ["Tokenizer", f"BD-rate to {baseline}, %", f"BD-PSNR to {baseline}, dB"]
     images = f"{len(base.entry.per_image):,}"
     note = say("bjontegaard", baseline=baseline, images=images, comparisons=len(others))
@@ -119,39 +107,28 @@ def quantiser_table(entries: Sequence[Entry], case: str) -> Table:
         common = curve.of_kind("common")
         if common.points:
             cells = [_to_kind(common, curve.of_kind(kind), len(kinds)) for kind in kinds]
-            rows.append([(Link(curve.entry.title, curve.entry.anchor),), *cells])
+            rows.append([(Link(curve.name, curve.entry.anchor),), *cells])
     heads = ["Tokenizer", *(f"Common step to {words}, %" for words in kinds.values())]
     return Table(heads=[[Head(head) for head in heads]], rows=rows, notes=[say("quantisers")])
 
 
 def _to_kind(common: RateCurve, other: RateCurve, comparisons: int) -> Sentence:
-    found = log_rate(common, other, comparisons) if other.points else None
-    return _cell(found, "it", rate_change(found, common.entry) if found else None)
+    found = bd_rate(common, other, comparisons) if other.points else None
+    return _cell("share", found, common.entry, "it")
 
 
-def _cell(found: Bjontegaard | None, other: str, shown: Number | None) -> Sentence:
-    if found is None or shown is None:
+def _cell(quantity: str, found: Bjontegaard | None, entry: Entry, other: str) -> Sentence:
+    if found is None:
         return (Note(f"no part shared with {other}"),)
+    shown = _change(quantity, found.mean, found.interval, f"mean over {found.n} images", entry)
     partly: list[Part] = [Note(f" ({found.n} of {found.images} images)")] if found.n < found.images else []
     return (shown, *partly)
 
 
-def rate_change(found: Bjontegaard, entry: Entry) -> Number:
-    """A difference of logarithms of rates in print, as percent."""
-    bounds = None if found.low is None or found.high is None else (percent(found.low), percent(found.high))
-    text = signed("share", percent(found.mean))
-    return derived(text, f"geometric mean over {found.n} images", entry, _bracket("share", bounds))
+def _change(quantity: str, mean: float, interval: Interval | None, how: str, entry: Entry) -> Number:
+    return _derived(signed(quantity, mean), how, entry, bracket(quantity, interval, neutral=0.0) if interval else None)
 
 
-def _decibels(found: Bjontegaard, entry: Entry) -> Number:
-    bounds = None if found.low is None or found.high is None else (found.low, found.high)
-    return derived(signed("psnr", found.mean), f"mean over {found.n} images", entry, _bracket("psnr", bounds))
-
-
-def _bracket(quantity: str, bounds: tuple[float, float] | None) -> str | None:
-    return f"[{', '.join(signed(quantity, end) for end in bounds)}]" if bounds else None
-
-
-def derived(text: str, how: str, entry: Entry, interval: str | None = None) -> Number:
+def _derived(text: str, how: str, entry: Entry, interval: str | None = None) -> Number:
     """A number that follows from the record of ``entry``."""
     return Number(text, Kind.DERIVED, f"derived: {how}", entry.anchor, interval)
