@@ -32,7 +32,7 @@ run = checked("drift", globals())
 from IPython.display import Markdown, display
 
 import vitok_lib as vl
-from vitok_lib.measure.quality.drift import measure_drift
+from vitok_lib.measure.studies.drift import measure_drift
 from vitok_lib.records.config import RunConfig
 
 records, refused = [], {}

@@ -36,7 +36,7 @@ run = checked("how_many", globals())
 from IPython.display import Markdown, display
 
 import vitok_lib as vl
-from vitok_lib.measure.quality.how_many import measure_how_many
+from vitok_lib.measure.studies.how_many import measure_how_many
 from vitok_lib.records.config import RunConfig
 
 records, refused = [], {}

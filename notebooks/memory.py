@@ -42,7 +42,7 @@ run = checked("memory", globals())
 import vitok_lib as vl
 from vitok_lib.measure.memory.max_resolution import measure_capacity
 from vitok_lib.measure.memory.peak import measure_memory
-from vitok_lib.measure.quality.tiling import measure_tiling
+from vitok_lib.measure.studies.tiling import measure_tiling
 from vitok_lib.records.config import RunConfig
 
 asked = {"study": run.study, "again": run.again, "notebook": "memory", "parameters": vars(run)}

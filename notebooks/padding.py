@@ -32,7 +32,7 @@ run = checked("padding", globals())
 from IPython.display import Markdown, display
 
 import vitok_lib as vl
-from vitok_lib.measure.quality.padding import measure_padding
+from vitok_lib.measure.studies.padding import measure_padding
 from vitok_lib.records.config import RunConfig
 
 records, refused = [], {}

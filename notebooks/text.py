@@ -33,7 +33,7 @@ run = checked("text", globals())
 from IPython.display import Markdown, display
 
 import vitok_lib as vl
-from vitok_lib.measure.quality.text import measure_text
+from vitok_lib.measure.studies.text import measure_text
 from vitok_lib.records.config import RunConfig
 
 records, refused = [], {}

@@ -31,7 +31,7 @@ run = checked("tiling", globals())
 
 # %%
 import vitok_lib as vl
-from vitok_lib.measure.quality.tiling import measure_tiling
+from vitok_lib.measure.studies.tiling import measure_tiling
 from vitok_lib.records.config import RunConfig
 
 images = vl.open_image_set(run.image_set)

@@ -28,7 +28,7 @@ from vitok_lib.parameters import checked
 run = checked("variations", globals())
 
 # %%
-from vitok_lib.measure.quality.variations import measure_variations
+from vitok_lib.measure.studies.variations import measure_variations
 from vitok_lib.records.config import RunConfig
 
 records = [

@@ -18,8 +18,8 @@ from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.memory.peak import measure_memory
 from vitok_lib.measure.pictures.visuals import make_visuals
 from vitok_lib.measure.quality.evaluate import evaluate
-from vitok_lib.measure.quality.tiling import measure_tiling
 from vitok_lib.measure.speed.profile import measure_profile
+from vitok_lib.measure.studies.tiling import measure_tiling
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record
 from vitok_lib.records.store import iterate, read_samples

@@ -24,14 +24,14 @@ FUNCTIONS = {
     "measure_profile": "vitok_lib.measure.speed.profile",
     "measure_memory": "vitok_lib.measure.memory.peak",
     "measure_capacity": "vitok_lib.measure.memory.max_resolution",
-    "measure_tiling": "vitok_lib.measure.quality.tiling",
-    "measure_variations": "vitok_lib.measure.quality.variations",
-    "measure_drift": "vitok_lib.measure.quality.drift",
+    "measure_tiling": "vitok_lib.measure.studies.tiling",
+    "measure_variations": "vitok_lib.measure.studies.variations",
+    "measure_drift": "vitok_lib.measure.studies.drift",
     "measure_latents": "vitok_lib.measure.latents.card",
-    "measure_text": "vitok_lib.measure.quality.text",
+    "measure_text": "vitok_lib.measure.studies.text",
     "measure_rate": "vitok_lib.measure.latents.rate",
-    "measure_padding": "vitok_lib.measure.quality.padding",
-    "measure_how_many": "vitok_lib.measure.quality.how_many",
+    "measure_padding": "vitok_lib.measure.studies.padding",
+    "measure_how_many": "vitok_lib.measure.studies.how_many",
 }
 """What measures a machine, and the module it is in."""
 EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"

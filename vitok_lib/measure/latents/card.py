@@ -28,7 +28,7 @@ from vitok_lib.measure.latents.frequencies import high_frequency_share, power_by
 from vitok_lib.measure.latents.grids import latent_of, latents_of
 from vitok_lib.measure.latents.moments import Array, Moments, total
 from vitok_lib.measure.latents.pooled import Scaling, arrays_of, pooled_values, rounded
-from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images
+from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images
 from vitok_lib.metrics.pixel import from_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record, Value

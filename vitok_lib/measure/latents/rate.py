@@ -23,7 +23,7 @@ from vitok_lib.measure.latents.coder import LatentCoder
 from vitok_lib.measure.latents.decoding import pixels_of
 from vitok_lib.measure.latents.grids import latent_of, latents_of
 from vitok_lib.measure.latents.quantise import parse_quantiser
-from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images
+from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images
 from vitok_lib.metrics.pixel import from_uint8, psnr
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record

@@ -14,7 +14,7 @@ from torch import Tensor
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images.sets import ImageSet, open_image_set, sized
 from vitok_lib.measure.common.context import ContextOptions
-from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
+from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
 from vitok_lib.metrics.features import Extractor, load_extractor
 from vitok_lib.metrics.frechet import Features
 from vitok_lib.metrics.kernel import MINIMUM_COUNT
@@ -69,7 +69,7 @@ def measure_how_many(
         draws: the number of subsets at each n, 2 or more.
         draw_seed: of the generator that draws them.
         images, resolution, rule, samples, subset_seed, context: as in
-            :func:`vitok_lib.measure.quality.image_study.measure_images`.
+            :func:`vitok_lib.measure.studies.image_study.measure_images`.
 
     Raises:
         RequestError: the request is wrong, the extractor's weights are missing, or the results folder cannot be

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vitok_lib.images.sets import ImageSet
 from vitok_lib.measure.common.context import ContextOptions
-from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
+from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
 from vitok_lib.metrics.colour import lightness_shift, mean_ciede2000
 from vitok_lib.metrics.pixel import psnr, to_uint8
 from vitok_lib.metrics.signature import METRICS, PASSES
@@ -36,7 +36,7 @@ def measure_drift(
 
     A pass encodes, decodes, clamps and rounds to 8 bits: what a user who saves an image, opens it and saves it again
     has. ``psnr_loss`` is the PSNR after one pass less that after the last, of the same image. The images and the
-    ``context`` are those of :func:`vitok_lib.measure.quality.image_study.measure_images`.
+    ``context`` are those of :func:`vitok_lib.measure.studies.image_study.measure_images`.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
-from vitok_lib.measure.quality.seams import borders, colour_step, joints, layout, seam_error, tile_layout
+from vitok_lib.measure.studies.seams import borders, colour_step, joints, layout, seam_error, tile_layout
 from vitok_lib.metrics.pixel import psnr, to_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.interface import Tokenizer

@@ -13,7 +13,7 @@ from scipy import linalg  # type: ignore[import-untyped]  # ships no types
 from tests.fakes.images import write_noise
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.reproduce import parse
-from vitok_lib.measure.quality.how_many import distances_at, measure_how_many
+from vitok_lib.measure.studies.how_many import distances_at, measure_how_many
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
 

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from vitok_lib.images.sets import ImageSet
 from vitok_lib.measure.common.context import ContextOptions
-from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
-from vitok_lib.measure.quality.seams import BAND
-from vitok_lib.measure.quality.tiling_pairs import Pair, in_parts, load_pair
+from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
+from vitok_lib.measure.studies.seams import BAND
+from vitok_lib.measure.studies.tiling_pairs import Pair, in_parts, load_pair
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
 from vitok_lib.tokenizers.load import checked
@@ -36,7 +36,7 @@ def measure_tiling(
     """Compare ``config`` in tiles, or in chunks, with the same tokenizer on whole images, and keep the record.
 
     Of tiles: PSNR of either against the original, their difference, and PSNR of one against the other, the error at
-    seams and the step of colour between tiles (:mod:`vitok_lib.measure.quality.seams`), and the largest difference in
+    seams and the step of colour between tiles (:mod:`vitok_lib.measure.studies.seams`), and the largest difference in
     8-bit levels. Of a ViTok's chunks: the largest difference, as a share of the images' range. Images of one part alone
     say nothing and are left out.
 
@@ -44,7 +44,7 @@ def measure_tiling(
         config: with a ``tile``, of any tokenizer with a latent grid; without, an auto-encoder in diffusers' tiles, or a
             ViTok, whose ``chunk`` is the tokens of a chunk, by default 256.
         images, resolution, rule, samples, subset_seed, context: as in
-            :func:`vitok_lib.measure.quality.image_study.measure_images`.
+            :func:`vitok_lib.measure.studies.image_study.measure_images`.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.

@@ -7,8 +7,8 @@ import pytest
 from vitok_lib.errors import RequestError
 from vitok_lib.images.text_pages import HEIGHTS
 from vitok_lib.measure.common.reproduce import parse
-from vitok_lib.measure.quality import text
-from vitok_lib.measure.quality.text import measure_text
+from vitok_lib.measure.studies import text
+from vitok_lib.measure.studies.text import measure_text
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus
 from vitok_lib.records.store import iterate, read_samples

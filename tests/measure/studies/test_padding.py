@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from vitok_lib.errors import RequestError
-from vitok_lib.measure.quality import padding
-from vitok_lib.measure.quality.padding import ASPECTS, FILLS, aspect_crops, measure_padding
+from vitok_lib.measure.studies import padding
+from vitok_lib.measure.studies.padding import ASPECTS, FILLS, aspect_crops, measure_padding
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record, Settings, Weights
 from vitok_lib.records.store import LOCAL

@@ -15,9 +15,9 @@ from PIL import Image
 
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.reproduce import parse
-from vitok_lib.measure.quality import tiling_pairs
-from vitok_lib.measure.quality.seams import BAND, borders, colour_step, joints, layout, seam_error, tile_layout
-from vitok_lib.measure.quality.tiling import measure_tiling
+from vitok_lib.measure.studies import tiling_pairs
+from vitok_lib.measure.studies.seams import BAND, borders, colour_step, joints, layout, seam_error, tile_layout
+from vitok_lib.measure.studies.tiling import measure_tiling
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record, Settings, Weights
 from vitok_lib.records.store import read_records, results_root
@@ -210,7 +210,7 @@ def test_tiles_of_any_tokenizer_are_compared_and_patches_without_context_do_not_
 def test_a_record_that_is_there_is_not_measured_again(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = measure_tiling(RANDOM, images=images, resolution=SIDE, samples=1)
     monkeypatch.setattr(
-        "vitok_lib.measure.quality.image_study._go_through", lambda *words: pytest.fail("measured again")
+        "vitok_lib.measure.studies.image_study._go_through", lambda *words: pytest.fail("measured again")
     )
     assert measure_tiling(RANDOM, images=images, resolution=SIDE, samples=1) == record
     with pytest.raises(pytest.fail.Exception, match="measured again"):
@@ -278,7 +278,7 @@ def test_running_out_of_memory_is_an_outcome(
     if while_loading:
         monkeypatch.setattr(tiling_pairs, "load", fail)
     else:
-        monkeypatch.setattr("vitok_lib.measure.quality.tiling.reconstructed", fail)
+        monkeypatch.setattr("vitok_lib.measure.studies.tiling.reconstructed", fail)
     record = measure_tiling(RANDOM, images=images, resolution=SIDE)
     assert record.outcome.status is OutcomeStatus.OOM
     assert record.outcome.memory is not None

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from tests.fakes.tokenizers import Identity, Offset
 from vitok_lib.measure.common.reproduce import parse
-from vitok_lib.measure.quality import drift
-from vitok_lib.measure.quality.drift import measure_drift
+from vitok_lib.measure.studies import drift
+from vitok_lib.measure.studies.drift import measure_drift
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record
 from vitok_lib.records.store import results_root

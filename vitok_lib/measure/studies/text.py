@@ -13,8 +13,8 @@ from torch import Tensor
 from vitok_lib.images.sets import ImageSet, open_image_set, sized
 from vitok_lib.images.text_pages import HEIGHTS
 from vitok_lib.measure.common.context import ContextOptions
-from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images
 from vitok_lib.measure.quality.lines import SCORES, Lines, ReadLine, as_pixels, known_lines, mean_score, read_lines
+from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images
 from vitok_lib.metrics.pixel import from_uint8, to_uint8
 from vitok_lib.metrics.signature import METRICS, signature_of
 from vitok_lib.metrics.text.recogniser import Read, load_recogniser
@@ -57,7 +57,7 @@ def measure_text(
 
     Args:
         images, resolution, samples, subset_seed, context: as in
-            :func:`vitok_lib.measure.quality.image_study.measure_images`; the set has to know its lines.
+            :func:`vitok_lib.measure.studies.image_study.measure_images`; the set has to know its lines.
 
     Raises:
         RequestError: the request is wrong, the packages that read text are missing, or the results folder cannot be

@@ -18,7 +18,7 @@ from torch import Tensor
 from vitok_lib.errors import RequestError
 from vitok_lib.images.sets import ImageSet
 from vitok_lib.measure.common.context import ContextOptions
-from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images
+from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images
 from vitok_lib.metrics.pixel import from_uint8, psnr, to_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
@@ -55,7 +55,7 @@ def measure_padding(
     Args:
         config: of any tokenizer with a latent grid of more than one pixel a position.
         images, resolution, rule, samples, subset_seed, context: as in
-            :func:`vitok_lib.measure.quality.image_study.measure_images`.
+            :func:`vitok_lib.measure.studies.image_study.measure_images`.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.

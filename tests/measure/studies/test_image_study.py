@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from vitok_lib.errors import RequestError
-from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images
+from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, OutcomeStatus, Record, Value
 from vitok_lib.records.store import iterate, results_root

@@ -14,7 +14,7 @@ from scipy import stats
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.quality.evaluate import evaluate
-from vitok_lib.measure.quality.variations import measure_variations
+from vitok_lib.measure.studies.variations import measure_variations
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
 from vitok_lib.records.store import results_root

@@ -14,7 +14,7 @@ from torch import Tensor
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images.sets import ImageSet
 from vitok_lib.measure.common.context import ContextOptions
-from vitok_lib.measure.quality.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
+from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
 from vitok_lib.metrics.pixel import psnr, to_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
@@ -51,7 +51,7 @@ def measure_variations(
         setting: ``window`` or ``blocks``.
         choices: its values, as text: ``64`` or ``2d:8``, ``1/2``.
         images, resolution, rule, samples, subset_seed, context: as in
-            :func:`vitok_lib.measure.quality.image_study.measure_images`.
+            :func:`vitok_lib.measure.studies.image_study.measure_images`.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.

@@ -1,0 +1,1 @@
+"""Studies: what is measured of each image beside the metrics of an evaluation."""
