@@ -25,7 +25,7 @@ from torch_fidelity.interpolate_compat_tensorflow import (  # noqa: E402
 )
 
 from vitok_lib.metrics import inception  # noqa: E402
-from vitok_lib.metrics.features import load_extractor, resized_as_tensorflow_1  # noqa: E402
+from vitok_lib.metrics.networks.features import load_extractor, resized_as_tensorflow_1  # noqa: E402
 
 
 class Evil:

@@ -17,10 +17,10 @@ import torchmetrics.image  # noqa: F401  # before a stub stands in for a part of
 from torch import Tensor, nn
 
 from vitok_lib.errors import RequestError
+from vitok_lib.metrics.networks.pins import PINS
+from vitok_lib.metrics.networks.safe_loading import FORCED
 from vitok_lib.metrics.perceptual import PERCEPTUAL_METRICS
-from vitok_lib.metrics.pins import PINS
 from vitok_lib.metrics.pixel import image_metric
-from vitok_lib.metrics.safe_loading import FORCED
 
 LOWEST = {"lpips": -1.0, "dists": 0.0}
 MODULES = {"lpips": "torchmetrics.image.lpip", "dists": "torchmetrics.functional.image.dists"}

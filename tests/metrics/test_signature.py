@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.features import LOADERS
+from vitok_lib.metrics.networks.features import LOADERS
+from vitok_lib.metrics.networks.pins import PINS
 from vitok_lib.metrics.perceptual import PERCEPTUAL_METRICS
-from vitok_lib.metrics.pins import PINS
 from vitok_lib.metrics.pixel import GRID, PIXEL_METRICS
 from vitok_lib.metrics.sets import STATISTICS
 from vitok_lib.metrics.signature import EXTRACTORS, METRICS, Metric, find_metric, signature_of

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.pins import PINS, check_pinned
-from vitok_lib.metrics.safe_loading import weights_only
+from vitok_lib.metrics.networks.pins import PINS, check_pinned
+from vitok_lib.metrics.networks.safe_loading import weights_only
 
 
 def load_lpips(device: str) -> Callable[[Tensor, Tensor], float]:

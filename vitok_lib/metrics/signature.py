@@ -2,8 +2,8 @@
 
 A signature names colour space, number format, aggregation and version, after sacreBLEU (Post 2018); of a distance
 between sets it names the extractor, how images are resized for it, and its dimensions d. Of a learned metric it has the
-first digits of the sha256 of its weights, which :mod:`vitok_lib.metrics.pins` holds whole. A record has the number of
-images next to it. Nothing here computes anything, so the report can read it without torch.
+first digits of the sha256 of its weights, which :mod:`vitok_lib.metrics.networks.pins` holds whole. A record has the
+number of images next to it. Nothing here computes anything, so the report can read it without torch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vitok_lib.errors import unknown
-from vitok_lib.metrics.pins import tag
+from vitok_lib.metrics.networks.pins import tag
 
 Scope = Literal["image", "text", "output", "rate", "set"]
 STREAMS = ("codec", "folder")  # the families whose latent is a stream of bits

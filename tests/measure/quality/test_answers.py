@@ -19,7 +19,7 @@ from vitok_lib.measure.quality import metric_suite
 from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.measure.quality.original_features import FeatureCache
 from vitok_lib.measure.quality.request import request_of
-from vitok_lib.metrics.features import Extractor
+from vitok_lib.metrics.networks.features import Extractor
 from vitok_lib.project import ROOT
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.store import read_record, results_root

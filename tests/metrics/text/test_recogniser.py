@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.pins import PINS
+from vitok_lib.metrics.networks.pins import PINS
 from vitok_lib.metrics.text import recogniser
 from vitok_lib.metrics.text.recogniser import NAME, Read, check_recogniser, load_recogniser
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vitok_lib.measure.quality.lines import Lines, as_pixels, mean_score, read_lines
 from vitok_lib.measure.quality.original_features import ORIGINALS
-from vitok_lib.metrics.features import load_extractor
+from vitok_lib.metrics.networks.features import load_extractor
 from vitok_lib.metrics.patches import crops
 from vitok_lib.metrics.pixel import from_uint8, image_metric, share_outside, to_uint8
 from vitok_lib.metrics.signature import Metric

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.pins import PINS, check_pinned
+from vitok_lib.metrics.networks.pins import PINS, check_pinned
 
 NAME = "pp-ocrv6-rec-small"
 Read = Callable[[NDArray[np.uint8]], str]

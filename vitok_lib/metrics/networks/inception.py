@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.network import Network
-from vitok_lib.metrics.pins import PINS, check_pinned
-from vitok_lib.metrics.safe_loading import weights_only
+from vitok_lib.metrics.networks.network import Network
+from vitok_lib.metrics.networks.pins import PINS, check_pinned
+from vitok_lib.metrics.networks.safe_loading import weights_only
 from vitok_lib.project import path_in_environment
 from vitok_lib.records.schema import Weights
 

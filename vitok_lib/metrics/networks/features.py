@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitok_lib.errors import unknown
-from vitok_lib.metrics.dino import load_dinov2, load_dinov3
-from vitok_lib.metrics.inception import load_inception
-from vitok_lib.metrics.network import Network
-from vitok_lib.metrics.random_network import load_random
+from vitok_lib.metrics.networks.dino import load_dinov2, load_dinov3
+from vitok_lib.metrics.networks.inception import load_inception
+from vitok_lib.metrics.networks.network import Network
+from vitok_lib.metrics.networks.random_network import load_random
 from vitok_lib.metrics.signature import EXTRACTORS
 from vitok_lib.records.schema import Weights
 

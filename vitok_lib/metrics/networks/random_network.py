@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vitok_lib.metrics.network import Network
+from vitok_lib.metrics.networks.network import Network
 from vitok_lib.records.schema import Weights
 
 SEED = 0

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics import inception
-from vitok_lib.metrics.features import load_extractor
+from vitok_lib.metrics.networks import inception
+from vitok_lib.metrics.networks.features import load_extractor
 from vitok_lib.project import ROOT
 
 FIDELITY = Path(os.environ.get("VITOK_TEST_FIDELITY", ROOT / ".venv" / "fidelity"))

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.network import Network
-from vitok_lib.metrics.pins import PINS, check_pinned
+from vitok_lib.metrics.networks.network import Network
+from vitok_lib.metrics.networks.pins import PINS, check_pinned
 from vitok_lib.records.schema import Weights
 
 MEAN, STANDARD_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's channels, in [0, 1]

@@ -10,8 +10,8 @@ from scipy.signal import correlate2d
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics import features
-from vitok_lib.metrics.features import load_extractor, resized
+from vitok_lib.metrics.networks import features
+from vitok_lib.metrics.networks.features import load_extractor, resized
 from vitok_lib.metrics.signature import EXTRACTORS
 
 

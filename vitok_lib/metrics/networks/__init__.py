@@ -1,0 +1,1 @@
+"""The networks whose features distances compare, and how their weights are loaded."""
