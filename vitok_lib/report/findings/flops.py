@@ -12,7 +12,7 @@ from vitok_lib.report.data.speedups import times
 from vitok_lib.report.page.content import Sentence
 from vitok_lib.report.page.labels import digits
 from vitok_lib.report.page.templates import sentences
-from vitok_lib.report.tables.flops import PETA, by_formula, variant_named
+from vitok_lib.report.tables.machine.flops import PETA, by_formula, variant_named
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 say = sentences("flops")

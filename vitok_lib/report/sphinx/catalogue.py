@@ -41,22 +41,22 @@ from vitok_lib.report.tables import by_image, runs
 from vitok_lib.report.tables.best import best_table
 from vitok_lib.report.tables.coverage import coverage_table
 from vitok_lib.report.tables.distances_by_n import distances_by_n_table
-from vitok_lib.report.tables.fits import fits_table, memory_sizes_table
-from vitok_lib.report.tables.flops import flops_table
 from vitok_lib.report.tables.images_needed import images_needed_table
 from vitok_lib.report.tables.latent_scales import latent_scale_table
+from vitok_lib.report.tables.machine.fits import fits_table, memory_sizes_table
+from vitok_lib.report.tables.machine.flops import flops_table
+from vitok_lib.report.tables.machine.memory import capacity_tables
+from vitok_lib.report.tables.machine.roofline import roofline_tables
+from vitok_lib.report.tables.machine.speed import machine_tables, profile_tables, published_window_tables, window_tables
+from vitok_lib.report.tables.machine.worked_example import worked_example
 from vitok_lib.report.tables.measured_where import measured_where
-from vitok_lib.report.tables.memory import capacity_tables
 from vitok_lib.report.tables.quality import quality_table
 from vitok_lib.report.tables.rate_curves import bjontegaard_table, quantiser_table, true_rate_table
 from vitok_lib.report.tables.released import released_table
-from vitok_lib.report.tables.roofline import roofline_tables
 from vitok_lib.report.tables.size_rules import size_rule_table
-from vitok_lib.report.tables.speed import machine_tables, profile_tables, published_window_tables, window_tables
 from vitok_lib.report.tables.text import text_table
 from vitok_lib.report.tables.variations import variation_tables
 from vitok_lib.report.tables.versus import versus_table
-from vitok_lib.report.tables.worked_example import worked_example
 from vitok_lib.tokenizers.registry import RELEASED
 
 say = sentences("tables")

@@ -9,9 +9,9 @@ from tests.fakes.reading import heads, row, text_of
 from vitok_lib.records.schema import Outcome, OutcomeStatus
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import plain
-from vitok_lib.report.tables import memory
 from vitok_lib.report.tables.best import best_table
-from vitok_lib.report.tables.speed import machine_tables
+from vitok_lib.report.tables.machine import memory
+from vitok_lib.report.tables.machine.speed import machine_tables
 
 VITOK = "5B-f16x64"
 

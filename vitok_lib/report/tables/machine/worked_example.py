@@ -17,7 +17,7 @@ from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.requested import requested
 from vitok_lib.report.page.content import Head, Sentence, Table
 from vitok_lib.report.page.labels import digits
-from vitok_lib.report.tables.flops import by_formula, variant_named
+from vitok_lib.report.tables.machine.flops import by_formula, variant_named
 from vitok_lib.tokenizers.vitok.variant import Variant
 
 _CLOSE = 0.01

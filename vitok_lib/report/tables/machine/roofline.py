@@ -13,7 +13,7 @@ from vitok_lib.report.data.speedups import derived
 from vitok_lib.report.page.content import Head, Sentence, Table
 from vitok_lib.report.page.labels import digits, label
 from vitok_lib.report.page.templates import sentences
-from vitok_lib.report.tables.speed import lead, lead_heads, same_for_all
+from vitok_lib.report.tables.machine.speed import lead, lead_heads, same_for_all
 
 say = sentences("tables")
 

@@ -12,7 +12,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.project import ROOT
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import Table
-from vitok_lib.report.tables.worked_example import worked_example
+from vitok_lib.report.tables.machine.worked_example import worked_example
 
 _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 

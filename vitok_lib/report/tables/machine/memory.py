@@ -10,7 +10,7 @@ from vitok_lib.report.data.groups import CAPACITY, Machine
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import NOT_MEASURED, Head, Note, Part, Sentence, Table
 from vitok_lib.report.page.templates import sentences
-from vitok_lib.report.tables.speed import lead, same_for_all, setting_cell
+from vitok_lib.report.tables.machine.speed import lead, same_for_all, setting_cell
 
 say = sentences("tables")
 

@@ -14,7 +14,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import Number
-from vitok_lib.report.tables.fits import fits_table, memory_sizes_table
+from vitok_lib.report.tables.machine.fits import fits_table, memory_sizes_table
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, RELEASED, find
 
 GIB = 2**30

@@ -16,9 +16,10 @@ from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, OutOfMemory
 from vitok_lib.report.data.groups import BENCHMARKS
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import Table, plain
-from vitok_lib.report.tables import flops, runs, speed
+from vitok_lib.report.tables import runs
+from vitok_lib.report.tables.machine import flops, speed
+from vitok_lib.report.tables.machine.roofline import roofline_tables
 from vitok_lib.report.tables.quality import quality_table
-from vitok_lib.report.tables.roofline import roofline_tables
 
 VITOK = "5B-f16x64"
 
