@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from vitok_lib.tokenizers.adapters import decode, encode
-from vitok_lib.tokenizers.architectures import build_on_meta
+from vitok_lib.tokenizers.diffusers_classes.adapters import decode, encode
+from vitok_lib.tokenizers.diffusers_classes.architectures import build_on_meta
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, REGISTRY, describe
 
 DIFFUSERS = [name for name, entry in REGISTRY.items() if entry.family in CONVOLUTIONAL]

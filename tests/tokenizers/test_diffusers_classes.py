@@ -38,7 +38,7 @@ from tests.fakes.autoencoders import (
     random_images,
 )
 from vitok_lib.errors import RequestError, UnsupportedError
-from vitok_lib.tokenizers.autoencoders import Autoencoder
+from vitok_lib.tokenizers.diffusers_classes.autoencoders import Autoencoder
 from vitok_lib.tokenizers.load import load_tokenizer
 
 every_scale = parametrised(*SMALL)

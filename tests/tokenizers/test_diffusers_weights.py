@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.fakes.autoencoders import SMALL, WEIGHT_FILE, Small, every_class, loaded, publish, random_images
 from vitok_lib.errors import RequestError, UnsupportedError
-from vitok_lib.tokenizers import architectures
+from vitok_lib.tokenizers.diffusers_classes import architectures
 from vitok_lib.tokenizers.load import load_tokenizer
 
 

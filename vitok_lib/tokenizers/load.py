@@ -247,7 +247,7 @@ def _load(config: RunConfig, part: Part) -> Tokenizer:
         return load_plugin(
             config.name, weights=config.weights, device=config.device, dtype=config.dtype, seed=config.seed
         )
-    from vitok_lib.tokenizers.autoencoders import load_autoencoder
+    from vitok_lib.tokenizers.diffusers_classes.autoencoders import load_autoencoder
 
     return load_autoencoder(
         entry,

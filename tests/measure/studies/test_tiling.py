@@ -21,7 +21,7 @@ from vitok_lib.measure.studies.tiling import measure_tiling
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record, Settings, Weights
 from vitok_lib.records.store import read_records, results_root
-from vitok_lib.tokenizers.architectures import build_on_meta
+from vitok_lib.tokenizers.diffusers_classes.architectures import build_on_meta
 from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
 from vitok_lib.tokenizers.registry import SHIPPED, find
 

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.reading import heads
 from vitok_lib.report.page.content import WebLink, plain
 from vitok_lib.report.tables.latent_scales import latent_scale_table, shift_and_scale
-from vitok_lib.tokenizers.adapters import ADAPTERS
+from vitok_lib.tokenizers.diffusers_classes.adapters import ADAPTERS
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, REGISTRY
 
 

@@ -119,7 +119,7 @@ def _suitable(name: str, resolution: int, given: Mapping[str, Any]) -> Iterator[
 
 
 def _has_tiles(entry: Entry) -> bool:
-    from vitok_lib.tokenizers.architectures import has_tiles  # diffusers takes seconds to import
+    from vitok_lib.tokenizers.diffusers_classes.architectures import has_tiles  # diffusers takes seconds to import
 
     return has_tiles(entry)
 

@@ -241,9 +241,9 @@ def _autoencoder(
     entry: Entry, spec: TokenizerSpec, dtype: torch.dtype, tiling: bool, attention: str | None
 ) -> MetaModel | None:
     """None where the configuration is not on this machine."""
-    from vitok_lib.tokenizers.adapters import adapter_of
-    from vitok_lib.tokenizers.architectures import build_on_meta
-    from vitok_lib.tokenizers.autoencoders import KERNELS, Autoencoder, check_tiling
+    from vitok_lib.tokenizers.diffusers_classes.adapters import adapter_of
+    from vitok_lib.tokenizers.diffusers_classes.architectures import build_on_meta
+    from vitok_lib.tokenizers.diffusers_classes.autoencoders import KERNELS, Autoencoder, check_tiling
 
     if attention is not None and attention not in KERNELS:
         raise unknown("attention kernel", attention, KERNELS)

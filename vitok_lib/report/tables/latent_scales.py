@@ -27,7 +27,9 @@ def latent_scale_table() -> Table:
 
 
 def _row(entry: Entry) -> list[Sentence]:
-    from vitok_lib.tokenizers.architectures import full_configuration  # diffusers takes seconds to import
+    from vitok_lib.tokenizers.diffusers_classes.architectures import (
+        full_configuration,  # diffusers takes seconds to import
+    )
 
     config, spec = full_configuration(entry), describe(entry.name)
     assert spec.compression_ratio is not None

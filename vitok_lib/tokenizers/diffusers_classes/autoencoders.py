@@ -16,8 +16,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from vitok_lib.errors import RequestError, UnsupportedError, unknown
 from vitok_lib.records.config import RunConfig, Settings, Weights
-from vitok_lib.tokenizers.adapters import Model, adapter_of, decode, encode, restore_constants
-from vitok_lib.tokenizers.architectures import (
+from vitok_lib.tokenizers.diffusers_classes.adapters import Model, adapter_of, decode, encode, restore_constants
+from vitok_lib.tokenizers.diffusers_classes.architectures import (
     CONFIG,
     configuration_file,
     empty_model,

@@ -14,9 +14,9 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 
 from vitok_lib.errors import RequestError, UnsupportedError
-from vitok_lib.tokenizers import autoencoders
-from vitok_lib.tokenizers.adapters import encode
-from vitok_lib.tokenizers.architectures import build_on_meta
+from vitok_lib.tokenizers.diffusers_classes import autoencoders
+from vitok_lib.tokenizers.diffusers_classes.adapters import encode
+from vitok_lib.tokenizers.diffusers_classes.architectures import build_on_meta
 from vitok_lib.tokenizers.identify import identify
 from vitok_lib.tokenizers.load import load_tokenizer, requested_of
 from vitok_lib.tokenizers.registry import SHIPPED, find
@@ -200,7 +200,7 @@ def test_an_error_that_is_not_the_kernels_stays_what_it_is(monkeypatch: pytest.M
     def fail(*args: Any) -> None:
         raise RuntimeError("something else")
 
-    monkeypatch.setattr("vitok_lib.tokenizers.autoencoders.encode", fail)
+    monkeypatch.setattr("vitok_lib.tokenizers.diffusers_classes.autoencoders.encode", fail)
     with pytest.raises(RuntimeError, match="something else"):
         load_tokenizer(NAME, attention="math").encode(_image(16, 16))
 

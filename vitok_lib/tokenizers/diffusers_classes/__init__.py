@@ -1,0 +1,1 @@
+"""The auto-encoders of diffusers as tokenizers."""
