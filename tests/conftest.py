@@ -25,7 +25,7 @@ SLOW = {
     "measure/speed/test_speed_failures.py": "compiles",
     "measure/speed/test_compile_stats.py": "compiles",
     "measure/speed/test_profile.py": "profiles",
-    "metrics/test_inception.py": "runs Inception twice",
+    "metrics/networks/test_inception.py": "runs Inception twice",
     "metrics/test_statistics.py": "simulates",
     "metrics/test_structure.py": "runs torchmetrics on large images",
     "notebooks/test_notebooks.py": "executes notebooks",

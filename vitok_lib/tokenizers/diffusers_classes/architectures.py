@@ -58,8 +58,8 @@ REFUSED = {
 def build_on_meta(entry: Entry) -> nn.Module:
     """The auto-encoder of ``entry`` on the meta device: every shape, no memory, nothing fetched.
 
-    :func:`vitok_lib.tokenizers.diffusers_classes.adapters.encode` and ``decode`` take it with meta tensors as they take a
-    loaded one.
+    :func:`vitok_lib.tokenizers.diffusers_classes.adapters.encode` and ``decode`` take it with meta tensors as they take
+    a loaded one.
 
     Raises:
         RequestError: its configuration is neither in this library nor in the hub cache, or cannot be used.
