@@ -43,11 +43,14 @@ from IPython.display import Markdown, display
 
 import vitok_lib as vl
 from vitok_lib.images.sets import sized
+from vitok_lib.measure.common.several import configurations
+from vitok_lib.tokenizers.load import load
 
 rule = run.rule or None
 opened = vl.open_image_set(run.image_set, rule=rule, subset_seed=None if run.subset_seed == -1 else run.subset_seed)
 images, side = sized(opened, run.resolution, rule)
-specs = {name: vl.describe(name) for name in run.tokenizers}
+options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "window": run.window}
+configs = configurations(run.tokenizers, **options)
 samples = run.samples or None
 count = len(images.manifest(side, samples).entries)
 display(Markdown(f"This run used **{images.name}**, {count} images at {side} px. {images.description}"))
@@ -55,14 +58,11 @@ display(Markdown(f"This run used **{images.name}**, {count} images at {side} px.
 # %%
 first_image = images.load(images.names()[0], side)
 records, reconstructions, refused = [], {}, {}
-for name, spec in specs.items():
-    own = {"device": run.device, "dtype": run.dtype, "weights": run.weights} if spec.family != "codec" else {}
-    if run.window != -1 and spec.family == "vitok":
-        own["window"] = run.window
+for config in configs:
     try:
-        tokenizer = vl.load_tokenizer(name, **own)
+        tokenizer = load(config)
     except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from being measured
-        refused[name] = str(error)
+        refused[config.name] = str(error)
         continue
     record = vl.evaluate(
         tokenizer,
@@ -81,7 +81,7 @@ for name, spec in specs.items():
     )
     records.append(record)
     if record.outcome.status == "ok":
-        reconstructions[name] = vl.reconstruct_pixels(tokenizer, first_image)
+        reconstructions[config.name] = vl.reconstruct_pixels(tokenizer, first_image)
 if not records:
     raise vl.RequestError("; ".join(refused.values()) or "tokenizers is empty; name at least one")
 for sentence in refused.values():

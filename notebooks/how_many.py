@@ -35,36 +35,25 @@ run = checked("how_many", globals())
 # %%
 from IPython.display import Markdown, display
 
-import vitok_lib as vl
+from vitok_lib.measure.common.several import configurations, measure_each
 from vitok_lib.measure.studies.how_many import measure_how_many
-from vitok_lib.records.config import RunConfig
 
-records, refused = [], {}
-for name in run.tokenizers:
-    family = vl.describe(name).family
-    own = {"device": run.device, "dtype": run.dtype} if family != "codec" else {}
-    if run.window != -1 and family == "vitok":
-        own["window"] = run.window
-    try:
-        record = measure_how_many(
-            RunConfig(name=name, **own),
-            images=run.image_set,
-            resolution=run.resolution,
-            extractor=run.extractor,
-            counts=run.counts,
-            draws=run.draws,
-            draw_seed=run.draw_seed,
-            samples=run.samples or None,
-            study=run.study,
-            notebook="how_many",
-            parameters=vars(run),
-        )
-    except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from being measured
-        refused[name] = str(error)
-        continue
-    records.append(record)
-if not records:
-    raise vl.RequestError("; ".join(refused.values()) or "tokenizers is empty; name at least one")
+records, refused = measure_each(
+    configurations(run.tokenizers, device=run.device, dtype=run.dtype, window=run.window),
+    lambda config: measure_how_many(
+        config,
+        images=run.image_set,
+        resolution=run.resolution,
+        extractor=run.extractor,
+        counts=run.counts,
+        draws=run.draws,
+        draw_seed=run.draw_seed,
+        samples=run.samples or None,
+        study=run.study,
+        notebook="how_many",
+        parameters=vars(run),
+    ),
+)
 for sentence in refused.values():
     display(Markdown(f"Not measured: {sentence}"))
 

@@ -31,28 +31,21 @@ run = checked("latents", globals())
 # %%
 from IPython.display import Markdown, display
 
-import vitok_lib as vl
-from vitok_lib.records.config import RunConfig
+from vitok_lib.measure.common.several import configurations, measure_each
+from vitok_lib.measure.latents.card import measure_latents
 
-specs = {name: vl.describe(name) for name in run.tokenizers}
-records, refused = [], {}
-for name in specs:
-    try:
-        record = vl.measure_latents(
-            RunConfig(name=name, device=run.device, dtype=run.dtype),
-            images=run.image_set,
-            resolution=run.resolution,
-            samples=run.samples or None,
-            study=run.study,
-            notebook="latents",
-            parameters=vars(run),
-        )
-    except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from its card
-        refused[name] = str(error)
-        continue
-    records.append(record)
-if not records:
-    raise vl.RequestError("; ".join(refused.values()) or "tokenizers is empty; name at least one")
+records, refused = measure_each(
+    configurations(run.tokenizers, device=run.device, dtype=run.dtype),
+    lambda config: measure_latents(
+        config,
+        images=run.image_set,
+        resolution=run.resolution,
+        samples=run.samples or None,
+        study=run.study,
+        notebook="latents",
+        parameters=vars(run),
+    ),
+)
 for sentence in refused.values():
     display(Markdown(f"No card: {sentence}"))
 

@@ -31,29 +31,21 @@ run = checked("padding", globals())
 # %%
 from IPython.display import Markdown, display
 
-import vitok_lib as vl
+from vitok_lib.measure.common.several import configurations, measure_each
 from vitok_lib.measure.studies.padding import measure_padding
-from vitok_lib.records.config import RunConfig
 
-records, refused = [], {}
-for name in run.tokenizers:
-    window = run.window if run.window != -1 and vl.describe(name).family == "vitok" else None
-    try:
-        record = measure_padding(
-            RunConfig(name=name, window=window, device=run.device, dtype=run.dtype),
-            images=run.image_set,
-            resolution=run.resolution,
-            samples=run.samples or None,
-            study=run.study,
-            notebook="padding",
-            parameters=vars(run),
-        )
-    except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from being measured
-        refused[name] = str(error)
-        continue
-    records.append(record)
-if not records:
-    raise vl.RequestError("; ".join(refused.values()) or "tokenizers is empty; name at least one")
+records, refused = measure_each(
+    configurations(run.tokenizers, device=run.device, dtype=run.dtype, window=run.window),
+    lambda config: measure_padding(
+        config,
+        images=run.image_set,
+        resolution=run.resolution,
+        samples=run.samples or None,
+        study=run.study,
+        notebook="padding",
+        parameters=vars(run),
+    ),
+)
 for sentence in refused.values():
     display(Markdown(f"Not measured: {sentence}"))
 

@@ -36,35 +36,25 @@ run = checked("rate", globals())
 # %%
 from IPython.display import Markdown, display
 
-import vitok_lib as vl
+from vitok_lib.images.sets import open_image_set
+from vitok_lib.measure.common.several import configurations, measure_each
 from vitok_lib.measure.latents.rate import measure_rate
-from vitok_lib.records.config import RunConfig
 
-images = vl.open_image_set(run.image_set)
-records, refused = [], {}
-for name in [*run.tokenizers, *run.codecs]:
-    config, points = RunConfig(name=name), run.qualities
-    if name in run.tokenizers:
-        own = {"window": run.window} if run.window != -1 and vl.describe(name).family == "vitok" else {}
-        config = config.replace(device=run.device, dtype=run.dtype, weights=run.weights, **own)
-        points = run.quantisers
-    try:
-        record = measure_rate(
-            config,
-            images=images,
-            resolution=run.resolution,
-            samples=run.samples or None,
-            points=points,
-            study=run.study,
-            notebook="rate",
-            parameters=vars(run),
-        )
-    except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from being measured
-        refused[name] = str(error)
-        continue
-    records.append(record)
-if not records:
-    raise vl.RequestError("; ".join(refused.values()) or "tokenizers and codecs are empty; name at least one")
+images = open_image_set(run.image_set)
+options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "window": run.window}
+records, refused = measure_each(
+    configurations([*run.tokenizers, *run.codecs], **options),
+    lambda config: measure_rate(
+        config,
+        images=images,
+        resolution=run.resolution,
+        samples=run.samples or None,
+        points=run.qualities if config.name in run.codecs else run.quantisers,
+        study=run.study,
+        notebook="rate",
+        parameters=vars(run),
+    ),
+)
 for sentence in refused.values():
     display(Markdown(f"Not measured: {sentence}"))
 

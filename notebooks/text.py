@@ -32,32 +32,21 @@ run = checked("text", globals())
 # %%
 from IPython.display import Markdown, display
 
-import vitok_lib as vl
+from vitok_lib.measure.common.several import configurations, measure_each
 from vitok_lib.measure.studies.text import measure_text
-from vitok_lib.records.config import RunConfig
 
-records, refused = [], {}
-for name in run.tokenizers:
-    family = vl.describe(name).family
-    own = {"device": run.device, "dtype": run.dtype, "weights": run.weights} if family != "codec" else {}
-    if run.window != -1 and family == "vitok":
-        own["window"] = run.window
-    try:
-        record = measure_text(
-            RunConfig(name=name, **own),
-            images=run.image_set,
-            resolution=run.resolution,
-            samples=run.samples or None,
-            study=run.study,
-            notebook="text",
-            parameters=vars(run),
-        )
-    except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from being measured
-        refused[name] = str(error)
-        continue
-    records.append(record)
-if not records:
-    raise vl.RequestError("; ".join(dict.fromkeys(refused.values())) or "tokenizers is empty; name at least one")
+records, refused = measure_each(
+    configurations(run.tokenizers, device=run.device, dtype=run.dtype, weights=run.weights, window=run.window),
+    lambda config: measure_text(
+        config,
+        images=run.image_set,
+        resolution=run.resolution,
+        samples=run.samples or None,
+        study=run.study,
+        notebook="text",
+        parameters=vars(run),
+    ),
+)
 for sentence in refused.values():
     display(Markdown(f"Not measured: {sentence}"))
 

@@ -30,22 +30,14 @@ from vitok_lib.parameters import checked
 run = checked("tiling", globals())
 
 # %%
-import vitok_lib as vl
+from vitok_lib.images.sets import open_image_set
+from vitok_lib.measure.common.several import configurations
 from vitok_lib.measure.studies.tiling import measure_tiling
-from vitok_lib.records.config import RunConfig
 
-images = vl.open_image_set(run.image_set)
-
-
-def configuration(name, tile):
-    """A tokenizer in tiles; a window is a setting of ViToks alone."""
-    radius = run.window if run.window >= 0 and vl.describe(name).family == "vitok" else None
-    return RunConfig(name=name, tile=tile, window=radius, device=run.device, dtype=run.dtype)
-
-
+images = open_image_set(run.image_set)
 records = [
     measure_tiling(
-        configuration(name, tile),
+        config.replace(tile=tile),
         images=images,
         resolution=run.resolution,
         samples=run.samples or None,
@@ -54,7 +46,7 @@ records = [
         notebook="tiling",
         parameters=vars(run),
     )
-    for name in run.tokenizers
+    for config in configurations(run.tokenizers, device=run.device, dtype=run.dtype, window=run.window)
     for tile in run.tiles
 ]
 

@@ -37,26 +37,21 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 import vitok_lib as vl
+from vitok_lib.measure.common.several import configurations
 from vitok_lib.measure.pictures.visuals import make_visuals
+from vitok_lib.tokenizers.load import load
 
-specs = {name: vl.describe(name) for name in run.tokenizers}
+options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "window": run.window}
+configs = configurations(run.tokenizers, **options)
 refused = {}
 
 
-def load(name):
-    runs = specs[name].family not in ("codec", "folder")
-    own = {"device": run.device, "dtype": run.dtype, "weights": run.weights} if runs else {}
-    if run.window != -1 and specs[name].family == "vitok":
-        own["window"] = run.window
-    return vl.load_tokenizer(name, **own)
-
-
 def loaded():
-    for name in specs:
+    for config in configs:
         try:
-            yield load(name)
+            yield load(config)
         except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from its pictures
-            refused[name] = str(error)
+            refused[config.name] = str(error)
 
 
 visuals = []
