@@ -33,7 +33,7 @@ FUNCTIONS = {
     "measure_padding": "vitok_lib.measure.studies.padding",
     "measure_how_many": "vitok_lib.measure.studies.how_many",
 }
-"""What measures a machine, and the module it is in."""
+"""What a record's command may call in Python, and the module it is in."""
 EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"
 _CONFIG = "vitok_lib.records.config"
 

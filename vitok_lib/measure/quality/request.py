@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.manifest import Manifest, ManifestEntry
@@ -122,11 +123,7 @@ class Request:
         """The command line that measures the same again; ``time_limit`` in seconds where that was what ended it."""
         names = tuple(metric.name for metric in self.metrics)
         request = {
-            "images": getattr(self.image_set, "opened_as", None) or self.image_set.name,
-            "resolution": NATIVE.name if is_native(self.image_set) else self.resolution,
-            "rule": getattr(self.image_set, "chosen_rule", None),
-            "samples": self.samples,
-            "subset_seed": self.image_set.subset_seed,
+            **images_arguments(self.image_set, self.resolution, self.samples),
             "metrics": ",".join(names) if names != DEFAULT_METRICS else None,
             "study": self.study,
             "time_limit": time_limit,
@@ -192,6 +189,17 @@ def images_identity(image_set: ImageSet, manifest: Manifest, samples: int | None
         subset_seed=image_set.subset_seed,
         left_out=dict(getattr(image_set, "left_out", {})) or None,
     )
+
+
+def images_arguments(image_set: ImageSet, resolution: int, samples: int | None) -> dict[str, Any]:
+    """The arguments that open the first ``samples`` images of a set again, for the command of a record."""
+    return {
+        "images": getattr(image_set, "opened_as", None) or image_set.name,
+        "resolution": NATIVE.name if is_native(image_set) else resolution,
+        "rule": getattr(image_set, "chosen_rule", None),
+        "samples": samples,
+        "subset_seed": image_set.subset_seed,
+    }
 
 
 def subset_of(images: ImagesIdentity) -> dict[str, int | None]:

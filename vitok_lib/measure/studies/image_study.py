@@ -19,15 +19,14 @@ from torch import Tensor
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.manifest import Manifest
-from vitok_lib.images.prepare import NATIVE
-from vitok_lib.images.sets import ImageSet, check_resolution, is_native, load_image, open_image_set, sized
+from vitok_lib.images.sets import ImageSet, check_resolution, load_image, open_image_set, sized
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.outcomes import Batch, Failure, failure_of, of_images, outcome_of
 from vitok_lib.measure.common.reproduce import Measurement, command
 from vitok_lib.measure.common.reuse import Asked, answer, say_damage
 from vitok_lib.measure.quality.aggregate import interval_of_mean, per_image_table
 from vitok_lib.measure.quality.metric_suite import as_tensor
-from vitok_lib.measure.quality.request import images_identity, subset_of
+from vitok_lib.measure.quality.request import images_arguments, images_identity, subset_of
 from vitok_lib.measure.speed.state import unloaded_weights
 from vitok_lib.metrics.pixel import from_uint8
 from vitok_lib.records.config import RunConfig
@@ -158,11 +157,7 @@ def measure_images(
         outcome = outcome_of(failure, config.device, Batch(1, side, side))
     table = path.with_suffix(".parquet") if results else None
     arguments = {
-        "images": getattr(image_set, "opened_as", None) or image_set.name,
-        "resolution": NATIVE.name if is_native(image_set) else side,
-        "rule": getattr(image_set, "chosen_rule", None),
-        "samples": samples,
-        "subset_seed": image_set.subset_seed,
+        **images_arguments(image_set, side, samples),
         **image_study.arguments,
         "study": own.study,
     }
