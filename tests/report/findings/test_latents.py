@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.latents import CASE, QUANTITIES, write_latents
 from tests.fakes.reading import numbers_in
-from tests.fakes.records import write_measured
+from tests.fakes.records import write_curve, write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data.record_view import load
@@ -51,9 +51,12 @@ def test_records_without_a_spectrum_have_no_figure(results: Path) -> None:
         latent_spectra(load(), CASE)
 
 
-def test_a_card_is_no_missing_quality_of_an_image_set(results: Path) -> None:
+def test_a_card_or_a_rate_is_no_missing_quality_of_an_image_set(results: Path) -> None:
     write_latents(results)
-    rows = [[plain(cell) for cell in row] for row in coverage_table(load()).rows]
-    assert [row[:2] for row in rows] == [["values of the latent", "latents-wallpapers"]]
+    write_curve(results, "cpu", "jpeg", 1.0)
+    table = coverage_table(load())
+    rows = [[plain(cell) for cell in row[:2]] for row in table.rows]
+    assert rows == [["values of the latent", "latents-wallpapers"], ["rate with entropy coding", "rate"]]
+    assert "quality: " not in plain(table.notes[-1])
     (where,) = measured_where(load()).rows
-    assert plain(where[-1]) == "latents on wallpapers"
+    assert plain(where[-1]) == "values of the latent, rate with entropy coding"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from vitok_lib.metrics.signature import METRICS
@@ -33,7 +33,9 @@ COSTS: dict[str, frozenset[str]] = {
     "memory": frozenset(("peak_memory",)),
 }
 """What sources report next to the quality of a benchmark; here it is a measurement of its own."""
-MACHINES = {
+APART = {
+    "latents-": "values of the latent",
+    "how-many-": "distances by number of images",
     groups.SPEED: "speed of each preset",
     groups.WINDOWS: "speed by window",
     groups.COMPILE: "compile modes",
@@ -43,16 +45,15 @@ MACHINES = {
     groups.MEMORY: "memory",
     groups.CAPACITY: "largest image that fits",
     groups.TILING: "tiles and chunks",
+    "rate": "rate with entropy coding",
     "drift": "repeated passes",
     "padding": "padding and aspect ratio",
     "text-by-height": "text by height",
     "window-quality": "quality by window",
     "truncated-depth": "quality by blocks",
 }
-LATENTS = "latents-"
-"""What the name of the benchmark of a latent card begins with; the image set follows."""
-DISTANCES = "how-many-"
-"""What the name of the benchmark of distances by number of images begins with; the extractor follows."""
+"""What benchmarks measure that are no image set, by name, or by its start up to a hyphen where a set or an extractor
+follows."""
 STUDIES = {CPU: "Here, without a GPU", LOCAL: "Here, your own runs"}
 
 
@@ -106,21 +107,30 @@ def _title(entry: Entry) -> str:
 
 
 def _questions(entries: Iterable[Entry]) -> list[Question]:
-    """Every question of every benchmark of images, what most was published of first, then those of machines."""
+    """Every question of every benchmark of images, what most was published of first, then those of ``APART``."""
     held = [entry for entry in entries if entry.measured or entry.published]
-    benchmarks = sorted({entry.record.benchmark for entry in held})
-    cards = [benchmark for benchmark in benchmarks if benchmark.startswith(LATENTS)]
-    distances = [benchmark for benchmark in benchmarks if benchmark.startswith(DISTANCES)]
-    of_images = [entry for entry in held if entry.record.benchmark not in (*MACHINES, *cards, *distances)]
+    benchmarks = {entry.record.benchmark for entry in held}
+    apart = {name: words for start, words in APART.items() for name in _named(start, benchmarks) or [start.rstrip("-")]}
+    of_images = [entry for entry in held if entry.record.benchmark not in apart]
     printed = Counter(entry.record.benchmark for entry in of_images if entry.published)
     questions = []
     for benchmark in sorted({entry.record.benchmark for entry in of_images}, key=lambda name: (-printed[name], name)):
         asked = {**QUALITIES, **COSTS} if printed[benchmark] else QUALITIES
         of_it = [entry for entry in of_images if entry.record.benchmark == benchmark]
         questions += [Question(about, benchmark, _holds(quantities, of_it)) for about, quantities in asked.items()]
-    by_n = dict.fromkeys(distances, "distances by number of images")
-    others = {**dict.fromkeys(cards, "values of the latent"), **by_n, **MACHINES}
-    return [*questions, *(Question(about, benchmark, lambda entry: True) for benchmark, about in others.items())]
+    return [*questions, *(Question(about, benchmark, lambda entry: True) for benchmark, about in apart.items())]
+
+
+def _named(start: str, benchmarks: Iterable[str]) -> list[str]:
+    """Those of ``benchmarks`` that a key of ``APART`` names, sorted."""
+    return sorted(name for name in benchmarks if name == start or (start.endswith("-") and name.startswith(start)))
+
+
+def in_words(benchmarks: Collection[str]) -> str:
+    """What ``benchmarks`` measure: quality with its image sets, then the rest in the order of ``APART``."""
+    apart = {words: names for start, words in APART.items() if (names := _named(start, benchmarks))}
+    sets = sorted(set(benchmarks).difference(*apart.values()))
+    return ", ".join([*([f"quality on {', '.join(sets)}"] if sets else []), *apart])
 
 
 def _holds(quantities: frozenset[str], entries: Iterable[Entry]) -> Callable[[Entry], bool]:

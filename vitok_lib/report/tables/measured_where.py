@@ -12,7 +12,7 @@ from vitok_lib.report.data.real_models import Answer, latency, peak, quality
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Head, Note, Sentence, Table
 from vitok_lib.report.page.templates import sentences
-from vitok_lib.report.tables.coverage import DISTANCES, LATENTS, MACHINES
+from vitok_lib.report.tables.coverage import in_words
 from vitok_lib.tokenizers.registry import RELEASED
 
 say = sentences("summary")
@@ -37,7 +37,7 @@ def measured_where(entries: Sequence[Entry]) -> Table:
                 (", ".join(_torches(held)) or Note("–"),),
                 (f"{len(held):,}",),
                 (", ".join(name for name in RELEASED if name in models) or Note("none"),),
-                (_what(held),),
+                (in_words({entry.record.benchmark for entry in held}),),
             ]
         )
     heads = ("Machine", "Study", "PyTorch", "Records", "Released models", "Measured")
@@ -48,21 +48,6 @@ def _torches(held: Sequence[Entry]) -> list[str]:
     """The versions of PyTorch that took part, in the order of the records."""
     found = (entry.record.provenance.host.packages.get("torch") for entry in held if entry.record.provenance)
     return list(dict.fromkeys(filter(None, found)))
-
-
-def _what(held: Sequence[Entry]) -> str:
-    """The measurements in words: quality with its image sets, then speed and memory in the order of the report."""
-    benchmarks = {entry.record.benchmark for entry in held}
-    cards = sorted(benchmark.removeprefix(LATENTS) for benchmark in benchmarks if benchmark.startswith(LATENTS))
-    sets = sorted(b for b in benchmarks - set(MACHINES) if not b.startswith((LATENTS, DISTANCES)))
-    of_images = {"quality": sets, "latents": cards}
-    return ", ".join(
-        [
-            *(f"{what} on {', '.join(images)}" for what, images in of_images.items() if images),
-            *(["distances by number of images"] if any(b.startswith(DISTANCES) for b in benchmarks) else []),
-            *(MACHINES[b] for b in MACHINES if b in benchmarks),
-        ]
-    )
 
 
 def not_measured(entries: Sequence[Entry]) -> Sentence:
