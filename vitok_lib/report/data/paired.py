@@ -90,6 +90,15 @@ def paired(entry: Entry, other: Entry, quantity: str, comparisons: int = 1) -> D
             f"records '{entry.name}' and '{other.name}' follow different protocols for '{quantity}'",
             code="different-protocols",
         )
+    return across_protocols(entry, other, quantity, comparisons)
+
+
+def across_protocols(entry: Entry, other: Entry, quantity: str, comparisons: int = 1) -> Difference:
+    """As :func:`paired`, also of two protocols or rates: for what asks how much these change on the same images.
+
+    Raises:
+        RequestError: the two were not measured on the same images.
+    """
     differences = by_image(entry, other, quantity)
     bounds = mean_interval(differences, LEVEL, comparisons)
     interval, mean = interval_of(bounds, comparisons), float(differences.mean())

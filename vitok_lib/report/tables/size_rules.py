@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.statistics import mean_interval, paired_p_value
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data import paired
 from vitok_lib.report.data.formatting import difference_number, number, significance
@@ -34,7 +33,7 @@ def size_rule_table(entries: Sequence[Entry], image_sets: Sequence[str], quantit
         capped, cropped = (_by_images(measured, name, quantity) for name in (image_set, image_set + CROPPED))
         for key in sorted(capped.keys() & cropped.keys(), key=lambda key: (natural(key[0]), key[1], len(key[2]))):
             title, resolution, _ = key
-            difference = _difference(cropped[key], capped[key], quantity)
+            difference = paired.across_protocols(cropped[key], capped[key], quantity)
             differences.append(difference)
             rows.append(
                 [
@@ -75,18 +74,3 @@ def _by_images(
         for entry in measured
         if entry.record.benchmark == benchmark and paired.holds_single_images(entry, quantity)
     }
-
-
-def _difference(entry: Entry, other: Entry, quantity: str) -> Difference:
-    """Of two protocols on purpose: the same images, of which one rule shows other pixels than the other."""
-    differences = paired.by_image(entry, other, quantity)
-    return Difference(
-        entry,
-        other,
-        quantity,
-        float(differences.mean()),
-        paired.interval_of(mean_interval(differences, paired.LEVEL, 1)),
-        len(differences),
-        paired_p_value(differences),
-        paired.TEST,
-    )
