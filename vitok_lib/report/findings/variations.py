@@ -18,11 +18,9 @@ def windows(entries: Sequence[Entry]) -> list[Sentence]:
     """At the least and at the greatest cost: a window in row order against one of rows and columns."""
     found: list[Sentence] = []
     for entry in variations.varied(entries, WINDOWS):
-        whole = [(seen, raster, square) for seen, raster, square in variations.pairs_of_one_cost(entry)]
-        both = [(seen, raster, square) for seen, raster, square in whole if raster and square]
-        for seen, raster, square in dict.fromkeys([both[0], both[-1]]) if both else ():
-            assert raster is not None
-            assert square is not None
+        pairs = variations.pairs_of_one_cost(entry)
+        both = [(seen, raster, square) for seen, raster, square in pairs if raster and square]
+        for seen, raster, square in dict.fromkeys([*both[:1], *both[-1:]]):
             between = variations.between(entry, square, raster)
             if between is not None:
                 changes = {"raster": variations.change(entry, raster), "square": variations.change(entry, square)}

@@ -176,7 +176,6 @@ DECIMALS = {
     **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiling_change", "tiled_agreement", "seam_error"), 2),
     **dict.fromkeys(("tiled_step", "untiled_step", *PADDING_CHANGES), 2),
     **dict.fromkeys(("ned", "exact-match"), 2),
-    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error"), 2),
     **dict.fromkeys(("ssimulacra2", "ciede2000", "grid-error", "out-of-range"), 2),
     **dict.fromkeys((*SHIFTS, *(f"delta-l_{number}" for number in PASSES)), 3),
     **dict.fromkeys((f"{of}_{number}" for of in ("psnr", "ciede2000") for number in PASSES), 2),
