@@ -32,7 +32,7 @@ def test_shifts_are_tested_all_at_once(results: Path) -> None:
     write_measured(
         results, "cpu", "pca-f16x64", CASE, {name: _spread(0.0, 1) for name in ("delta-l", "delta-a", "delta-b")}
     )
-    (sentence,) = colour.shifts(load(), CASE, "")
+    (sentence,) = colour.shifts(load(), CASE)
     assert numbers_in(sentence) == [-2.0]
     assert "1 of 6 mean shifts" in text_of(sentence)
     assert "Δa* of nano-f16x64" in text_of(sentence)
@@ -43,7 +43,7 @@ def test_shifts_are_tested_all_at_once(results: Path) -> None:
 def test_a_grid_is_tested_against_one(results: Path) -> None:
     write_measured(results, "cpu", "nano-f16x64", CASE, {"grid-error": _spread(1.5, 0.2)})
     write_measured(results, "cpu", "pca-f16x64", CASE, {"grid-error": _spread(1.01, 0.2)})
-    (sentence,) = colour.grids(load(), CASE, "")
+    (sentence,) = colour.grids(load(), CASE)
     assert numbers_in(sentence) == [1.5]
     assert "1 of 2 tokenizers" in text_of(sentence)
 
@@ -53,7 +53,7 @@ def test_drift_names_a_loss_that_is_not_significant(results: Path) -> None:
         samples = {"psnr_loss": _spread(loss, 1), "delta-l_1": _spread(0.2, 0.1), "delta-l_8": _spread(1.6, 0.1)}
         write_measured(results, "cpu", name, "drift-256", samples)
     write_measured(results, "cpu", "nano-f16x32", "drift-256", {"psnr_1": [20.0, 21.0]})  # ended before its last pass
-    lossy, still = colour.drifts(load(), "drift-256", "")
+    lossy, still = colour.drifts(load(), "drift-256")
     assert numbers_in(lossy) == [3.0, 0.2, 1.6]
     assert "not significant" not in text_of(lossy)
     assert "which is not significant" in text_of(still)

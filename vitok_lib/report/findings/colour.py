@@ -17,12 +17,12 @@ from vitok_lib.report.page.templates import sentences
 say = sentences("colour")
 
 
-def shifts(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:
+def shifts(entries: Sequence[Entry], case: str) -> list[Sentence]:
     """How many of the mean shifts of ``case`` differ significantly from 0, all of them tested at once, and which."""
     return [_tested(entries, case, SHIFTS, "shifts")]
 
 
-def grids(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:
+def grids(entries: Sequence[Entry], case: str) -> list[Sentence]:
     """The tokenizers of ``case`` whose error at the patch grid differs significantly from that beside it."""
     return [_tested(entries, case, ("grid-error",), "grids")]
 
@@ -63,7 +63,7 @@ def _leaves_out(value: Value, point: float) -> bool:
     return value.interval is not None and leaves_out(point, value.interval.low, value.interval.high)
 
 
-def drifts(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:
+def drifts(entries: Sequence[Entry], case: str) -> list[Sentence]:
     """What each tokenizer of ``case`` loses from the first pass to the last, and how its lightness moves."""
     found = []
     for entry in of_case(entries, case):

@@ -94,9 +94,9 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "baseline": _of_cases(quality.distance_to_baseline),
     "published": _of_cases(quality.published_bests),
     "bias": _of_cases(quality.bias_with_n),
-    "colour-shifts": _of_cases(colour.shifts),
-    "patch-grid": _of_cases(colour.grids),
-    "drift": _of_cases(colour.drifts),
+    "colour-shifts": _by_case(colour.shifts),
+    "patch-grid": _by_case(colour.grids),
+    "drift": _by_case(colour.drifts),
     "counts": _of_entries(quality.value_counts),
     "against-codec": _by_case(rate.against_codec),
     "estimates": lambda request: quality.estimates_met_by_figures(request.entries, request.quantity),
@@ -108,8 +108,10 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "corrections": lambda request: corrections(evaluate_claims(request.entries)),
     "claims": lambda request: [summary.claims_counted(evaluate_claims(request.entries))],
     "outcomes": _of_entries(summary.outcomes_counted),
-    **{name: _of_entries(make) for name, make in (window.FINDINGS | speed.FINDINGS | memory.FINDINGS).items()},
-    **{name: _of_entries(make) for name, make in variations.FINDINGS.items()},
+    **{
+        name: _of_entries(make)
+        for name, make in (window.FINDINGS | speed.FINDINGS | memory.FINDINGS | variations.FINDINGS).items()
+    },
     "patches": lambda request: speed.patches_measured(request.entries, *request.pair()),
     "patches-flops": lambda request: flops.patches_compared(*request.pair(), request.sizes()),
     "equal-flops": lambda request: flops.where_attention_equals_linear(request.words("tokenizers")),
