@@ -13,6 +13,7 @@ from tests.fakes.tokenizers import Identity
 from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.predict.fits import plan_of
+from vitok_lib.measure.predict.plan import predict
 from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.interface import DiscreteLatent, Latent, TokenizerSpec
 from vitok_lib.tokenizers.load import load_tokenizer
@@ -158,9 +159,10 @@ def test_one_tile_goes_through_at_a_time() -> None:
         (
             "nano-f16x64",
             {"tile": "100/16"},
-            "multiples of the 16 px of a patch of 'nano-f16x64', such as 96/16",
+            "multiples of the 16 px of a patch of 'nano-f16x64', such as 112/16",
         ),
         ("nano-f16x64", {"tile": "64/24"}, "such as 64/16"),
+        ("nano-f16x64", {"tile": "40/39"}, "such as 48/32"),
         ("jpeg:q=75", {"tile": "64/0"}, "codec 'jpeg:q=75' has no latent grid"),
         ("nano-kl-f8x16", {"tile": "64/0", "tiling": True}, "exclude each other"),
         ("nano-kl-f8x16", {"tile": "64/0", "posterior": "sample"}, "each tile would get the same noise"),
@@ -169,6 +171,27 @@ def test_one_tile_goes_through_at_a_time() -> None:
 def test_a_tile_that_cannot_be_is_refused_in_a_sentence(name: str, options: dict[str, object], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         load_tokenizer(name, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tile", ["8/0", "100/16"])
+def test_a_plan_refuses_a_tile_that_is_no_whole_patches(tile: str) -> None:
+    with pytest.raises(RequestError, match="multiples of the 16 px of a patch of 'nano-f16x64'"):
+        predict("nano-f16x64", 256, tile=tile)
+
+
+def test_what_a_tokenizer_chooses_as_it_meets_a_new_size_is_known_of_its_tiles_too() -> None:
+    class Choosing(Patches):
+        def __init__(self) -> None:
+            super().__init__()
+            self.choices: dict[str, str] = {}
+
+        def encode(self, images: Tensor) -> Latent:
+            self.choices["attention"] = "the fastest"
+            return super().encode(images)
+
+    tiled = Tiled(Choosing(), "32/8")
+    tiled.encode(noise(1, 3, 64, 64))
+    assert tiled.choices == {"attention": "the fastest"}
 
 
 def test_a_latent_that_is_no_grid_is_refused() -> None:

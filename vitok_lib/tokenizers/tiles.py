@@ -83,7 +83,7 @@ class Tiled:
         self.spec = tokenizer.spec
         self.weights = tokenizer.weights
         self.settings = tokenizer.settings.model_copy(update={"tile": tile})
-        self.choices: dict[str, str] = dict(getattr(tokenizer, "choices", {}))
+        self.choices: dict[str, str] = getattr(tokenizer, "choices", {})  # its own, which grow as it meets new sizes
         self.requested: RunConfig | None = None
         self._stride = stride
         self._tile, self._overlap = tile_of(tile)
@@ -162,7 +162,7 @@ def check_tile(tile: str, stride: int, name: str) -> None:
     """Raise a RequestError unless the tile and its overlap are whole patches of ``stride`` pixels."""
     size, overlap = tile_of(tile)
     if size % stride or overlap % stride:
-        fitting = f"{max(1, round(size / stride)) * stride}/{overlap // stride * stride}"
+        fitting = f"{-(-size // stride) * stride}/{overlap // stride * stride}"
         raise RequestError(
             f"tile (={tile!r}) must be multiples of the {stride} px of a patch of '{name}', such as {fitting}"
         )

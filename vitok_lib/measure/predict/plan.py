@@ -22,7 +22,7 @@ from vitok_lib.measure.predict.prediction import Plan, device_of
 from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.load import DTYPES
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe, find
-from vitok_lib.tokenizers.tiles import cut
+from vitok_lib.tokenizers.tiles import check_tile, cut
 from vitok_lib.tokenizers.vitok.running import PRECISIONS
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
@@ -64,6 +64,9 @@ def predict(
     entry = find(name)
     check_resolution(resolution)
     _check_settings(entry, dtype, window, blocks, batch, tiling, precision, attention, folded, chunk)
+    stride = describe(name).downsampling
+    if tile is not None and stride is not None:
+        check_tile(tile, stride, name)
     image = BATCHED if device_of(device).type != "cpu" else PREPARED + BATCHED
     plan = Plan(
         tokenizer=name,
@@ -101,7 +104,7 @@ def predict(
         plan,
         parameters=model.parameters,
         weight_bytes=model.weight_bytes,
-        stride=describe(name).downsampling or 1,
+        stride=stride or 1,
         only_side=model.only_side,
         total_at=total_at,
         margin=_margin(entry, device),
