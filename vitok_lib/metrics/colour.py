@@ -51,13 +51,17 @@ def _mean_shift(original: Tensor, reconstruction: Tensor, axis: int) -> float:
     return float(total) / original[0].numel()
 
 
+def linear_levels(device: torch.device) -> Tensor:
+    """The linear light of each of the 256 levels of 8-bit sRGB, from 0 to 1, float64."""
+    levels = torch.arange(256, dtype=torch.float64, device=device) / 255
+    return torch.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+
+
 def lab_of_srgb(pixels: Tensor) -> Tensor:
     """CIELAB of 8-bit sRGB ``[3, …]``, float32: L* in [0, 100], a* and b* about within ±110."""
-    levels = torch.arange(256, dtype=torch.float64, device=pixels.device) / 255
-    linear = torch.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
     matrix = torch.tensor(_XYZ_OF_RGB, dtype=torch.float64, device=pixels.device)
     matrix = (matrix / matrix.sum(1, keepdim=True)).float()
-    relative = torch.tensordot(matrix, linear.float()[pixels.int()], dims=1)
+    relative = torch.tensordot(matrix, linear_levels(pixels.device).float()[pixels.int()], dims=1)
     x, y, z = torch.where(relative > _DELTA**3, relative ** (1 / 3), relative / (3 * _DELTA**2) + 4 / 29)
     return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)))
 

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vitok_lib.metrics.colour import linear_levels
 from vitok_lib.metrics.structure import HALO, blurred
 
 MINIMUM_SIDE = 8
@@ -131,8 +132,7 @@ def _linear(pixels: Tensor) -> Tensor:
     """Linear light from 0 to 1 in float64: of 8-bit sRGB, or of what is linear already."""
     if pixels.dtype != torch.uint8:
         return pixels.double()
-    levels = torch.arange(256, dtype=torch.float64, device=pixels.device) / 255
-    return torch.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)[pixels.int()]
+    return linear_levels(pixels.device)[pixels.int()]
 
 
 def _halved(image: Tensor) -> Tensor:

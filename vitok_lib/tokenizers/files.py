@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -98,7 +98,7 @@ def read_tensors(
     device: str,
     dtype: torch.dtype,
     older_names: Mapping[str, str] = MappingProxyType({}),
-    ignored: Sequence[str] = (),
+    ignored: Collection[str] = (),
 ) -> dict[str, Tensor]:
     """The tensors of a safetensors file, on ``device``, converted one at a time: floats to ``dtype``, others kept.
 

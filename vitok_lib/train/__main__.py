@@ -6,7 +6,6 @@ A run that was killed goes on from its checkpoints when its command is repeated.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import math
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 
 import torch
 
+from vitok_lib.digest import sha256_of
 from vitok_lib.errors import RequestError
 from vitok_lib.tokenizers.load import check_device
 from vitok_lib.train import checkpoint
@@ -129,7 +129,7 @@ def _write_record(
         "scenes": len(images.scenes),
         "photographs": list(images.names),
         "loss_curve": training.curve if training else [],
-        "sha256": {file.name: _sha256(file) for file in sorted(folder.iterdir()) if file.name != RECORD},
+        "sha256": {file.name: sha256_of(file) for file in sorted(folder.iterdir()) if file.name != RECORD},
     }
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
@@ -170,10 +170,6 @@ def _check(options: argparse.Namespace) -> None:
 
 def _print(line: str) -> None:
     print(line, flush=True)
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -67,13 +67,14 @@ class MetaModel:
         """Of ``batch`` square images of ``resolution`` pixels a side."""
         key = (resolution, batch)
         if key not in self._known:
-            sides = self._traced_sides(batch)
-            beyond = sides is not None and resolution > sides[1]
             tiles, side, _ = cut(resolution, resolution, self.tile, self.tokenizer.spec.downsampling or 1)
+            sides = self._traced_sides(batch)
             if tiles > 1:
                 self._known[key] = self._in_tiles(resolution, batch, tiles, side)
+            elif sides is not None and resolution > sides[1]:
+                self._known[key] = self._extrapolated(*key)
             else:
-                self._known[key] = self._extrapolated(*key) if beyond else self._traced(*key)
+                self._known[key] = self._traced(*key)
         return self._known[key]
 
     def _in_tiles(self, resolution: int, batch: int, tiles: int, side: int) -> Footprint:
@@ -143,7 +144,9 @@ def build_meta_model(
     spec = describe(entry.name)
     model = None
     if entry.family == "vitok":
-        running = Running(device, dtype, window, blocks, precision, None, attention, folded, chunk)
+        running = Running(
+            device, dtype, window, blocks, precision=precision, attention=attention, folded=folded, chunk=chunk
+        )
         model = _vitok(entry, spec, replace(running, attention=_kernel(running)))
     elif entry.family == "pca":
         model = _pca(spec, getattr(torch, dtype))

@@ -117,7 +117,9 @@ def _bands(query: Tensor, key: Tensor, value: Tensor, window: int) -> Iterator[T
 
 
 def _tiled(query: Tensor, key: Tensor, value: Tensor, window: Square) -> Tensor:
-    """Square tiles of queries with the keys that they see: work and memory O(N·(tile + 2·radius)²/tile²), never N×N."""
+    """Square tiles of queries with the keys that they see: work O(N·(tile + 2·radius)²), never N²; memory of one tile
+    and of the whole output.
+    """
     radius, rows, columns = window
     batch, heads, _, size = query.shape
     query, key, value = (part.unflatten(2, (rows, columns)) for part in (query, key, value))

@@ -157,7 +157,7 @@ def _load(modules: dict[str, nn.Module], path: Path, device: str, dtype: torch.d
     cut = set(whole).difference(*shapes.values())
     if path.is_file():
         wanted = {key: shape for of_side in shapes.values() for key, shape in of_side.items()}
-        tensors = read_tensors(path, wanted, device, dtype, ignored=sorted(cut))
+        tensors = read_tensors(path, wanted, device, dtype, ignored=cut)
         for module in modules.values():
             _assign(module, {key: tensors[key] for key in module.state_dict()})
         return [path]
@@ -167,7 +167,7 @@ def _load(modules: dict[str, nn.Module], path: Path, device: str, dtype: torch.d
         if not file.is_file():
             other = "decoder" if side == "encoder" else "encoder"
             raise RequestError(f"'{path}' has no {file.name}; add it, or load part '{other}' alone")
-        _assign(module, read_tensors(file, shapes[side], device, dtype, ignored=sorted(cut)))
+        _assign(module, read_tensors(file, shapes[side], device, dtype, ignored=cut))
         files.append(file)
     return files
 
