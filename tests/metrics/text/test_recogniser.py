@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -47,11 +49,28 @@ def test_a_line_is_read_the_same_after_others_and_by_another_recogniser(read: Re
     assert [read(line) for line in lines] == [*map(recogniser._loaded.__wrapped__(), lines[::-1])][::-1]
 
 
-def test_the_colours_are_red_green_and_blue(read: Read) -> None:
-    """Blue on black is dark to any reader of luminance, and yellow on black bright: both are read."""
-    for ink in ((255, 230, 0), (120, 120, 255)):
-        line = _line("Alice", ink=255, ground=0).astype(int) * np.array(ink) // 255
-        assert read(line.astype(np.uint8)) == "Alice"
+@pytest.mark.usefixtures("read")
+def test_the_recogniser_gets_the_colours_that_it_would_read_from_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import rapidocr
+    from rapidocr.utils.load_image import LoadImage
+
+    given: list[NDArray[np.uint8]] = []
+
+    class Engine:
+        def __init__(self, params: object) -> None:
+            pass
+
+        def __call__(self, line: NDArray[np.uint8], **options: bool) -> SimpleNamespace:
+            given.append(line)
+            return SimpleNamespace(txts=("Alice",))
+
+    monkeypatch.setattr(rapidocr, "RapidOCR", Engine)
+    line = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    Image.fromarray(line).save(tmp_path / "line.png")
+    assert recogniser._loaded.__wrapped__()(line) == "Alice"
+    np.testing.assert_array_equal(given, [LoadImage()(tmp_path / "line.png")])
 
 
 @pytest.mark.parametrize("package", ["rapidocr", "onnxruntime"])
