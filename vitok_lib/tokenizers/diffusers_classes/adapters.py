@@ -59,7 +59,8 @@ class Adapter:
     ``encode`` of a class without a Gaussian posterior returns. ``codebook`` is the field with the number of codes of
     a discrete latent. ``tiling`` is False where diffusers has no tiles that work for every configuration. ``only_side``
     is the side in pixels of the square images that a class is bound to, if it is. Values of images are in [0, 1] where
-    ``unit_range``, else in [-1, 1].
+    ``unit_range``, else in [-1, 1]. ``restore`` puts on a device the buffers that no weight file holds and that
+    building on meta loses. ``package`` is what makes the encoder, where that is not diffusers.
     """
 
     stride: Callable[[Model], int]
@@ -72,6 +73,8 @@ class Adapter:
     tiling: bool = True
     only_side: Callable[[Model], int | None] = lambda model: None
     unit_range: bool = False
+    restore: Callable[[Model, str | torch.device], None] | None = None
+    package: str | None = None
 
     @property
     def posterior(self) -> bool:
@@ -148,6 +151,27 @@ def _nearest_codes(model: Model, encoded: Any) -> Tensor:
     return codes
 
 
+def _restore_positions(model: Model, device: str | torch.device) -> None:
+    """The decoder's sines and cosines of each place on the grid, and those of a class token."""
+    from diffusers.models.embeddings import get_2d_sincos_pos_embed
+
+    decoder = model.decoder
+    grid = math.isqrt(decoder.num_patches)
+    places = get_2d_sincos_pos_embed(
+        decoder.decoder_hidden_size, grid, cls_token=True, extra_tokens=1, output_type="pt", device=torch.device("cpu")
+    )
+    decoder.decoder_pos_embed = places[None].to(device, model.dtype)
+
+
+def _restore_wavelets(model: Model, device: str | torch.device) -> None:
+    from diffusers.models.autoencoders.autoencoder_kl_cosmos import CosmosPatchEmbed3d, CosmosUnpatcher3d
+
+    for module in model.modules():
+        if isinstance(module, (CosmosPatchEmbed3d, CosmosUnpatcher3d)):
+            for name, values in type(module)(module.patch_size, module.patch_method).named_buffers():
+                setattr(module, name, values.to(device))
+
+
 ADAPTERS = {
     "AutoencoderKL": Adapter(_halvings_between_blocks, _scaled_by_factor),
     "AutoencoderKLFlux2": Adapter(_halvings_between_blocks, _scaled_by_batch_statistics),
@@ -164,6 +188,7 @@ ADAPTERS = {
         video=True,
         value=lambda model, encoded: encoded.latent_dist.mode(),
         tiling=False,
+        restore=_restore_wavelets,
     ),
     "AutoencoderKLKVAE": Adapter(
         lambda model: int(2 ** (len(model.config["ch_mult"]) - 1)), _scaled_by_factor, "z_channels"
@@ -180,6 +205,8 @@ ADAPTERS = {
         tiling=False,
         only_side=lambda model: int(model.decoder_image_size),
         unit_range=True,
+        restore=_restore_positions,
+        package="transformers",
     ),
     # The tiles of AutoencoderTiny have four channels and a stride of eight, whatever its configuration says.
     "AutoencoderTiny": Adapter(
@@ -202,31 +229,9 @@ def adapter_of(model: Model) -> Adapter:
 
 def restore_constants(model: Model, device: str | torch.device) -> None:
     """Put on ``device`` the buffers that no weight file holds and that building on meta loses."""
-    if type(model).__name__ == "AutoencoderRAE":
-        _restore_positions(model, device)
-    if type(model).__name__ == "AutoencoderKLCosmos":
-        _restore_wavelets(model, device)
-
-
-def _restore_positions(model: Model, device: str | torch.device) -> None:
-    """The decoder's sines and cosines of each place on the grid, and those of a class token."""
-    from diffusers.models.embeddings import get_2d_sincos_pos_embed
-
-    decoder = model.decoder
-    grid = math.isqrt(decoder.num_patches)
-    places = get_2d_sincos_pos_embed(
-        decoder.decoder_hidden_size, grid, cls_token=True, extra_tokens=1, output_type="pt", device=torch.device("cpu")
-    )
-    decoder.decoder_pos_embed = places[None].to(device, model.dtype)
-
-
-def _restore_wavelets(model: Model, device: str | torch.device) -> None:
-    from diffusers.models.autoencoders.autoencoder_kl_cosmos import CosmosPatchEmbed3d, CosmosUnpatcher3d
-
-    for module in model.modules():
-        if isinstance(module, (CosmosPatchEmbed3d, CosmosUnpatcher3d)):
-            for name, values in type(module)(module.patch_size, module.patch_method).named_buffers():
-                setattr(module, name, values.to(device))
+    restore = adapter_of(model).restore
+    if restore is not None:
+        restore(model, device)
 
 
 def encode(model: Model, images: Tensor, noise_seed: int | None = None) -> Tensor:

@@ -140,8 +140,8 @@ def empty_model(config: dict[str, Any], name: str) -> Model:
     """The model of a configuration on the meta device, ready to take weights; ``name`` is for messages.
 
     Raises:
-        RequestError: this library has no adapter for its class, a package lacks, diffusers cannot build it, or it takes
-            no RGB.
+        RequestError: this library has no adapter for its class, a package is missing, diffusers cannot build it, or it
+            takes no RGB.
     """
     class_name = config.get("_class_name")
     if class_name not in ADAPTERS:
@@ -158,9 +158,9 @@ def empty_model(config: dict[str, Any], name: str) -> Model:
             f"'{name}' is of the diffusers class '{class_name}', which the installed diffusers does not have; "
             "pip install --upgrade diffusers"
         ) from error
-    if class_name == "AutoencoderRAE" and find_spec("transformers") is None:
+    if adapter.package is not None and find_spec(adapter.package) is None:
         raise RequestError(
-            f"the encoder of '{name}' ({class_name}) is made by the package transformers, which is not installed; "
+            f"the encoder of '{name}' ({class_name}) is made by the package {adapter.package}, which is not installed; "
             "pip install 'vitok-lib[gpu]'",
             code="missing-package",
         )
