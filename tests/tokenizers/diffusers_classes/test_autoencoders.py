@@ -210,7 +210,7 @@ def test_an_unknown_kernel_is_named() -> None:
         load_tokenizer(NAME, attention="flesh")
 
 
-@pytest.mark.parametrize("name", ["flux", "flux2", "sd", "qwen", "dc-ae-f32"])
+@pytest.mark.parametrize("name", ["flux", "flux2", "sd", "qwen", "wan2.1", "hunyuan-image", "cosmos", "dc-ae-f32"])
 def test_a_kernel_can_be_asked_for_where_torchs_attention_is_called(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     called = []
     plain = F.scaled_dot_product_attention
