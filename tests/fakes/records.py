@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vitok_lib.metrics.signature import bounds_of
+from vitok_lib.metrics.quantities import bounds_of
 from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
 from vitok_lib.records.schema import (
     Host,

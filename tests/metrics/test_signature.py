@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from vitok_lib.errors import RequestError
+from vitok_lib.metrics.networks.extractors import EXTRACTORS
 from vitok_lib.metrics.networks.features import LOADERS
 from vitok_lib.metrics.networks.pins import PINS
 from vitok_lib.metrics.perceptual import PERCEPTUAL_METRICS
 from vitok_lib.metrics.pixel import GRID, PIXEL_METRICS
 from vitok_lib.metrics.sets import STATISTICS
-from vitok_lib.metrics.signature import EXTRACTORS, METRICS, Metric, find_metric, signature_of
+from vitok_lib.metrics.signature import METRICS, Metric, find_metric, signature_of
 
 FAMILIES = ["vitok", "kl", "dc-ae", "diffusers", "pca", "codec", "plugin"]
 EXPECTED = {

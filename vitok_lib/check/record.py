@@ -11,7 +11,8 @@ from pathlib import Path
 
 from vitok_lib.check import sums
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.signature import METRICS, bounds_of
+from vitok_lib.metrics.quantities import bounds_of
+from vitok_lib.metrics.signature import METRICS
 from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
 from vitok_lib.published.study import PUBLISHED
 from vitok_lib.records.schema import OutcomeStatus, Record, Value

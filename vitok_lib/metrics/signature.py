@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vitok_lib.errors import unknown
+from vitok_lib.metrics.networks.extractors import EXTRACTORS
 from vitok_lib.metrics.networks.pins import tag
 
 Scope = Literal["image", "text", "output", "rate", "set"]
 STREAMS = ("codec", "folder")  # the families whose latent is a stream of bits
 _STREAM = "bpp|stream|per-image-mean|v1"
-_UNBOUNDED = (-math.inf, math.inf)
+UNBOUNDED = (-math.inf, math.inf)
+DECIBELS = (0, 100)  # of PSNR: all differences are 255, and none is above 0
+FROM_ZERO = (0, math.inf)
 
 
 @dataclass(frozen=True)
@@ -43,73 +46,10 @@ class Metric:
     extractor: str | None = None
     statistic: str | None = None
     needs: str = ""
-    bounds: tuple[float, float] = _UNBOUNDED
+    bounds: tuple[float, float] = UNBOUNDED
     ranked: bool = True
 
 
-@dataclass(frozen=True)
-class ExtractorFacts:
-    """How an extractor is called, in words and in signatures: its weights, and its resize rule; d and crop side;
-    ``note`` says what other programs do otherwise.
-    """
-
-    title: str
-    weights: str
-    rule: str
-    dimensions: int
-    crop_side: int
-    note: str = ""
-
-
-EXTRACTORS = {
-    "inception": ExtractorFacts(
-        "Inception",
-        "inception-2015-12-05",
-        "bicubic-aa-299",
-        2048,
-        299,
-        "resized as in clean-fid (antialiased bicubic), where torch-fidelity and pytorch-fid resize bilinearly without "
-        "antialiasing",
-    ),
-    "inception-legacy": ExtractorFacts(
-        "Inception, legacy resize",
-        "inception-2015-12-05",
-        "bilinear-tf1-299",
-        2048,
-        299,
-        "resized as in torch-fidelity (TensorFlow 1's bilinear filter without antialiasing); pytorch-fid samples half "
-        "a pixel elsewhere",
-    ),
-    "dinov2": ExtractorFacts("DINOv2", f"dinov2-large:{tag('dinov2')}|cls", "bicubic-aa-224", 1024, 224),
-    "dinov3": ExtractorFacts("DINOv3", f"dinov3-vitb16-lvd1689m:{tag('dinov3')}|cls", "bicubic-aa-512", 768, 512),
-    "random": ExtractorFacts("random network", "random-conv-seed-0", "bicubic-aa-256", 128, 256),
-}
-"""``random`` is a convolutional network that never was trained: it runs anywhere, and says little of quality."""
-
-_DECIBELS = (0, 100)  # of PSNR: all differences are 255, and none is above 0
-_FROM_ZERO = (0, math.inf)
-_BOUNDS_OF_TILING = {
-    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement"), _DECIBELS),
-    **dict.fromkeys(("seam_error", "tiled_step", "untiled_step"), _FROM_ZERO),
-}
-_BOUNDS_OF_LATENTS = {
-    **dict.fromkeys(("latent_high_frequency", "grid_high_frequency", "image_high_frequency"), (0, 100)),
-    **dict.fromkeys(
-        (
-            *(f"{name}_psnr" for name in ("shift_quarter", "shift_half", "shift_whole", "half_scale", "quarter_turns")),
-            *(f"noise_{percent}_psnr" for percent in (0, 10, 30, 100)),
-            "midpoint_psnr",
-        ),
-        _DECIBELS,
-    ),
-    "midpoint_sharpness": _FROM_ZERO,
-}
-PASSES = (1, 2, 4, 8)
-"""Numbers of times that an image is encoded and decoded, one after the other."""
-_BOUNDS_OF_DRIFT = {
-    **{f"psnr_{number}": _DECIBELS for number in PASSES},
-    **{f"ciede2000_{number}": _FROM_ZERO for number in PASSES},
-}
 _READING = f"pp-ocrv6-rec-small:{tag('pp-ocrv6-rec-small')}|known-boxes|original-read-rightly|rgb|u8|per-image-mean|v1"
 _TEXT_NEEDS = "a line of known text that is read rightly in the original"
 _IMAGE_METRICS = (
@@ -121,7 +61,7 @@ _IMAGE_METRICS = (
         "10·log₁₀(255²/MSE) over all pixels and channels of an 8-bit image, then the mean over images; "
         "equal images count as 100 dB",
         higher_is_better=True,
-        bounds=_DECIBELS,
+        bounds=DECIBELS,
     ),
     Metric(
         "ssim",
@@ -164,7 +104,7 @@ _IMAGE_METRICS = (
         "",
         f"lpips|alex:{tag('lpips')}|rgb|u8|per-image-mean|v1",
         "Zhang, Isola, Efros, Shechtman & Wang 2018, AlexNet with linear weights 0.1, through torchmetrics",
-        bounds=_FROM_ZERO,
+        bounds=FROM_ZERO,
     ),
     Metric(
         "dists",
@@ -172,7 +112,7 @@ _IMAGE_METRICS = (
         "",
         f"dists|vgg16:{tag('dists')}|rgb|u8|per-image-mean|v1",
         "Ding, Ma, Wang & Simoncelli 2020, VGG-16, through torchmetrics",
-        bounds=_FROM_ZERO,
+        bounds=FROM_ZERO,
     ),
     Metric(
         "ned",
@@ -203,7 +143,7 @@ _IMAGE_METRICS = (
         "ciede2000|srgb-d65|u8|per-image-mean|v1",
         "Sharma, Wu & Dalal 2005, all parametric factors 1, of sRGB (IEC 61966-2-1) in CIELAB under D65, then the mean "
         "over pixels and over images; no viewing distance takes part",
-        bounds=_FROM_ZERO,
+        bounds=FROM_ZERO,
     ),
     *(
         Metric(
@@ -230,7 +170,7 @@ _IMAGE_METRICS = (
         "1 without a grid; p is the downsampling of a tokenizer, and the 8 px of JPEG's blocks; codecs whose blocks "
         "vary in size have no value",
         needs="sides of 256 px or more and a grid of 2 to 85 px",
-        bounds=_FROM_ZERO,
+        bounds=FROM_ZERO,
         ranked=False,
     ),
     Metric(
@@ -252,7 +192,7 @@ _IMAGE_METRICS = (
         "bits of the latent over pixels of the image: of a codec the stream it writes, "
         "of any other tokenizer each latent value as 16 bits, without entropy coding",
         scope="rate",
-        bounds=_FROM_ZERO,
+        bounds=FROM_ZERO,
     ),
 )
 
@@ -312,7 +252,7 @@ def _set_metrics() -> Iterator[Metric]:
             rule = f"native-{facts.crop_side}" if statistic == "patch-fd" else facts.rule
             signature = f"{metric}|{facts.weights}|{rule}|u8{detail}|d:{facts.dimensions}|v1"
             needs = _SET_NEEDS.get(statistic, "")
-            bounds = _FROM_ZERO if statistic == "paired" else _UNBOUNDED
+            bounds = FROM_ZERO if statistic == "paired" else UNBOUNDED
             yield Metric(metric, title, "", signature, source, False, "set", name, statistic, needs, bounds)
 
 
@@ -324,19 +264,6 @@ def find_metric(name: str) -> Metric:
     if name not in METRICS:
         raise unknown("metric", name, METRICS)
     return METRICS[name]
-
-
-def bounds_of(quantity: str) -> tuple[float, float]:
-    """What the values of a metric, or of a quantity of a study, are between: single ones and their means alike."""
-    of_studies = _BOUNDS_OF_TILING | _BOUNDS_OF_LATENTS | _BOUNDS_OF_DRIFT
-    quantity = text_metric(quantity) or quantity
-    return METRICS[quantity].bounds if quantity in METRICS else of_studies.get(quantity, _UNBOUNDED)
-
-
-def text_metric(quantity: str) -> str | None:
-    """The metric that ``quantity``, such as ``ned_6``, is of at one height of lines, in pixels; None of any other."""
-    name, _, height = quantity.rpartition("_")
-    return name if height.isdecimal() and name in METRICS and METRICS[name].scope == "text" else None
 
 
 def signature_of(metric: Metric, family: str) -> str:

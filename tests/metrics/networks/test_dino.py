@@ -15,9 +15,9 @@ from torch import Tensor
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.networks import dino
 from vitok_lib.metrics.networks.dino import DINOV2, DINOV3, Release
+from vitok_lib.metrics.networks.extractors import EXTRACTORS
 from vitok_lib.metrics.networks.features import load_extractor
 from vitok_lib.metrics.networks.pins import PINS
-from vitok_lib.metrics.signature import EXTRACTORS
 
 transformers = pytest.importorskip("transformers", reason="transformers comes with the GPU extra")
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.networks import features
+from vitok_lib.metrics.networks.extractors import EXTRACTORS
 from vitok_lib.metrics.networks.features import load_extractor, resized
-from vitok_lib.metrics.signature import EXTRACTORS
 
 
 def _images(count: int, height: int, width: int) -> Tensor:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from vitok_lib.measure.quality.metric_suite import IDENTICAL, PATCHES, takes_patches, unpacked
 from vitok_lib.metrics.frechet import at_counts, counts_for
+from vitok_lib.metrics.quantities import bounds_of
 from vitok_lib.metrics.sets import set_estimate
-from vitok_lib.metrics.signature import METRICS, Metric, bounds_of
+from vitok_lib.metrics.signature import METRICS, Metric
 from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
 from vitok_lib.records.schema import Interval, Kind, Outcome, Record, Value
 

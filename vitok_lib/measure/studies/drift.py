@@ -13,7 +13,8 @@ from vitok_lib.measure.common.context import ContextOptions
 from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
 from vitok_lib.metrics.colour import lightness_shift, mean_ciede2000
 from vitok_lib.metrics.pixel import psnr, to_uint8
-from vitok_lib.metrics.signature import METRICS, PASSES
+from vitok_lib.metrics.quantities import PASSES
+from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
 from vitok_lib.tokenizers.interface import Tokenizer

@@ -17,10 +17,11 @@ from vitok_lib.measure.common.context import ContextOptions
 from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
 from vitok_lib.metrics.frechet import Features
 from vitok_lib.metrics.kernel import MINIMUM_COUNT
+from vitok_lib.metrics.networks.extractors import EXTRACTORS
 from vitok_lib.metrics.networks.features import Extractor, load_extractor
 from vitok_lib.metrics.pixel import to_uint8
 from vitok_lib.metrics.sets import paired_distances, set_estimate
-from vitok_lib.metrics.signature import EXTRACTORS, METRICS, Metric
+from vitok_lib.metrics.signature import METRICS, Metric
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Interval, Kind, Record, Value
 from vitok_lib.tokenizers.interface import Tokenizer

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from vitok_lib.errors import unknown
 from vitok_lib.metrics.networks.dino import load_dinov2, load_dinov3
+from vitok_lib.metrics.networks.extractors import EXTRACTORS
 from vitok_lib.metrics.networks.inception import load_inception
 from vitok_lib.metrics.networks.network import Network
 from vitok_lib.metrics.networks.random_network import load_random
-from vitok_lib.metrics.signature import EXTRACTORS
 from vitok_lib.records.schema import Weights
 
 _STRIP_PIXELS = 2**22  # resized at a time, which bounds the memory for large images

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.signature import text_metric
+from vitok_lib.metrics.quantities import text_metric
 from vitok_lib.report.data import protocol
 from vitok_lib.report.data.protocol import Protocol
 from vitok_lib.report.data.rates import rate_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vitok_lib.metrics.signature import PASSES
+from vitok_lib.metrics.quantities import PASSES
 from vitok_lib.metrics.statistics import METHOD, leaves_out, mean_interval
 from vitok_lib.records.schema import Interval, Value
 from vitok_lib.report.data.formatting import number

@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterable
 
 from vitok_lib.metrics import leakage
-from vitok_lib.metrics.signature import METRICS, PASSES, text_metric
+from vitok_lib.metrics.quantities import PASSES, text_metric
+from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.schema import Interval
 
 PUBLISHED_FDD = "fdd"

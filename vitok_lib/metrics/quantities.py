@@ -1,0 +1,34 @@
+"""Quantities of records that are not all metrics: which metric one is of, and what its values lie between."""
+
+from __future__ import annotations
+
+from vitok_lib.metrics.signature import DECIBELS, FROM_ZERO, METRICS, UNBOUNDED
+
+PASSES = (1, 2, 4, 8)
+"""Numbers of times that an image is encoded and decoded, one after the other."""
+_PSNRS_OF_LATENTS = (
+    *(f"{name}_psnr" for name in ("shift_quarter", "shift_half", "shift_whole", "half_scale", "quarter_turns")),
+    *(f"noise_{percent}_psnr" for percent in (0, 10, 30, 100)),
+    "midpoint_psnr",
+)
+_BOUNDS_OF_STUDIES = {
+    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement"), DECIBELS),
+    **dict.fromkeys(("seam_error", "tiled_step", "untiled_step"), FROM_ZERO),
+    **dict.fromkeys(("latent_high_frequency", "grid_high_frequency", "image_high_frequency"), (0, 100)),
+    **dict.fromkeys(_PSNRS_OF_LATENTS, DECIBELS),
+    "midpoint_sharpness": FROM_ZERO,
+    **{f"psnr_{number}": DECIBELS for number in PASSES},
+    **{f"ciede2000_{number}": FROM_ZERO for number in PASSES},
+}
+
+
+def bounds_of(quantity: str) -> tuple[float, float]:
+    """What the values of a metric, or of a quantity of a study, are between: single ones and their means alike."""
+    quantity = text_metric(quantity) or quantity
+    return METRICS[quantity].bounds if quantity in METRICS else _BOUNDS_OF_STUDIES.get(quantity, UNBOUNDED)
+
+
+def text_metric(quantity: str) -> str | None:
+    """The metric that ``quantity``, such as ``ned_6``, is of at one height of lines, in pixels; None of any other."""
+    name, _, height = quantity.rpartition("_")
+    return name if height.isdecimal() and name in METRICS and METRICS[name].scope == "text" else None
