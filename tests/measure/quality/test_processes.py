@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,35 +12,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.fakes.counting import counting_environment
 from vitok_lib.project import ROOT
 from vitok_lib.records.store import read_record, results_root
 
 COUNT = 12
-COUNTING = '''
-"""A tokenizer that notes each image it sees in a file."""
-import os, time
-from vitok_lib.records.schema import Settings, Weights
-from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
-
-class Counting:
-    spec = TokenizerSpec("counting", "test", 1, 3, "a test")
-    weights = Weights(source="none")
-    settings = Settings(device="cpu", dtype="float32")
-    def encode(self, images):
-        with open(os.environ["COUNTING_LOG"], "a") as log:
-            log.write("image\\n")
-        time.sleep(0.05)
-        return Latent(images.movedim(1, -1), images.shape[2], images.shape[3])
-    def decode(self, latent):
-        return latent.values.movedim(-1, 1)
-    def reconstruct(self, images):
-        return self.decode(self.encode(images))
-'''
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    (folder / "counting.py").write_text(COUNTING, encoding="utf-8")
-    return {**os.environ, "PYTHONPATH": str(folder), "COUNTING_LOG": str(folder / "log")}
 
 
 @pytest.fixture
@@ -57,7 +32,7 @@ def images(tmp_path: Path) -> Path:
 def test_two_processes_on_one_record_measure_each_image_once(images: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from vitok_lib.cli.app import main; main()", "eval", "counting:Counting"]
     command += ["--images", str(images), "--resolution", "32", "--json"]
-    environment = _environment(tmp_path)
+    environment = counting_environment(tmp_path, tmp_path / "log")
     both = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
@@ -82,7 +57,7 @@ def test_kills_at_random_moments_lose_nothing_and_change_nothing() -> None:
 
 
 def test_what_a_killed_process_left_half_written_is_cleared_away(images: Path, tmp_path: Path) -> None:
-    environment = _environment(tmp_path)
+    environment = counting_environment(tmp_path, tmp_path / "log")
     program = (
         "import sys; from pathlib import Path; import vitok_lib as vl\n"
         "vl.evaluate('counting:Counting', images=Path(sys.argv[1]), resolution=32)"

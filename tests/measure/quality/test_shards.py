@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -19,6 +18,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.fakes.counting import counting_environment
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.quality import evaluate as evaluation
 from vitok_lib.measure.quality.evaluate import evaluate
@@ -181,38 +181,16 @@ def test_the_seconds_of_a_record_are_those_of_all_its_parts(images: Path, last: 
     assert 0 < record.provenance.seconds - 1000 * (first.outcome.done or 0) < 100
 
 
-COUNTING = '''
-"""A tokenizer that notes each image it sees in a file."""
-import hashlib, os, time
-from vitok_lib.records.schema import Settings, Weights
-from vitok_lib.tokenizers.interface import Latent, TokenizerSpec
-
-class Counting:
-    spec = TokenizerSpec("counting", "test", 1, 3, "a test")
-    weights = Weights(source="none")
-    settings = Settings(device="cpu", dtype="float32")
-    def encode(self, images):
-        with open(os.environ["COUNTING_LOG"], "a") as log:
-            log.write(hashlib.sha256(images.numpy().tobytes()).hexdigest() + "\\n")
-        time.sleep(0.15)
-        return Latent(images.movedim(1, -1), images.shape[2], images.shape[3])
-    def decode(self, latent):
-        return latent.values.movedim(-1, 1)
-    def reconstruct(self, images):
-        return self.decode(self.encode(images))
-'''
-
-
 def test_a_shard_that_is_killed_goes_on_where_it_was(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "counting.py").write_text(COUNTING, encoding="utf-8")
     log = tmp_path / "log"
+    environment = counting_environment(tmp_path, log)
     monkeypatch.setenv("COUNTING_LOG", str(log))
     monkeypatch.syspath_prepend(tmp_path)
     words = [sys.executable, "-c", "from vitok_lib.cli.app import main; main()", "eval", "counting:Counting"]
     words += ["--images", str(images), "--resolution", "32", "--shard", "2/3"]
-    victim = subprocess.Popen(words, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    victim = subprocess.Popen(words, env=environment)
     for shard in ("1/3", "3/3"):
         evaluate("counting:Counting", images=images, resolution=32, shard=shard)
     deadline = time.monotonic() + 60
