@@ -8,7 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from vitok_lib.cli.options import TOKENIZER_HELP, Again, AsJson, configured
+from vitok_lib.cli.options import (
+    Again,
+    AsJson,
+    Images,
+    Metrics,
+    Resolution,
+    Rule,
+    Samples,
+    Study,
+    SubsetSeed,
+    Tokenizers,
+    configured,
+)
 from vitok_lib.cli.output import ProgressBar, as_row, end, log, print_rows
 from vitok_lib.errors import RequestError
 from vitok_lib.records.config import RunConfig
@@ -20,18 +32,16 @@ _AT_ONCE = 1e-3  # seconds: a tokenizer for which no time is left still does its
 
 @configured
 def eval_command(
-    tokenizers: Annotated[list[str], typer.Argument(help=TOKENIZER_HELP)],
-    images: Annotated[str, typer.Option(help="An image set's name, a folder, an archive, or hub:OWNER/NAME.")],
-    resolution: Annotated[str, typer.Option(help="Cap of the longest side in pixels; native: no image is resized.")],
+    tokenizers: Tokenizers,
+    images: Images,
+    resolution: Resolution,
     *,
     options: dict[str, Any],
-    rule: Annotated[str | None, typer.Option(help="How images get their size: cap or centre-crop.")] = None,
-    samples: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
-    subset_seed: Annotated[
-        int | None, typer.Option(help="Take them in a seeded order; a smaller subset starts a larger one.")
-    ] = None,
-    metrics: Annotated[str, typer.Option(help="Names, separated by commas; see: vitok list metrics.")] = "psnr,ssim",
-    study: Annotated[str, typer.Option(help="Folder of results that the records go to.")] = LOCAL,
+    rule: Rule = None,
+    samples: Samples = None,
+    subset_seed: SubsetSeed = None,
+    metrics: Metrics = "psnr,ssim",
+    study: Study = LOCAL,
     time_limit: Annotated[
         float | None, typer.Option(help="Seconds for the whole command; what was measured by then is recorded.")
     ] = None,
@@ -112,19 +122,19 @@ def eval_command(
 
 @configured
 def merge_command(
-    tokenizers: Annotated[list[str], typer.Argument(help=TOKENIZER_HELP)],
-    images: Annotated[str, typer.Option(help="As given to the shards.")],
-    resolution: Annotated[str, typer.Option(help="As given to the shards.")],
+    tokenizers: Tokenizers,
+    images: Images,
+    resolution: Resolution,
     *,
     options: dict[str, Any],
-    rule: Annotated[str | None, typer.Option(help="As given to the shards.")] = None,
-    samples: Annotated[int | None, typer.Option(help="As given to the shards.")] = None,
-    subset_seed: Annotated[int | None, typer.Option(help="As given to the shards.")] = None,
-    metrics: Annotated[str, typer.Option(help="As given to the shards.")] = "psnr,ssim",
-    study: Annotated[str, typer.Option(help="Folder of results that the records go to.")] = LOCAL,
+    rule: Rule = None,
+    samples: Samples = None,
+    subset_seed: SubsetSeed = None,
+    metrics: Metrics = "psnr,ssim",
+    study: Study = LOCAL,
     as_json: AsJson = False,
 ) -> None:
-    """Make one record of the shards of an evaluation, which the last shard does by itself; nothing is measured."""
+    """Make one record of the shards of an evaluation, with their options; the last shard does so by itself."""
     from vitok_lib.images.sets import open_image_set, parse_resolution, sized
     from vitok_lib.metrics.signature import find_metric
     from vitok_lib.tokenizers.registry import find

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from vitok_lib.cli.options import TOKENIZER_HELP, Again, AsJson, configured
+from vitok_lib.cli.options import (
+    Again,
+    AsJson,
+    Images,
+    Resolution,
+    Rule,
+    Samples,
+    Study,
+    SubsetSeed,
+    Tokenizers,
+    configured,
+)
 from vitok_lib.cli.output import ProgressBar, as_row, end, log, print_rows
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.store import LOCAL
@@ -14,17 +23,15 @@ from vitok_lib.records.store import LOCAL
 
 @configured
 def latents_command(
-    tokenizers: Annotated[list[str], typer.Argument(help=TOKENIZER_HELP)],
-    images: Annotated[str, typer.Option(help="An image set's name, a folder, an archive, or hub:OWNER/NAME.")],
-    resolution: Annotated[str, typer.Option(help="Cap of the longest side in pixels; native: no image is resized.")],
+    tokenizers: Tokenizers,
+    images: Images,
+    resolution: Resolution,
     *,
     options: dict[str, Any],
-    rule: Annotated[str | None, typer.Option(help="How images get their size: cap or centre-crop.")] = None,
-    samples: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
-    subset_seed: Annotated[
-        int | None, typer.Option(help="Take them in a seeded order; a smaller subset starts a larger one.")
-    ] = None,
-    study: Annotated[str, typer.Option(help="Folder of results that the records go to.")] = LOCAL,
+    rule: Rule = None,
+    samples: Samples = None,
+    subset_seed: SubsetSeed = None,
+    study: Study = LOCAL,
     again: Again = False,
     as_json: AsJson = False,
 ) -> None:

@@ -14,6 +14,16 @@ from vitok_lib.records.config import RunConfig
 TOKENIZER_HELP = (
     "A name of the registry, a ViTok variant, diffusers:OWNER/REPO, jpeg:q=75, folder:PATH, or module:factory."
 )
+Tokenizers = Annotated[list[str], typer.Argument(help=TOKENIZER_HELP)]
+Images = Annotated[str, typer.Option(help="An image set's name, a folder, an archive, or hub:OWNER/NAME.")]
+Resolution = Annotated[str, typer.Option(help="Cap of the longest side in pixels; native: no image is resized.")]
+Rule = Annotated[str | None, typer.Option(help="How images get their size: cap or centre-crop.")]
+Samples = Annotated[int | None, typer.Option(help="Only the first so many images.")]
+SubsetSeed = Annotated[
+    int | None, typer.Option(help="Take them in a seeded order; a smaller subset starts a larger one.")
+]
+Metrics = Annotated[str, typer.Option(help="Names, separated by commas; see: vitok list metrics.")]
+Study = Annotated[str, typer.Option(help="Folder of results that the records go to.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Again = Annotated[bool, typer.Option("--again", help="Measure also what is recorded.")]
 _VITOK, _KL = "ViTok: ", "Convolutional auto-encoders: "

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vitok_lib.cli.options import Study
 from vitok_lib.errors import RequestError
 from vitok_lib.records.store import LOCAL
 
@@ -39,7 +40,7 @@ def run_command(
 
 def report_command(
     profile: Annotated[str, typer.Option(help="Which notebooks run first: cpu or gpu.")] = "cpu",
-    study: Annotated[str, typer.Option(help="Folder of results that the records go to.")] = LOCAL,
+    study: Study = LOCAL,
 ) -> None:
     """Run a profile's notebooks, build the book and print the page to open."""
     from vitok_lib.notebooks import run_profile

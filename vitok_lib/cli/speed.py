@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vitok_lib.cli.options import TOKENIZER_HELP, Again, AsJson, configured
+from vitok_lib.cli.options import TOKENIZER_HELP, Again, AsJson, Study, configured
 from vitok_lib.cli.output import end, log, print_rows
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
@@ -23,7 +23,7 @@ def speed_command(
     images: Annotated[str | None, typer.Option(help="Take images of this set from file to metric too.")] = None,
     seconds: Annotated[float, typer.Option(help="Minimum timing per configuration, in seconds.")] = 2.0,
     iterations: Annotated[int, typer.Option(help="Minimum rounds per configuration.")] = 10,
-    study: Annotated[str, typer.Option(help="Folder of results that the records go to.")] = LOCAL,
+    study: Study = LOCAL,
     again: Again = False,
     as_json: AsJson = False,
 ) -> None:
