@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Unpack
 
 from torch import Tensor
 
-from vitok_lib.images.sets import ImageSet
-from vitok_lib.measure.common.context import ContextOptions
-from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
+from vitok_lib.measure.studies.image_study import (
+    ImageStudy,
+    Quantity,
+    Result,
+    StudyOptions,
+    measure_images,
+    reconstructed,
+)
 from vitok_lib.metrics.colour import lightness_shift, mean_ciede2000
 from vitok_lib.metrics.pixel import psnr, to_uint8
 from vitok_lib.metrics.quantities import PASSES
@@ -23,35 +27,17 @@ from vitok_lib.tokenizers.load import load
 _METRICS = {"psnr": psnr, "ciede2000": mean_ciede2000, "delta-l": lightness_shift}
 
 
-def measure_drift(
-    config: RunConfig,
-    *,
-    images: str | Path | ImageSet,
-    resolution: int | str,
-    rule: str | None = None,
-    samples: int | None = None,
-    subset_seed: int | None = None,
-    **context: Unpack[ContextOptions],
-) -> Record:
+def measure_drift(config: RunConfig, **asked: Unpack[StudyOptions]) -> Record:
     """PSNR, CIEDE2000 and mean ΔL* against the original after each number of passes in ``PASSES``; keep the record.
 
     A pass encodes, decodes, clamps and rounds to 8 bits: what a user who saves an image, opens it and saves it again
-    has. ``psnr_loss`` is the PSNR after one pass less that after the last, of the same image. The images and the
-    ``context`` are those of :func:`vitok_lib.measure.studies.image_study.measure_images`.
+    has. ``psnr_loss`` is the PSNR after one pass less that after the last, of the same image. The arguments
+    are those of :func:`vitok_lib.measure.studies.image_study.measure_images`.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.
     """
-    return measure_images(
-        _STUDY,
-        config,
-        images=images,
-        resolution=resolution,
-        rule=rule,
-        samples=samples,
-        subset_seed=subset_seed,
-        **context,
-    )
+    return measure_images(_STUDY, config, **asked)
 
 
 def _measured(tokenizer: Tokenizer, original: Tensor, name: str) -> Result:

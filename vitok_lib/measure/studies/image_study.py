@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, Unpack
+from typing import Any, Generic, Literal, Required, TypeVar, Unpack
 
 import numpy as np
 import torch
@@ -82,6 +82,16 @@ class ImageStudy(Generic[Subject]):
     nothing: str = "no image gives a result"
     of_machine: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+class StudyOptions(ContextOptions, total=False):
+    """What :func:`measure_images` takes by name, as arguments of a study: ``**asked: Unpack[StudyOptions]``."""
+
+    images: Required[str | Path | ImageSet]
+    resolution: Required[int | str]
+    rule: str | None
+    samples: int | None
+    subset_seed: int | None
 
 
 def measure_images(

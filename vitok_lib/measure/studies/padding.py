@@ -8,7 +8,6 @@ taken over the same true pixels at the same places of the latent grid.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Unpack
 
 import torch
@@ -16,9 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.sets import ImageSet
-from vitok_lib.measure.common.context import ContextOptions
-from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images
+from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, StudyOptions, measure_images
 from vitok_lib.metrics.pixel import from_uint8, psnr, to_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
@@ -32,16 +29,7 @@ FILLS = {"grey_change": "constant", "edge_change": "replicate", "reflection_chan
 """How an image is padded before the tokenizer sees it: the modes of ``torch.nn.functional.pad``, by quantity."""
 
 
-def measure_padding(
-    config: RunConfig,
-    *,
-    images: str | Path | ImageSet,
-    resolution: int | str,
-    rule: str | None = None,
-    samples: int | None = None,
-    subset_seed: int | None = None,
-    **context: Unpack[ContextOptions],
-) -> Record:
+def measure_padding(config: RunConfig, **asked: Unpack[StudyOptions]) -> Record:
     """What padding and the aspect ratio change in the PSNR of ``config``, in dB and paired by image; keep the record.
 
     An image is cut to multiples of the stride p, and then by another p/2 right and below, so that the last row and
@@ -54,22 +42,12 @@ def measure_padding(
 
     Args:
         config: of any tokenizer with a latent grid of more than one pixel a position.
-        images, resolution, rule, samples, subset_seed, context: as in
-            :func:`vitok_lib.measure.studies.image_study.measure_images`.
+        asked: as in :func:`vitok_lib.measure.studies.image_study.measure_images`.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.
     """
-    return measure_images(
-        _STUDY,
-        config,
-        images=images,
-        resolution=resolution,
-        rule=rule,
-        samples=samples,
-        subset_seed=subset_seed,
-        **context,
-    )
+    return measure_images(_STUDY, config, **asked)
 
 
 def aspect_crops(rows: int, columns: int) -> list[tuple[int, int, int, int]]:

@@ -6,14 +6,18 @@ matrices by itself, so that all they may change is rounding.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Unpack
 
 from torch import Tensor
 
-from vitok_lib.images.sets import ImageSet
-from vitok_lib.measure.common.context import ContextOptions
-from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
+from vitok_lib.measure.studies.image_study import (
+    ImageStudy,
+    Quantity,
+    Result,
+    StudyOptions,
+    measure_images,
+    reconstructed,
+)
 from vitok_lib.measure.studies.seams import BAND
 from vitok_lib.measure.studies.tiling_pairs import Pair, in_parts, load_pair
 from vitok_lib.records.config import RunConfig
@@ -23,16 +27,7 @@ from vitok_lib.tokenizers.load import checked
 _PSNR = "psnr|rgb|u8|per-image-mean|v1"
 
 
-def measure_tiling(
-    config: RunConfig,
-    *,
-    images: str | Path | ImageSet,
-    resolution: int | str,
-    rule: str | None = None,
-    samples: int | None = None,
-    subset_seed: int | None = None,
-    **context: Unpack[ContextOptions],
-) -> Record:
+def measure_tiling(config: RunConfig, **asked: Unpack[StudyOptions]) -> Record:
     """Compare ``config`` in tiles, or in chunks, with the same tokenizer on whole images, and keep the record.
 
     Of tiles: PSNR of either against the original, their difference, and PSNR of one against the other, the error at
@@ -43,22 +38,12 @@ def measure_tiling(
     Args:
         config: with a ``tile``, of any tokenizer with a latent grid; without, an auto-encoder in diffusers' tiles, or a
             ViTok, whose ``chunk`` is the tokens of a chunk, by default 256.
-        images, resolution, rule, samples, subset_seed, context: as in
-            :func:`vitok_lib.measure.studies.image_study.measure_images`.
+        asked: as in :func:`vitok_lib.measure.studies.image_study.measure_images`.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.
     """
-    return measure_images(
-        _STUDY,
-        in_parts(checked(config)),
-        images=images,
-        resolution=resolution,
-        rule=rule,
-        samples=samples,
-        subset_seed=subset_seed,
-        **context,
-    )
+    return measure_images(_STUDY, in_parts(checked(config)), **asked)
 
 
 def _measured(pair: Pair, original: Tensor, name: str) -> Result | None:

@@ -6,15 +6,19 @@ Every variation sees the same images as the whole model, so that differences are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Unpack
 
 from torch import Tensor
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.images.sets import ImageSet
-from vitok_lib.measure.common.context import ContextOptions
-from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
+from vitok_lib.measure.studies.image_study import (
+    ImageStudy,
+    Quantity,
+    Result,
+    StudyOptions,
+    measure_images,
+    reconstructed,
+)
 from vitok_lib.metrics.pixel import psnr, to_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
@@ -33,12 +37,7 @@ def measure_variations(
     *,
     setting: str,
     choices: Sequence[str],
-    images: str | Path | ImageSet,
-    resolution: int | str,
-    rule: str | None = None,
-    samples: int | None = None,
-    subset_seed: int | None = None,
-    **context: Unpack[ContextOptions],
+    **asked: Unpack[StudyOptions],
 ) -> Record:
     """PSNR of a ViTok as it is and with each of ``choices`` of a setting, and the paired difference of each to it.
 
@@ -50,8 +49,7 @@ def measure_variations(
         config: what does not vary.
         setting: ``window`` or ``blocks``.
         choices: its values, as text: ``64`` or ``2d:8``, ``1/2``.
-        images, resolution, rule, samples, subset_seed, context: as in
-            :func:`vitok_lib.measure.studies.image_study.measure_images`.
+        asked: as in :func:`vitok_lib.measure.studies.image_study.measure_images`.
 
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.
@@ -100,10 +98,5 @@ def measure_variations(
             arguments={"setting": setting, "choices": list(choices)},
         ),
         config,
-        images=images,
-        resolution=resolution,
-        rule=rule,
-        samples=samples,
-        subset_seed=subset_seed,
-        **context,
+        **asked,
     )
