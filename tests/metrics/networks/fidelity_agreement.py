@@ -24,7 +24,7 @@ from torch_fidelity.interpolate_compat_tensorflow import (  # noqa: E402
     interpolate_bilinear_2d_like_tensorflow1x as tensorflow_1,
 )
 
-from vitok_lib.metrics import inception  # noqa: E402
+from vitok_lib.metrics.networks import inception  # noqa: E402
 from vitok_lib.metrics.networks.features import load_extractor, resized_as_tensorflow_1  # noqa: E402
 
 
