@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from vitok_lib.train import __main__ as command
-from vitok_lib.train import build
+from vitok_lib.train import build, checkpoint
 from vitok_lib.train.data import TrainingImages
 from vitok_lib.train.loop import Training
 from vitok_lib.train.recipe import CropPlan, Recipe
@@ -36,7 +36,7 @@ def make_tiny(replace: Callable[[object, str, object], None]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8)
     replace(TrainingImages, "load", lambda: TrainingImages([pixels], [pixels[:, ::-1]], ("noise",)))
     replace(command, "RECIPES", TINY)
-    replace(command, "CHECKPOINT_SECONDS", 0.03)
+    replace(checkpoint, "SECONDS", 0.03)
     replace(build, "PCA_PATCHES", 2048)
 
 

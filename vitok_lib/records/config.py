@@ -39,9 +39,10 @@ class Strict(BaseModel):
 class Weights(Strict):
     """Identity of a tokenizer's weights.
 
-    ``source`` is ``shipped``, ``released``, ``file``, ``random:<seed>``, ``none`` (nothing is learned, or
-    nothing was loaded) or ``unknown`` (a published figure that names no weights); ``files`` maps file names to their
-    sha256, those of an auto-encoder's configuration and, as ``code:<module>``, of a plug-in's source among them.
+    ``source`` is ``shipped``, ``released``, ``file``, ``trained`` (for the record, and not kept), ``random:<seed>``,
+    ``none`` (nothing is learned, or nothing was loaded) or ``unknown`` (a published figure that names no weights);
+    ``files`` maps file names to their sha256, those of an auto-encoder's configuration and, as ``code:<module>``, of a
+    plug-in's source among them.
     """
 
     source: str

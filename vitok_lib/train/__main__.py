@@ -29,7 +29,6 @@ from vitok_lib.train.recipe import RECIPES, Recipe
 RECORD = "training.json"
 CHECKPOINTS = ".checkpoints"
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
-CHECKPOINT_SECONDS = 60.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,7 +67,7 @@ def train(options: argparse.Namespace) -> None:
             else:
                 budget -= training.seconds
             _print(f"{recipe.name}: step {training.step} of {steps}")
-            _finish(training, steps, path, run)
+            checkpoint.finish(training, steps, path, run, _print)
             left -= 1
         folder = options.out / recipe.name
         folder.mkdir(exist_ok=True)
@@ -78,16 +77,6 @@ def train(options: argparse.Namespace) -> None:
         path.unlink(missing_ok=True)
     if not any((options.out / CHECKPOINTS).iterdir()):
         (options.out / CHECKPOINTS).rmdir()
-
-
-def _finish(training: Training, steps: int, path: Path, run: dict[str, Any]) -> None:
-    """Take the remaining of ``steps``, keeping a checkpoint now and then and at the end."""
-    kept = time.monotonic()
-    while training.step < steps:
-        training.advance(steps, _print)
-        if training.step == steps or time.monotonic() - kept >= CHECKPOINT_SECONDS:
-            checkpoint.save(path, run, steps, training)
-            kept = time.monotonic()
 
 
 def _run(recipe: Recipe, images: TrainingImages, options: argparse.Namespace) -> dict[str, Any]:

@@ -7,6 +7,8 @@ images and version of torch. A checkpoint of another run is refused, since its e
 from __future__ import annotations
 
 import pickle
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,24 @@ from vitok_lib.records.store import atomic
 from vitok_lib.train.loop import Training
 
 FORMAT = 1
+SECONDS = 60.0
+"""Between two checkpoints."""
 
 
 def save(path: Path, run: dict[str, Any], steps: int, training: Training) -> None:
     """Write the state of ``training``, which is to take ``steps``, whole or not at all."""
     with atomic(path) as temporary:
         torch.save({"format": FORMAT, "run": run, "steps": steps, "training": training.state()}, temporary)
+
+
+def finish(training: Training, steps: int, path: Path, run: dict[str, Any], log: Callable[[str], None]) -> None:
+    """Take the remaining of ``steps``, keeping a checkpoint now and then and at the end."""
+    kept = time.monotonic()
+    while training.step < steps:
+        training.advance(steps, log)
+        if training.step == steps or time.monotonic() - kept >= SECONDS:
+            save(path, run, steps, training)
+            kept = time.monotonic()
 
 
 def resume(path: Path, run: dict[str, Any], training: Training) -> int | None:

@@ -32,6 +32,7 @@ FUNCTIONS = {
     "measure_rate": "vitok_lib.measure.latents.rate",
     "measure_padding": "vitok_lib.measure.studies.padding",
     "measure_how_many": "vitok_lib.measure.studies.how_many",
+    "measure_depth": "vitok_lib.train.grid",
 }
 """What a record's command may call in Python, and the module it is in."""
 EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"
