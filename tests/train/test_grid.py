@@ -46,9 +46,9 @@ def measure(images: Path) -> Record:
 
 @pytest.mark.parametrize(("blocks", "depths"), [("2/2", 4), ("2/4", 6), ("4/2", 6), ("2/8", 10)])
 def test_each_cell_takes_as_many_steps_as_its_flops_leave_it(blocks: str, depths: int) -> None:
-    """By hand: patches of 8, 192 pixel values, 16 channels, width 64, hidden 176; 16 crops of 128 px, 256 tokens."""
-    tokens, width, hidden = 16 * 256, 64, 176
-    of_a_block = tokens * (4 * width**2 + 3 * width * hidden) + 2 * 16 * 256**2 * width
+    """By hand: patches of 8, 192 pixel values, 16 channels, width 64, hidden 176; 4 crops of 128 px, 256 tokens."""
+    tokens, width, hidden = 4 * 256, 64, 176
+    of_a_block = tokens * (4 * width**2 + 3 * width * hidden) + 2 * 4 * 256**2 * width
     ends = 2 * tokens * width * (192 + 16)
     step = 3 * 2 * (depths * of_a_block + ends)
     assert flops_of_a_step(architecture(blocks)) == step

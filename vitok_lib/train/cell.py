@@ -20,7 +20,7 @@ from vitok_lib.train.build import Built, build
 from vitok_lib.train.data import TrainingImages
 from vitok_lib.train.recipe import CropPlan, Recipe
 
-CROPS = CropPlan(1.0, 16, 128)
+CROPS = CropPlan(1.0, 4, 128)
 LEARNING_RATE = 1e-3
 PASSES = 3
 """Forward passes that a training step is worth: backward has two matrix products for each of forward (Kaplan et al.
