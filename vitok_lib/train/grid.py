@@ -56,8 +56,9 @@ def measure_depth(
     """Train the ViTok that ``config`` names from each of ``seeds`` seeds, and keep its PSNR on held-out images.
 
     The record holds ``psnr@seed=K``, the mean over images, with the ``training_seconds@seed=K`` that its machine took
-    under the load it had; and the ``training_steps`` and ``training_flops`` of each seed. What is evaluated are the
-    weights in the 16 bits that they are saved in. A record of the same training answers, and nothing is trained.
+    under the load it had; the ``training_budget``, and the ``training_steps`` and ``training_flops`` that it came to.
+    What is evaluated are the weights in the 16 bits that they are saved in. A record of the same training answers, and
+    nothing is trained.
 
     Args:
         config: the variant, see :func:`vitok_lib.train.cell.architecture`, and the device.
@@ -112,6 +113,7 @@ def measure_depth(
     def totals(tokenizers: list[Tokenizer]) -> tuple[Value, ...]:
         taken = steps * flops_of_a_step(config.name)
         return (
+            Value(quantity="training_budget", value=flops, unit="FLOP", kind=Kind.DERIVED),
             Value(quantity="training_steps", value=steps, unit="steps", kind=Kind.DERIVED),
             Value(quantity="training_flops", value=taken, unit="FLOP", kind=Kind.DERIVED),
             *(
