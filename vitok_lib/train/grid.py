@@ -18,6 +18,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
+from vitok_lib.cost.peak_rates import TERA
 from vitok_lib.errors import RequestError
 from vitok_lib.images.sets import ImageSet, open_image_set, sized
 from vitok_lib.measure.common.context import Context, ContextOptions
@@ -113,9 +114,9 @@ def measure_depth(
     def totals(tokenizers: list[Tokenizer]) -> tuple[Value, ...]:
         taken = steps * flops_of_a_step(config.name)
         return (
-            Value(quantity="training_budget", value=flops, unit="FLOP", kind=Kind.DERIVED),
+            Value(quantity="training_budget", value=flops / TERA, unit="TFLOP", kind=Kind.DERIVED),
             Value(quantity="training_steps", value=steps, unit="steps", kind=Kind.DERIVED),
-            Value(quantity="training_flops", value=taken, unit="FLOP", kind=Kind.DERIVED),
+            Value(quantity="training_flops", value=taken / TERA, unit="TFLOP", kind=Kind.DERIVED),
             *(
                 Value(quantity=f"training_seconds@seed={seed}", value=round(each, 1), unit="s", kind=Kind.MEASURED)
                 for seed, each in seconds.items()
