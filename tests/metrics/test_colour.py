@@ -9,14 +9,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from torch import Tensor
 
 from vitok_lib.metrics import colour
-from vitok_lib.metrics.colour import (
-    ciede2000,
-    lab_of_srgb,
-    lightness_shift,
-    mean_ciede2000,
-    red_green_shift,
-    yellow_blue_shift,
-)
+from vitok_lib.metrics.colour import COLOUR_METRICS, ciede2000, colour_differences, lab_of_srgb
 
 SHARMA = """
 50.0000 2.6772 -79.7751 50.0000 0.0000 -82.7485 2.0425
@@ -56,7 +49,11 @@ SHARMA = """
 """
 """Sharma, Wu & Dalal 2005, Table 1: L*, a*, b* of two colours and their CIEDE2000."""
 
-SHIFTS = (lightness_shift, red_green_shift, yellow_blue_shift)
+SHIFTS = ("delta-l", "delta-a", "delta-b")
+
+
+def _all(original: Tensor, other: Tensor) -> dict[str, float]:
+    return colour_differences(original, other, COLOUR_METRICS)
 
 
 def _noise(height: int, width: int, seed: int) -> Tensor:
@@ -87,7 +84,7 @@ def test_colours_equal_those_of_scikit_image() -> None:
 def test_the_mean_difference_equals_that_of_scikit_image() -> None:
     original, other = _noise(64, 64, 1), _noise(64, 64, 2)
     expected = deltaE_ciede2000(_lab(original), _lab(other)).mean()
-    assert mean_ciede2000(original, other) == pytest.approx(expected, abs=2e-3)
+    assert _all(original, other)["ciede2000"] == pytest.approx(expected, abs=2e-3)
 
 
 @pytest.mark.parametrize("level", [0, 1, 10, 11, 128, 255])
@@ -100,30 +97,38 @@ def test_greys_have_no_colour(level: int) -> None:
 
 @pytest.mark.parametrize(("rgb", "axis", "sign"), [((90, 80, 80), 1, 1), ((80, 90, 80), 1, -1), ((80, 80, 70), 2, 1)])
 def test_a_shift_has_the_sign_of_its_colour(rgb: tuple[int, int, int], axis: int, sign: int) -> None:
-    assert SHIFTS[axis](_plain(80, 80, 80), _plain(*rgb)) * sign > 2
+    assert _all(_plain(80, 80, 80), _plain(*rgb))[SHIFTS[axis]] * sign > 2
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_shifts_are_means_of_the_reconstruction_less_the_original(axis: int) -> None:
     original, other = _noise(20, 30, 3), _noise(20, 30, 4) // 2
     expected = (_lab(other) - _lab(original))[..., axis].mean()
-    assert SHIFTS[axis](original, other) == pytest.approx(expected, abs=2e-3)
+    assert _all(original, other)[SHIFTS[axis]] == pytest.approx(expected, abs=2e-3)
 
 
 def test_a_shift_that_goes_both_ways_has_no_mean_and_still_a_difference() -> None:
     dark_first = torch.cat((_plain(80, 80, 80), _plain(90, 90, 90)), 1)
     light_first = torch.cat((_plain(90, 90, 90), _plain(80, 80, 80)), 1)
-    assert lightness_shift(dark_first, light_first) == pytest.approx(0, abs=1e-6)
-    assert mean_ciede2000(dark_first, light_first) > 3
+    found = _all(dark_first, light_first)
+    assert found["delta-l"] == pytest.approx(0, abs=1e-6)
+    assert found["ciede2000"] > 3
 
 
 def test_equal_images_differ_by_nothing() -> None:
     image = _noise(16, 16, 5)
-    assert [metric(image, image) for metric in (*SHIFTS, mean_ciede2000)] == [0, 0, 0, 0]
+    assert _all(image, image) == dict.fromkeys(COLOUR_METRICS, 0)
 
 
 def test_the_strips_that_bound_the_memory_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     original, other = _noise(13, 9, 6), _noise(13, 9, 7)
-    whole = [metric(original, other) for metric in (*SHIFTS, mean_ciede2000)]
+    whole = _all(original, other)
     monkeypatch.setattr(colour, "_STRIP_PIXELS", 20)
-    assert [metric(original, other) for metric in (*SHIFTS, mean_ciede2000)] == pytest.approx(whole, abs=1e-6)
+    assert _all(original, other) == pytest.approx(whole, abs=1e-6)
+
+
+def test_one_metric_alone_is_what_it_is_beside_the_others() -> None:
+    original, other = _noise(12, 12, 8), _noise(12, 12, 9)
+    together = _all(original, other)
+    for name in COLOUR_METRICS:
+        assert colour_differences(original, other, [name]) == {name: together[name]}

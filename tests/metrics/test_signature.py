@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from vitok_lib.errors import RequestError
+from vitok_lib.metrics.colour import COLOUR_METRICS
 from vitok_lib.metrics.networks.extractors import EXTRACTORS
 from vitok_lib.metrics.networks.features import LOADERS
 from vitok_lib.metrics.networks.pins import PINS
@@ -53,7 +54,7 @@ def test_every_metric_says_its_source(name: str) -> None:
 
 def test_every_metric_can_be_computed_and_every_computation_has_a_signature() -> None:
     of_images = {metric.name for metric in METRICS.values() if metric.scope == "image"}
-    assert of_images == PIXEL_METRICS.keys() | PERCEPTUAL_METRICS.keys() | {GRID}
+    assert of_images == PIXEL_METRICS.keys() | COLOUR_METRICS.keys() | PERCEPTUAL_METRICS.keys() | {GRID}
     of_sets = {(metric.extractor, metric.statistic) for metric in METRICS.values() if metric.scope == "set"}
     legacy = {("inception-legacy", statistic) for statistic in ("fd", "kid")}
     others = {extractor for extractor in LOADERS if extractor != "inception-legacy"}

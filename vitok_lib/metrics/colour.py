@@ -7,7 +7,7 @@ a* = b* = 0 to 10⁻⁴. Colours are float32 over strips, which bounds the memor
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -21,34 +21,17 @@ _DELTA = 6 / 29  # CIE 15: below δ³ the cube root is continued by a line
 _STRIP_PIXELS = 2**18
 
 
-def lightness_shift(original: Tensor, reconstruction: Tensor) -> float:
-    """The mean of L* of the reconstruction less that of the original; positive: lighter. uint8 ``[3, H, W]``."""
-    return _mean_shift(original, reconstruction, 0)
+def colour_differences(original: Tensor, reconstruction: Tensor, names: Iterable[str]) -> dict[str, float]:
+    """Means over the pixels of two uint8 ``[3, H, W]`` images, by their ``names`` in :data:`COLOUR_METRICS`.
 
-
-def red_green_shift(original: Tensor, reconstruction: Tensor) -> float:
-    """As :func:`lightness_shift`, of a*; positive: towards red, negative: towards green."""
-    return _mean_shift(original, reconstruction, 1)
-
-
-def yellow_blue_shift(original: Tensor, reconstruction: Tensor) -> float:
-    """As :func:`lightness_shift`, of b*; positive: towards yellow, negative: towards blue."""
-    return _mean_shift(original, reconstruction, 2)
-
-
-def mean_ciede2000(original: Tensor, reconstruction: Tensor) -> float:
-    """The mean of CIEDE2000 over the pixels of two uint8 ``[3, H, W]`` images, 0 or more; 1 is about just visible."""
-    total = torch.zeros((), dtype=torch.float64, device=original.device)
-    for x, y in _strips(original, reconstruction):
-        total += ciede2000(lab_of_srgb(x), lab_of_srgb(y)).sum(dtype=torch.float64)
-    return float(total) / original[0].numel()
-
-
-def _mean_shift(original: Tensor, reconstruction: Tensor, axis: int) -> float:
-    total = torch.zeros((), dtype=torch.float64, device=original.device)
-    for x, y in _strips(original, reconstruction):
-        total += (lab_of_srgb(y)[axis] - lab_of_srgb(x)[axis]).sum(dtype=torch.float64)
-    return float(total) / original[0].numel()
+    Both images go to CIELAB once for all of them.
+    """
+    totals = {name: torch.zeros((), dtype=torch.float64, device=original.device) for name in names}
+    for strips in _strips(original, reconstruction):
+        first, second = (lab_of_srgb(strip) for strip in strips)
+        for name, total in totals.items():
+            total += COLOUR_METRICS[name](first, second).sum(dtype=torch.float64)
+    return {name: float(total) / original[0].numel() for name, total in totals.items()}
 
 
 def linear_levels(device: torch.device) -> Tensor:
@@ -107,6 +90,17 @@ def _saturation(chroma: Tensor) -> Tensor:
     """The root of C⁷ / (C⁷ + 25⁷), from 0 at grey to 1."""
     seventh = chroma**7
     return (seventh / (seventh + 25.0**7)).sqrt()
+
+
+COLOUR_METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "ciede2000": ciede2000,
+    **{
+        f"delta-{letter}": lambda first, second, axis=axis: second[axis] - first[axis]  # type: ignore[misc]
+        for axis, letter in enumerate("lab")
+    },
+}
+"""Of each pixel, from the colours of the original and of the reconstruction in CIELAB ``[3, …]``: CIEDE2000, about 1
+where just visible, and with their sign how much lighter (L*), more red than green (a*), more yellow than blue (b*)."""
 
 
 def _strips(original: Tensor, reconstruction: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

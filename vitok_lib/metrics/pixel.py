@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from vitok_lib.errors import unknown
-from vitok_lib.metrics import colour
 from vitok_lib.metrics.grid import grid_error
 from vitok_lib.metrics.ssimulacra2 import ssimulacra2
 from vitok_lib.metrics.structure import ms_ssim, ssim
@@ -66,16 +65,14 @@ PIXEL_METRICS: dict[str, ImageMetric] = {
     "ssim": ssim,
     "ms-ssim": ms_ssim,
     "ssimulacra2": ssimulacra2,
-    "ciede2000": colour.mean_ciede2000,
-    "delta-l": colour.lightness_shift,
-    "delta-a": colour.red_green_shift,
-    "delta-b": colour.yellow_blue_shift,
 }
 GRID = "grid-error"
 
 
 def image_metric(name: str, device: str, period: int | None = None) -> ImageMetric:
     """The metric of single images called ``name``, ready for images on ``device``; networks are loaded here.
+
+    Those of colour are :func:`vitok_lib.metrics.colour.colour_differences`, which takes all of them at once.
 
     Args:
         period: pixels a side of the patches of a tokenizer, for the error at their grid.

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from ssimulacra2 import compute_ssimulacra2
 from torch import Tensor
 
 from tests.fakes.tokenizers import Identity
@@ -50,15 +51,17 @@ def _by_image(record: Record, quantity: str) -> list[float]:
 def test_the_points_of_a_codec_are_pillows_own_streams(images: Path, results: Path) -> None:
     record = measure_rate(RunConfig(name="jpeg"), images=images, resolution=SIZE, points="q=20,q=60")
     for quality in (20, 60):
-        rates, decibels = [], []
+        rates, decibels, seen = [], [], []
         for path in sorted(images.iterdir()):
             original, buffer = Image.open(path), io.BytesIO()
             original.save(buffer, "JPEG", quality=quality, subsampling="4:4:4")
             decoded = np.asarray(Image.open(buffer), np.float64)
             rates.append(8 * len(buffer.getvalue()) / SIZE**2)
             decibels.append(10 * math.log10(255**2 / ((np.asarray(original) - decoded) ** 2).mean()))
+            seen.append(compute_ssimulacra2(path, buffer))
         np.testing.assert_allclose(_by_image(record, f"bpp:q={quality}"), rates)
         np.testing.assert_allclose(_by_image(record, f"psnr:q={quality}"), decibels)
+        np.testing.assert_allclose(_by_image(record, f"ssimulacra2:q={quality}"), seen, atol=1e-3)
     assert record.tokenizer.name == "jpeg"
     assert "q=" not in str(record.tokenizer.variant)
 

@@ -28,10 +28,12 @@ def test_a_record_has_both_scores_and_the_counts_of_each_height() -> None:
     assert record.outcome.status is OutcomeStatus.OK
     assert heights[0] == 6
     assert sum(values[f"drawn_{height}"].value for height in heights) >= 6
-    for height in heights:
-        assert 0 <= values[f"lines_{height}"].value <= values[f"drawn_{height}"].value
     ((path, kept),) = iterate()
     table = read_samples(path, kept)
+    for height in heights:
+        for counts in (f"drawn_{height}", f"lines_{height}"):
+            assert values[counts].value == table[counts].sum()
+        assert 0 <= values[f"lines_{height}"].value <= values[f"drawn_{height}"].value
     for name in ("ned_6", "exact-match_6"):
         column = table[name].dropna()
         assert values[name].value == pytest.approx(column.mean(), abs=1e-12)

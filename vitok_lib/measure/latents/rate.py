@@ -24,7 +24,8 @@ from vitok_lib.measure.latents.decoding import pixels_of
 from vitok_lib.measure.latents.grids import latent_of, latents_of
 from vitok_lib.measure.latents.quantise import parse_quantiser
 from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images
-from vitok_lib.metrics.pixel import from_uint8, psnr
+from vitok_lib.metrics.pixel import PIXEL_METRICS, from_uint8
+from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
 from vitok_lib.tokenizers.codec_names import is_codec
@@ -42,6 +43,8 @@ QUANTISERS = (
     *("common=0.125", "common=0.25", "common=0.5", "common=1"),
 )
 QUALITIES = ("q=5", "q=15", "q=30", "q=50", "q=75", "q=90")
+DISTORTIONS = ("psnr", "ssimulacra2")
+"""Error of pixels, and what viewers are said to see: a latent can be ahead by one and behind by the other."""
 FITTED_ON = 16
 """At most so many images give the models of the others."""
 
@@ -66,7 +69,7 @@ def measure_rate(
     subset_seed: int | None = None,
     **context: Unpack[ContextOptions],
 ) -> Record:
-    """Bits per pixel and PSNR of ``config`` at each of ``points``, and keep the record.
+    """Bits per pixel and each of ``DISTORTIONS`` of ``config`` at each of ``points``, and keep the record.
 
     A latent is quantised, coded by a range coder (:mod:`vitok_lib.measure.latents.coder`), read back and decoded; the
     bits are those of the stream, its header among them. Its models are fitted on other images: those at even places of
@@ -100,16 +103,20 @@ def measure_rate(
         if len(names) < 2:
             raise RequestError("1 image has no other to fit models on; take at least 2 images")
         subject = partial(_Latents, points=asked, image_set=image_set, names=names, resolution=side)
-    decibels = {point: f"psnr|rgb|u8|{point}{models}|per-image-mean|v1" for point in asked}
-    rates = {point: f"bpp|stream|{point}{models}|per-image-mean|v1" for point in asked}
+    quantities = {}
+    for point in asked:
+        for name in DISTORTIONS:
+            quantities[f"{name}:{point}"] = _distortion(name, f"{point}{models}")
+        quantities[f"bpp:{point}"] = Quantity("bits/px", f"bpp|stream|{point}{models}|per-image-mean|v1")
     if not is_codec(config.name):
-        decibels[UNQUANTISED] = f"psnr|rgb|u8|{UNQUANTISED}|per-image-mean|v1"
-        rates[UNQUANTISED] = f"bpp|latent-values|{UNQUANTISED}|per-image-mean|v1"
+        for name in DISTORTIONS:
+            quantities[f"{name}:{UNQUANTISED}"] = _distortion(name, UNQUANTISED)
+        unquantised = f"bpp|latent-values|{UNQUANTISED}|per-image-mean|v1"
+        quantities[f"bpp:{UNQUANTISED}"] = Quantity("bits/px", unquantised)
     study: ImageStudy[_Subject] = ImageStudy(
         function="measure_rate",
         benchmark=BENCHMARK,
-        quantities={f"psnr:{point}": Quantity("dB", signature) for point, signature in decibels.items()}
-        | {f"bpp:{point}": Quantity("bits/px", signature) for point, signature in rates.items()},
+        quantities=quantities,
         load=subject,
         tokenizer=lambda held: held.tokenizer,
         measure=_measured,
@@ -118,12 +125,19 @@ def measure_rate(
     return measure_images(study, config, images=opened, resolution=resolution, samples=samples, **context)
 
 
+def _distortion(name: str, how: str) -> Quantity:
+    """The metric ``name`` of what was decoded after ``how`` a latent was written, or a codec was set."""
+    metric = METRICS[name]
+    return Quantity(metric.unit, metric.signature.replace("|per-image-mean|", f"|{how}|per-image-mean|"))
+
+
 @torch.no_grad()
 def _measured(subject: _Subject, original: Tensor, name: str) -> Result:
     pixels = original.shape[2] * original.shape[3]
     result: Result = {}
     for point, (reconstruction, bits) in subject.points(original, name).items():
-        result[f"psnr:{point}"] = psnr(original[0], reconstruction.to(original.device))
+        for name in DISTORTIONS:
+            result[f"{name}:{point}"] = PIXEL_METRICS[name](original[0], reconstruction.to(original.device))
         result[f"bpp:{point}"] = bits / pixels
     return result
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vitok_lib.measure.quality.lines import Lines, as_pixels, mean_score, read_lines
 from vitok_lib.measure.quality.original_features import ORIGINALS
+from vitok_lib.metrics.colour import COLOUR_METRICS, colour_differences
 from vitok_lib.metrics.networks.features import load_extractor
 from vitok_lib.metrics.patches import crops
 from vitok_lib.metrics.pixel import from_uint8, image_metric, share_outside, to_uint8
@@ -43,8 +44,9 @@ class MetricSuite:
         self._by_image = {
             metric.name: image_metric(metric.name, self._device, period)
             for metric in metrics
-            if metric.scope == "image"
+            if metric.scope == "image" and metric.name not in COLOUR_METRICS
         }
+        self._colours = [metric.name for metric in metrics if metric.name in COLOUR_METRICS]
         self._lines = lines
         self._text = [metric.name for metric in metrics if metric.scope == "text"]
         self._read: Read | None = load_recogniser() if self._text else None
@@ -84,6 +86,7 @@ class MetricSuite:
                 result |= dict.fromkeys(self._rate, size / (height * width))
                 result |= dict.fromkeys(self._output, share)
                 result |= {of: metric(original, reconstruction) for of, metric in self._by_image.items()}
+                result |= colour_differences(original, reconstruction, self._colours) if self._colours else {}
                 result |= self._scores(pixels, name, reconstruction)
                 result |= self._features(pixels, original, reconstruction)
             else:

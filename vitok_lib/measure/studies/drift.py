@@ -15,7 +15,7 @@ from vitok_lib.measure.studies.image_study import (
     measure_images,
     reconstructed,
 )
-from vitok_lib.metrics.colour import lightness_shift, mean_ciede2000
+from vitok_lib.metrics.colour import colour_differences
 from vitok_lib.metrics.pixel import psnr, to_uint8
 from vitok_lib.metrics.quantities import PASSES
 from vitok_lib.metrics.signature import METRICS
@@ -24,7 +24,7 @@ from vitok_lib.records.schema import Record
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load
 
-_METRICS = {"psnr": psnr, "ciede2000": mean_ciede2000, "delta-l": lightness_shift}
+_COLOURS = ("ciede2000", "delta-l")
 
 
 def measure_drift(config: RunConfig, **asked: Unpack[StudyOptions]) -> Record:
@@ -44,7 +44,9 @@ def _measured(tokenizer: Tokenizer, original: Tensor, name: str) -> Result:
     result: Result = {}
     for number, image in enumerate(_passes(tokenizer, original), 1):
         if number in PASSES:
-            result |= {f"{of}_{number}": metric(original[0], image[0]) for of, metric in _METRICS.items()}
+            pair = original[0], image[0]
+            found = {"psnr": psnr(*pair)} | colour_differences(*pair, _COLOURS)
+            result |= {f"{of}_{number}": value for of, value in found.items()}
     return result | {"psnr_loss": result[f"psnr_{PASSES[0]}"] - result[f"psnr_{PASSES[-1]}"]}
 
 
@@ -60,7 +62,7 @@ _STUDY = ImageStudy(
     quantities={
         **{
             f"{of}_{number}": Quantity(METRICS[of].unit, f"{METRICS[of].signature}|passes:{number}")
-            for of in _METRICS
+            for of in ("psnr", *_COLOURS)
             for number in PASSES
         },
         "psnr_loss": Quantity("dB", f"{METRICS['psnr'].signature}|passes:{PASSES[0]}-to-{PASSES[-1]}"),

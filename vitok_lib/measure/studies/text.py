@@ -53,7 +53,8 @@ def measure_text(
     A line counts where it is read rightly in the original. Of the lines that count the record has, for each height of
     :data:`vitok_lib.images.text_pages.HEIGHTS`, which stands for heights up to the next: the normalised edit distance
     (``ned_6`` …) and the share of lines that are read rightly (``exact-match_6`` …), means over the images of the mean
-    over the lines of an image; how many lines were drawn (``drawn_6`` …) and how many counted (``lines_6`` …).
+    over the lines of an image; how many lines were drawn (``drawn_6`` …) and how many counted (``lines_6`` …), of all
+    images here and of each beside the record.
 
     Args:
         images, resolution, samples, subset_seed, context: as in
@@ -105,7 +106,9 @@ def _measured(reader: _Reader, original: Tensor, name: str) -> Result | None:
     result: Result = {"bpp": bits_of(reader.tokenizer, latent)[0] / (original.shape[2] * original.shape[3])}
     for height, held in by_height.items():
         reader.drawn[height] += len(held)
-        reader.counted[height] += sum(each.counts for each in held)
+        counted = sum(each.counts for each in held)
+        reader.counted[height] += counted
+        result |= {f"drawn_{height}": len(held), f"lines_{height}": counted}
         result |= {f"{score}_{height}": mean_score(score, held) for score in SCORES}
     return result
 
