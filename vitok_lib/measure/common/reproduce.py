@@ -33,6 +33,7 @@ FUNCTIONS = {
     "measure_padding": "vitok_lib.measure.studies.padding",
     "measure_how_many": "vitok_lib.measure.studies.how_many",
     "measure_depth": "vitok_lib.train.grid",
+    "measure_preparation": "vitok_lib.measure.studies.preparation",
 }
 """What a record's command may call in Python, and the module it is in."""
 EVAL, PLAN, SPEED, RUN = "eval", "plan", "speed", "run"

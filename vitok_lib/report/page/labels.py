@@ -137,6 +137,10 @@ OTHERS = {
     "midpoint_psnr": "PSNR halfway",
     "midpoint_sharpness": "Sharpness halfway",
     "whole_psnr": "PSNR of the whole model",
+    "source_file": "PNG file",
+    **{f"prepare_{side}": f"Read and resize to {side} px" for side in (512, 1024, 2048, 4096, 8192)},
+    "codec_1024": "Encode and decode, 1024 px",
+    "pixel_metrics_1024": "Metrics of pixels, 1024 px",
     **{
         f"{name}-sd": f"{metric.title}, standard deviation"
         for name, metric in METRICS.items()
