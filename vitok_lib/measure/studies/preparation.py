@@ -22,6 +22,7 @@ from vitok_lib.measure.studies.image_study import (
     measure_images,
     reconstructed,
 )
+from vitok_lib.metrics.colour import colour_differences
 from vitok_lib.metrics.pixel import image_metric, to_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
@@ -33,7 +34,7 @@ SOURCE = (5461, 8192)
 RESOLUTIONS = (512, 1024, 2048, 4096, 8192)
 CODEC_AT = 1024
 """Longest side in pixels at which the codec and the metrics are timed."""
-PIXEL_METRICS = ("psnr", "ssim", "ms-ssim", "ciede2000", "delta-l", "delta-a", "delta-b", "grid-error")
+PIXEL_METRICS, COLOURS = ("psnr", "ssim", "ms-ssim", "grid-error"), ("ciede2000", "delta-l", "delta-a", "delta-b")
 _SIGNATURE = "cpu-time|one-thread|v1"
 
 
@@ -42,7 +43,8 @@ def measure_preparation(config: RunConfig, **asked: Unpack[StudyOptions]) -> Rec
 
     Each image is laid next to its mirror images until it fills :data:`SOURCE`, which keeps the detail of its pixels,
     and becomes a PNG in memory. ``prepare_1024``: reading that file as 8-bit RGB and resizing it to 1024 px;
-    ``codec_1024``: encoding and decoding it at 1024 px; ``pixel_metrics_1024``: :data:`PIXEL_METRICS` at 1024 px.
+    ``codec_1024``: encoding and decoding it at 1024 px; ``pixel_metrics_1024``: :data:`PIXEL_METRICS` and
+    :data:`COLOURS` at 1024 px.
 
     Args:
         config: of a codec, which runs on the CPU.
@@ -66,7 +68,9 @@ def _measure(tokenizer: Tokenizer, original: Tensor, _: str) -> Result:
         made: list[Tensor] = []
         result[f"codec_{CODEC_AT}"] = _seconds(lambda: made.append(to_uint8(reconstructed(tokenizer, pixels[None]))[0]))
         metrics = [image_metric(name, "cpu", tokenizer.spec.downsampling or 16) for name in PIXEL_METRICS]
-        result[f"pixel_metrics_{CODEC_AT}"] = _seconds(lambda: [metric(pixels, made[0]) for metric in metrics])
+        result[f"pixel_metrics_{CODEC_AT}"] = _seconds(
+            lambda: [*(metric(pixels, made[0]) for metric in metrics), colour_differences(pixels, made[0], COLOURS)]
+        )
     finally:
         torch.set_num_threads(threads)
     return result
@@ -103,7 +107,7 @@ _STUDY = ImageStudy(
         "source_file": Quantity("MB", "png|8192x5461|v1"),
         **{f"prepare_{side}": Quantity("s", f"{_SIGNATURE}|png-8192x5461|lanczos") for side in RESOLUTIONS},
         f"codec_{CODEC_AT}": Quantity("s", f"{_SIGNATURE}|encode+decode"),
-        f"pixel_metrics_{CODEC_AT}": Quantity("s", f"{_SIGNATURE}|{'+'.join(PIXEL_METRICS)}"),
+        f"pixel_metrics_{CODEC_AT}": Quantity("s", f"{_SIGNATURE}|{'+'.join((*PIXEL_METRICS, *COLOURS))}"),
     },
     load=load,
     tokenizer=lambda tokenizer: tokenizer,
