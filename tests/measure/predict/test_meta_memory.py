@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from vitok_lib.measure.predict.meta_memory import trace_memory
+from vitok_lib.measure.predict.meta_memory import Kernels, trace_memory
 from vitok_lib.measure.predict.meta_model import MetaModel, build_meta_model
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import TokenizerSpec
@@ -191,14 +191,14 @@ def test_the_work_of_an_auto_encoder_is_told_apart_by_type(
 
 
 def test_plain_attention_holds_scores_and_softmax() -> None:
-    """At 2048 px 65,536 tokens: 2 · N² values of 4 bytes are 32 GiB."""
+    """At 2048 px 65,536 tokens: 2 · N² values of 4 bytes are 32 GiB, and which are infinite 4 GiB."""
     fused, plain = (
         build_meta_model(find("flux"), "bfloat16", None, False, attention=attention) for attention in ("flash", "math")
     )
     assert fused is not None
     assert plain is not None
     assert _bytes(fused, 2048)[1] / 2**30 == pytest.approx(6, rel=0.01)
-    assert _bytes(plain, 2048)[1] / 2**30 == pytest.approx(32, rel=0.02)
+    assert _bytes(plain, 2048)[1] / 2**30 == pytest.approx(36, rel=0.03)
     assert plain.footprint(2048, 1).decode.flops == fused.footprint(2048, 1).decode.flops
 
 
@@ -209,8 +209,42 @@ def test_plain_attention_on_meta_holds_what_torch_holds_of_it(dtype: str) -> Non
         query = torch.rand(1, 1, tokens, head_dim, dtype=getattr(torch, dtype))
         _, real = trace_memory(lambda: F.scaled_dot_product_attention(query, query, query))
     meta = query.to("meta")
-    _, guessed = trace_memory(lambda: F.scaled_dot_product_attention(meta, meta, meta), fused_attention=False)
-    assert guessed.peak_bytes == pytest.approx(real.peak_bytes, rel=0.1)
+    _, guessed = trace_memory(
+        lambda: F.scaled_dot_product_attention(meta, meta, meta), kernels=Kernels(fused_attention=False)
+    )
+    inside_softmax = tokens**2  # which scores are infinite, seen by no tracker
+    assert guessed.peak_bytes == pytest.approx(real.peak_bytes + inside_softmax, rel=0.1)
+
+
+def test_a_convolution_of_cudnn_holds_its_input_and_output_once_more() -> None:
+    images = torch.empty(2, 8, 32, 32, device="meta")
+    weight = torch.empty(16, 8, 3, 3, device="meta")
+
+    def call() -> torch.Tensor:
+        return F.conv2d(images, weight, padding=1)
+
+    in_bytes, out_bytes = images.nbytes, 2 * images.nbytes
+    assert trace_memory(call)[1].peak_bytes == out_bytes
+    assert trace_memory(call, kernels=Kernels(cudnn=True))[1].peak_bytes == out_bytes + in_bytes + out_bytes
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_compiler_writes_of_a_chain_of_small_steps_only_what_a_kernel_reads(compiled: bool) -> None:
+    """The gated half of a product: the product, what the next one reads, and its result."""
+    x, wide, back = (torch.empty(*shape, device="meta") for shape in ((256, 64), (64, 512), (256, 64)))
+
+    def call() -> torch.Tensor:
+        content, gate = (x @ wide).chunk(2, dim=-1)
+        return (content * F.silu(gate) * 2 + 1).float() @ back
+
+    product, chain, result = 4 * 256 * 512, 4 * 256 * 256, 4 * 256 * 64
+    peak = trace_memory(call, kernels=Kernels(compiled=compiled))[1].peak_bytes
+    assert peak == product + (chain + result if compiled else 2 * chain)
+
+
+def test_what_a_compiler_fused_is_written_where_it_is_the_result() -> None:
+    x = torch.empty(1024, device="meta")
+    assert trace_memory(lambda: (x + 1) * 2, kernels=Kernels(compiled=True))[1].peak_bytes == x.nbytes
 
 
 @pytest.mark.parametrize("folded", [False, True])

@@ -49,6 +49,8 @@ _PREDICTED_FROM = (
     "attention",
     "folded",
     "chunk",
+    "compile",
+    "graphs",
 )
 _CHILD = "vitok_lib.measure.memory.worker"
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(2**17)}

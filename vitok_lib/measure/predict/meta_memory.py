@@ -2,20 +2,26 @@
 
 Every tensor that an operation returns counts with the bytes of its storage until its last reference goes; views share
 one storage; what existed before (weights, inputs) does not count. Memory that a kernel takes and gives back inside
-itself (a workspace of cuDNN, a layout that oneDNN prefers) is not seen. The same tracker follows real tensors.
+itself (a layout that oneDNN prefers) is not seen, but that of cuDNN's convolutions is counted where a GPU is asked
+for: it copies their input and their output, which are channels first, into workspaces that are channels last, as its
+tensor cores want them. The same tracker follows real tensors.
 
 On the meta device, scaled dot-product attention would fall apart into its products with all N×N scores. What runs is
 a fused kernel that holds none of them: flash attention on a CPU, for any head and any mask; on CUDA flash attention up
 to 256 values a head, and the memory-efficient kernel above and with a mask. So a fused kernel is what is counted: its
 output, the row sums it keeps, and the mask. (float64 on CUDA has no such kernel and needs far more.) Where torch's
-plain attention is asked for, its scores and their softmax count as well, which it holds in float32.
+plain attention is asked for, what it holds in float32 counts as well: queries, keys and values, the scores, their
+softmax, and which scores are infinite.
+
+A compiler fuses what is done value by value, and sums along rows, into the next kernel: what such operations give takes
+memory only once a matrix product or another kernel reads it.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -32,6 +38,11 @@ from vitok_lib.measure.speed.op_types import OperationType, type_of_operator
 Result = TypeVar("Result")
 
 
+_ATEN = torch.ops.aten
+_FUSED = {_ATEN._to_copy, _ATEN.clone, _ATEN.stack, _ATEN.cat, _ATEN.amax, _ATEN.sum, _ATEN.mean, _ATEN._fused_rms_norm}
+"""What is no value by value, and is fused by a compiler all the same: copies in another layout, and sums along rows."""
+
+
 @dataclass(frozen=True)
 class MemoryTrace:
     """``peak_bytes`` alive at one time; ``flops_by_type`` of matrix products, attention and convolutions, where a
@@ -46,17 +57,34 @@ class MemoryTrace:
         return self.flops_by_type.total()
 
 
+@dataclass(frozen=True)
+class Kernels:
+    """What the kernels that would run hold beyond their results; see the head of this file.
+
+    ``fused_attention``: attention never holds its scores. ``cudnn``: convolutions are cuDNN's. ``compiled``: torch's
+    compiler fuses what it can.
+    """
+
+    fused_attention: bool = True
+    cudnn: bool = False
+    compiled: bool = False
+
+
+PLAIN = Kernels()
+
+
 def trace_memory(
-    call: Callable[[], Result], repeated: Sequence[nn.Module] = (), fused_attention: bool = True
+    call: Callable[[], Result], repeated: Sequence[nn.Module] = (), kernels: Kernels = PLAIN
 ) -> tuple[Result, MemoryTrace]:
     """Run ``call`` without gradients and tell what it took; its result is alive at the end.
 
     Of ``repeated`` modules, which are called for each tile or each chunk, one call for each input shape is run on the
     meta device; the others are taken to need as much on top of what is alive then.
     """
-    tracker = _Tracker()
-    with torch.no_grad(), _once_a_shape(repeated, tracker), _AttentionOnMeta(tracker, fused_attention), tracker:
+    tracker = _Tracker(kernels)
+    with torch.no_grad(), _once_a_shape(repeated, tracker), _AttentionOnMeta(tracker, kernels), tracker:
         result = call()
+        tracker.read(_tensors(result))
     return result, MemoryTrace(tracker.peak, tracker.flops)
 
 
@@ -81,6 +109,7 @@ def _remembering(forward: Callable[..., Tensor], tracker: _Tracker) -> Callable[
             out = forward(x, *args, **kwargs)
             known[x.shape] = (MemoryTrace(tracker.peak - live, tracker.flops - flops), out.shape, out.dtype)
             tracker.peak = max(peak, tracker.peak)
+            tracker.read([out])
             return out
         needed, shape, dtype = known[x.shape]
         tracker.peak = max(tracker.peak, tracker.live + needed.peak_bytes)
@@ -91,14 +120,17 @@ def _remembering(forward: Callable[..., Tensor], tracker: _Tracker) -> Callable[
 
 
 class _Tracker(TorchDispatchMode):
-    """Follows each storage from the operation that makes it to its end."""
+    """Follows each storage from the operation that makes it, or from the kernel that first reads it, to its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, kernels: Kernels) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.peak = 0
         self.flops: Counter[OperationType] = Counter()
         self.live = 0
+        self._kernels = kernels
         self._known: dict[int, weakref.ref[torch.UntypedStorage]] = {}
+        self._counted: dict[int, int] = {}
+        self._unwritten: set[int] = set()
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -109,30 +141,59 @@ class _Tracker(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        for tensor in _tensors((*args, *kwargs.values())):
-            self._meet(tensor, made_here=False)
+        inputs = list(_tensors((*args, *kwargs.values())))
+        for tensor in inputs:
+            self._meet(tensor, 0)
+        fused = self._kernels.compiled and _is_fused(func)
+        if not fused and not func.is_view:
+            self.read(inputs)
         out = func(*args, **kwargs)
         for tensor in _tensors(out):
-            self._meet(tensor, made_here=True)
+            self._meet(tensor, tensor.untyped_storage().nbytes(), written=not fused)
+        if self._kernels.cudnn and func.overloadpacket is _ATEN.convolution:
+            self.take(inputs[0].nbytes + out.nbytes)
         formula = flop_registry.get(func.overloadpacket)
         if formula is not None:
             self.flops[type_of_operator(func.overloadpacket.__name__)] += formula(*args, **kwargs, out_val=out)
         return out
 
-    def _meet(self, tensor: Tensor, made_here: bool) -> None:
+    def read(self, tensors: Iterable[Tensor]) -> None:
+        """A kernel reads these, so that what was fused until now is written to memory."""
+        for storage in (tensor.untyped_storage() for tensor in tensors):
+            if storage._cdata in self._unwritten:
+                self._unwritten.discard(storage._cdata)
+                self._count(storage._cdata, storage.nbytes())
+
+    def take(self, count: int) -> None:
+        """So many bytes are held for a moment beside what is alive."""
+        self.peak = max(self.peak, self.live + count)
+
+    def _meet(self, tensor: Tensor, size: int, written: bool = True) -> None:
         storage = tensor.untyped_storage()
         key = storage._cdata
         if key in self._known:
             return
-        size = storage.nbytes() if made_here else 0
-        self.live += size
-        self.peak = max(self.peak, self.live)
 
         def forget(_: Any) -> None:
             del self._known[key]
-            self.live -= size
+            self._unwritten.discard(key)
+            self.live -= self._counted.pop(key, 0)
 
         self._known[key] = weakref.ref(storage, forget)
+        if written:
+            self._count(key, size)
+        else:
+            self._unwritten.add(key)
+
+    def _count(self, key: int, size: int) -> None:
+        self._counted[key] = size
+        self.live += size
+        self.peak = max(self.peak, self.live)
+
+
+def _is_fused(func: Any) -> bool:
+    """Whether a compiler makes ``func`` part of the kernel that comes next."""
+    return torch.Tag.pointwise in func.tags or func.overloadpacket in _FUSED
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -147,10 +208,10 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 class _AttentionOnMeta(TorchFunctionMode):
     """Puts the shape of a kernel's output where attention on the meta device is asked for."""
 
-    def __init__(self, tracker: _Tracker, fused: bool) -> None:
+    def __init__(self, tracker: _Tracker, kernels: Kernels) -> None:
         super().__init__()
         self._tracker = tracker
-        self._fused = fused
+        self._fused = kernels.fused_attention
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -168,11 +229,16 @@ class _AttentionOnMeta(TorchFunctionMode):
             one_head = (tensor.unsqueeze(1) for tensor in (query, key, value))
             return self._attend(*one_head, attn_mask, *rest, **named).squeeze(1)
         batch, heads, tokens, _ = query.shape
+        self._tracker.read((query, key, value))
         held = [torch.empty(batch, heads, tokens, dtype=torch.float32, device="meta")]
         if attn_mask is not None and attn_mask.dtype is torch.bool:
             held.append(attn_mask.to(query.dtype))
         if not self._fused:
-            held += [torch.empty(batch, heads, tokens, key.shape[2], device="meta") for _ in ("scores", "softmax")]
+            if query.dtype != torch.float32:
+                held += [torch.empty(part.shape, device="meta") for part in (query, key, value)]
+            scores = (batch, heads, tokens, key.shape[2])
+            held += [torch.empty(scores, device="meta") for _ in ("scores", "softmax")]
+            held.append(torch.empty(scores, dtype=torch.bool, device="meta"))
         self._tracker.flops["attention"] += sdpa_flop_count(query.shape, key.shape, value.shape)
         out = torch.empty(batch, tokens, heads, value.shape[-1], dtype=query.dtype, device="meta")
         return out.transpose(1, 2)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.measure.predict.meta_memory import MemoryTrace, trace_memory
+from vitok_lib.measure.predict.meta_memory import PLAIN, Kernels, MemoryTrace, trace_memory
 from vitok_lib.records.config import square_radius
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import Tokenizer, TokenizerSpec
@@ -57,7 +57,7 @@ class MetaModel:
     repeated: tuple[nn.Module, ...] = ()
     straight_from: int | None = None
     straight_tokens: int = 0
-    fused_attention: bool = True
+    kernels: Kernels = PLAIN
     only_side: int | None = None
     tile: str | None = None
     value_bytes: int = 4
@@ -102,8 +102,8 @@ class MetaModel:
 
     def _traced(self, resolution: int, batch: int) -> Footprint:
         images = torch.empty(batch, 3, resolution, resolution, device="meta")
-        latent, encode = trace_memory(lambda: self.tokenizer.encode(images), self.repeated, self.fused_attention)
-        _, decode = trace_memory(lambda: self.tokenizer.decode(latent), self.repeated, self.fused_attention)
+        latent, encode = trace_memory(lambda: self.tokenizer.encode(images), self.repeated, self.kernels)
+        _, decode = trace_memory(lambda: self.tokenizer.decode(latent), self.repeated, self.kernels)
         return Footprint(encode, decode)
 
     def _extrapolated(self, resolution: int, batch: int) -> Footprint:
@@ -135,6 +135,7 @@ def build_meta_model(
     folded: bool | None = None,
     chunk: int | None = None,
     tile: str | None = None,
+    compile: str | None = None,
 ) -> MetaModel | None:
     """The meta-device model of a registry entry; None where only loading it tells its shapes (a plug-in, a codec).
 
@@ -144,14 +145,13 @@ def build_meta_model(
     spec = describe(entry.name)
     model = None
     if entry.family == "vitok":
-        running = Running(
-            device, dtype, window, blocks, precision=precision, attention=attention, folded=folded, chunk=chunk
-        )
-        model = _vitok(entry, spec, replace(running, attention=_kernel(running)))
+        running = Running(device, dtype, window, blocks, precision, attention=attention, folded=folded, chunk=chunk)
+        model = _vitok(entry, spec, replace(running, attention=_kernel(running)), compiled=compile is not None)
     elif entry.family == "pca":
         model = _pca(spec, getattr(torch, dtype))
     elif entry.family in CONVOLUTIONAL:
-        model = _autoencoder(entry, spec, getattr(torch, dtype), tiling, attention)
+        kernels = Kernels(attention != "math", cudnn=torch.device(device).type == "cuda")
+        model = _autoencoder(entry, spec, getattr(torch, dtype), tiling, attention, kernels)
     return model if model is None else replace(model, tile=tile, value_bytes=getattr(torch, dtype).itemsize)
 
 
@@ -177,7 +177,7 @@ def _kernel(running: Running) -> str:
     return "varlen" if on_gpu and running.dtype in SIXTEEN_BITS else "bands"
 
 
-def _vitok(entry: Entry, spec: TokenizerSpec, running: Running) -> MetaModel:
+def _vitok(entry: Entry, spec: TokenizerSpec, running: Running, compiled: bool) -> MetaModel:
     """One block a side: a block gives back all that it takes, so that more of them hold no more.
 
     What goes through chunk by chunk is traced for one of them.
@@ -209,6 +209,7 @@ def _vitok(entry: Entry, spec: TokenizerSpec, running: Running) -> MetaModel:
         ),
         straight_from=None if running.attention == "mask" else variant.patch * _tokens_a_side(running),
         straight_tokens=_WINDOWS_TRACED * _reach(running.window),
+        kernels=Kernels(compiled=compiled),
     )
 
 
@@ -241,7 +242,7 @@ def _pca(spec: TokenizerSpec, dtype: torch.dtype) -> MetaModel:
 
 
 def _autoencoder(
-    entry: Entry, spec: TokenizerSpec, dtype: torch.dtype, tiling: bool, attention: str | None
+    entry: Entry, spec: TokenizerSpec, dtype: torch.dtype, tiling: bool, attention: str | None, kernels: Kernels
 ) -> MetaModel | None:
     """None where the configuration is not on this machine."""
     from vitok_lib.tokenizers.diffusers_classes.adapters import adapter_of
@@ -270,7 +271,7 @@ def _autoencoder(
         _bytes(model.encoder),
         _bytes(model.decoder),
         repeated,
-        fused_attention=attention != "math",
+        kernels=kernels,
         only_side=adapter_of(model).only_side(model),
     )
 

@@ -1,12 +1,13 @@
 """What an evaluation would take, before anything is loaded: memory, FLOPs, the least time, the largest image that fits.
 
 A resolution caps the longest side of an image, so that a square is the worst case, and the one that is predicted.
-Not predicted, but covered by a margin, are the workspaces that libraries take for themselves. Not covered are what a
-compiler saves; images that are prepared ahead; and metrics that hold whole maps of an image.
+Not predicted, but covered by a margin, is what libraries on a CPU take for themselves. Not covered are what a compiler
+saves of another model than a ViTok; images that are prepared ahead; and metrics that hold whole maps of an image.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.load import DTYPES
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe, find
 from vitok_lib.tokenizers.tiles import check_tile, cut
+from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND
 from vitok_lib.tokenizers.vitok.running import PRECISIONS
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
@@ -31,8 +33,10 @@ PREPARED, BATCHED, FLOAT_COPY, RECONSTRUCTION = 3, 3, 12, 3
 MARGIN_ON_CPU, FIXED_MARGIN_ON_CPU = 0.35, 8 * 2**20
 """Of the peak: oneDNN keeps weights and images in layouts of its own as well. Measured peaks were up to 1.32 times the
 predicted ones (qwen at 256 px), and of small tokenizers up to 1.30 times, which is 7 MiB."""
-MARGIN_OF_CONVOLUTIONS_ON_GPU = 0.6
-"""cuDNN's workspaces: on an H100 measured peaks of flux were 1.14 to 1.58 times the predicted ones."""
+MARGIN_ON_GPU = 0.1
+"""Measured peaks of flux, sd and ViToks on an H100 were 0.94 to 1.02 times the predicted ones."""
+CUBLAS_WORKSPACE = 32 * 2**20
+"""Bytes that torch gives cuBLAS on a Hopper GPU, once for the process and once for each CUDA graph; others get less."""
 SIDES = ("encode", "decode")
 _MEMORY_INFO = Path("/proc/meminfo")
 
@@ -52,6 +56,8 @@ def predict(
     folded: bool | None = None,
     chunk: int | None = None,
     tile: str | None = None,
+    compile: str | None = None,
+    graphs: bool | None = None,
 ) -> Plan:
     """What evaluating ``batch`` images of ``resolution`` × ``resolution`` pixels at a time would take.
 
@@ -89,6 +95,7 @@ def predict(
         folded=folded,
         chunk=chunk,
         tile=tile,
+        compile=compile,
     )
     if model is None:
         return plan
@@ -98,7 +105,7 @@ def predict(
         footprint, pixels = model.footprint(side, batch), batch * side**2
         encoding = footprint.encode.peak_bytes + pixels * (image + FLOAT_COPY)
         decoding = footprint.decode.peak_bytes + pixels * (image + RECONSTRUCTION)
-        return model.weight_bytes + max(encoding, decoding)
+        return model.weight_bytes + max(encoding, decoding) + _workspaces(device, side, batch, stride, graphs)
 
     plan = replace(
         plan,
@@ -107,7 +114,7 @@ def predict(
         stride=stride or 1,
         only_side=model.only_side,
         total_at=total_at,
-        margin=_margin(entry, device),
+        margin=MARGIN_ON_CPU if device_of(device).type == "cpu" else MARGIN_ON_GPU,
         fixed_margin_bytes=FIXED_MARGIN_ON_CPU if device_of(device).type == "cpu" else 0,
     )
     try:
@@ -133,11 +140,12 @@ def predict(
     )
 
 
-def _margin(entry: Entry, device: str) -> float:
-    """The share of the predicted peak that libraries take beyond it at most."""
+def _workspaces(device: str, side: int, batch: int, stride: int | None, graphs: bool | None) -> int:
+    """What cuBLAS holds; with CUDA graphs, of which encoding and decoding have one each, more."""
     if device_of(device).type == "cpu":
-        return MARGIN_ON_CPU
-    return MARGIN_OF_CONVOLUTIONS_ON_GPU if entry.family in CONVOLUTIONAL else 0.0
+        return 0
+    recorded = bool(graphs) and batch * math.ceil(side / (stride or 1)) ** 2 <= LAUNCH_BOUND
+    return CUBLAS_WORKSPACE * (1 + len(SIDES) * recorded)
 
 
 def _side_flops(trace: MemoryTrace) -> SideFlops:
