@@ -61,7 +61,6 @@ def test_a_measured_time_is_no_bound_and_the_note_says_how_far_it_is_above(predi
     assert [part.kind for part in cells[1] if isinstance(part, Number)] == [Kind.DERIVED, Kind.DERIVED, Kind.MEASURED]
     notes = " ".join(text_of(note) for note in table.notes)
     assert "50 %" in notes
-    assert "none for ViToks" in notes
     assert "does not fit" not in notes
     assert "3.00× to 3.00×" in notes
     assert "No peak of a ViTok was measured" in notes

@@ -144,14 +144,14 @@ def _how(used: Entry) -> str:
 
 
 def _notes(entries: Sequence[Entry], cases: Sequence[_Case], gpu: str) -> list[Sentence]:
-    """What the peaks and times rest on: the margins, and how far measured times were above the least ones."""
+    """What the peaks and times rest on: the margin, and how far measured times were above the least ones."""
     where = find_gpu(gpu)
     known = [(case, used) for case in cases for used in case.known]
-    margins = {False: 0.0, True: 0.0}
-    compared, slower, larger = False, [], []
+    margin, compared = 0.0, False
+    slower, larger = [], []
     for case, used in known:
         held, is_vitok = predicted(used.record), used.record.tokenizer.family == VITOK
-        margins[is_vitok] = max(margins[is_vitok], held.peak_with_margin / held.peak - 1)
+        margin = max(margin, held.peak_with_margin / held.peak - 1)
         found = peak(entries, case.name, case.resolution, gpu, configuration=used)
         compared |= is_vitok and found is not None and found.value.kind is Kind.MEASURED
         time = latency(entries, case.name, case.resolution, gpu, configuration=used)
@@ -162,9 +162,9 @@ def _notes(entries: Sequence[Entry], cases: Sequence[_Case], gpu: str) -> list[S
                 preset = requested(time.entry.record).preset or "reference"
                 larger.append((case.name, case.resolution, preset, number(time.entry, taken, unit=True), size[0]))
     how = "peak with margin over predicted peak, minus 1"
-    shown = [derived(f"{100 * margin:.0f}\N{NO-BREAK SPACE}%", how) if margin else None for margin in margins.values()]
+    shown = derived(f"{100 * margin:.0f}\N{NO-BREAK SPACE}%", how) if margin else None
     spread = [times(ratio, "measured time over least time") for ratio in (min(slower), max(slower))] if slower else []
     return [
-        say("fits_peaks", gpu=where.name, convolutions=shown[0], vitoks=shown[1], compared=compared),
+        say("fits_peaks", gpu=where.name, margin=shown, compared=compared),
         say("fits_times", gpu=where.name, spread=spread, larger=larger),
     ]
