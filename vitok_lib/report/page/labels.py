@@ -141,6 +141,9 @@ OTHERS = {
     **{f"prepare_{side}": f"Read and resize to {side} px" for side in (512, 1024, 2048, 4096, 8192)},
     "codec_1024": "Encode and decode, 1024 px",
     "pixel_metrics_1024": "Metrics of pixels, 1024 px",
+    "training_budget": "Training budget",
+    "training_steps": "Training steps",
+    "training_flops": "Training FLOPs",
     **{
         f"{name}-sd": f"{metric.title}, standard deviation"
         for name, metric in METRICS.items()

@@ -18,6 +18,7 @@ from vitok_lib.report.data.variations import SETTINGS as VARIED
 from vitok_lib.report.findings import (
     colour,
     contradictions,
+    depth,
     flops,
     memory,
     quality,
@@ -40,6 +41,7 @@ from vitok_lib.report.sphinx.request import Request
 from vitok_lib.report.tables import by_image, runs
 from vitok_lib.report.tables.best import best_table
 from vitok_lib.report.tables.coverage import coverage_table
+from vitok_lib.report.tables.depth import depth_tables
 from vitok_lib.report.tables.distances_by_n import distances_by_n_table
 from vitok_lib.report.tables.images_needed import images_needed_table
 from vitok_lib.report.tables.latent_scales import latent_scale_table
@@ -110,7 +112,9 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "outcomes": _of_entries(summary.outcomes_counted),
     **{
         name: _of_entries(make)
-        for name, make in (window.FINDINGS | speed.FINDINGS | memory.FINDINGS | variations.FINDINGS).items()
+        for name, make in (
+            window.FINDINGS | speed.FINDINGS | memory.FINDINGS | variations.FINDINGS | depth.FINDINGS
+        ).items()
     },
     "patches": lambda request: speed.patches_measured(request.entries, *request.pair()),
     "patches-flops": lambda request: flops.patches_compared(*request.pair(), request.sizes()),
@@ -315,6 +319,16 @@ def variation(request: Request) -> list[Content]:
     return [*shown] if shown else [Missing(how_to_measure([benchmark]))]
 
 
+def depths(request: Request) -> list[Content]:
+    """Encoder and decoder depth at one training budget: a table a grid."""
+    shown = [Titled(title, data) for title, data in depth_tables(request.entries)]
+    return (
+        [*shown]
+        if shown
+        else [Missing(say("not_trained", command=Code("python -m vitok_lib.train.grid 2/2 2/4 4/2 --flops 1.2e12")))]
+    )
+
+
 def example(request: Request) -> list[Content]:
     """How the numbers of what fits come about, for one ViTok on ``:gpu:``; a table for each of ``:resolutions:``."""
     gpu = " ".join(request.required("gpu", "RTX 4090"))
@@ -366,6 +380,7 @@ DIRECTIVES: Mapping[str, Spec] = {
     "coverage-table": Spec(lambda request: [coverage_table(request.entries)]),
     "versus-table": Spec(versus, 2),
     "variation-table": Spec(variation, 1),
+    "depth-table": Spec(depths),
     "run-list": Spec(every_run),
     "reference-table": Spec(reference, 1),
 }

@@ -26,6 +26,7 @@
 ``{measured-where}``                  a row a machine, and what nobody has measured
 ``{coverage-table}``                  which question is answered by whom
 ``{variation-table} window-quality``  PSNR by window, or ``truncated-depth``, against the whole model
+``{depth-table}``                     encoder and decoder depth at one training budget, by seed
 ``{versus-table} A B``                two tokenizers wherever they share a protocol
 ``{run-list}``                        every record with its provenance
 ``{reference-table} machines``        or ``sources``, ``image sets``, ``signatures``, ``photographs``, ``wallpapers``,

@@ -51,6 +51,7 @@ APART = {
     "text-by-height": "text by height",
     "window-quality": "quality by window",
     "truncated-depth": "quality by blocks",
+    "trained-depth": "quality by trained depth",
 }
 """What benchmarks measure that are no image set, by name, or by its start up to a hyphen where a set or an extractor
 follows."""
