@@ -14,17 +14,26 @@ from vitok_lib.errors import RequestError
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.store import check_study
 
+CORES_PER_GPU = 16.0
+
 
 @configured
 def plan_command(
     context: typer.Context,
-    resolution: Annotated[str, typer.Option(help="Side of a square image in pixels; several by commas.")],
     tokenizers: Annotated[
         list[str] | None,
         typer.Argument(help=f"{TOKENIZER_HELP} With --gpu, --memory or --study the default is all released models."),
     ] = None,
     *,
     options: dict[str, Any],
+    resolution: Annotated[str | None, typer.Option(help="Side of a square image in pixels; several by commas.")] = None,
+    profile: Annotated[str | None, typer.Option(help="How long does a whole profile take, such as released?")] = None,
+    gpus: Annotated[
+        str | None, typer.Option(help="With --profile: numbers of GPUs by commas; default: 1,8,64.")
+    ] = None,
+    cores_per_gpu: Annotated[
+        float | None, typer.Option(help="With --profile: CPU cores for each GPU; default: 16.")
+    ] = None,
     gpu: Annotated[str | None, typer.Option(help="Will it fit on this GPU, such as 'RTX 4090'?")] = None,
     memory: Annotated[str | None, typer.Option(help="Will it fit in this memory of a GPU, such as 24GiB?")] = None,
     study: Annotated[str | None, typer.Option(help="Keep the plans for a GPU as records of this study.")] = None,
@@ -35,8 +44,24 @@ def plan_command(
 
     With --gpu, --memory or --study the answer is for a GPU: in bf16, a ViTok with full attention and above 65,536
     tokens also with a window, an auto-encoder whole and in tiles. Whether something fits is then a column, and the
-    status is 0.
+    status is 0. With --profile the answer is for a whole study: hours and GPU-hours on several GPUs.
     """
+    if profile is not None:
+        if tokenizers or resolution is not None or memory is not None or study is not None:
+            raise RequestError(
+                f"profile '{profile}' names its tokenizers and resolutions; leave out tokenizers, --resolution, "
+                "--memory and --study"
+            )
+        from vitok_lib.cli.plan_profile import plan_profile
+
+        plan_profile(
+            profile, gpu or "H100", gpus or "1,8,64", 16.0 if cores_per_gpu is None else cores_per_gpu, as_json
+        )
+        return
+    if gpus is not None or cores_per_gpu is not None:
+        raise RequestError("--gpus and --cores-per-gpu are of a whole study; add --profile, such as --profile released")
+    if resolution is None:
+        raise RequestError("give --resolution in pixels, such as 1024, or --profile released for a whole study")
     resolutions = _resolutions(resolution)
     if study is not None:
         check_study(study)

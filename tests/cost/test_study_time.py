@@ -1,0 +1,145 @@
+"""The plan of a whole profile: against measured latencies, networks' published cost, and arithmetic by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.images import write_noise
+from vitok_lib.cost.achieved import Achieved, Pace
+from vitok_lib.cost.metric_flops import network_flops
+from vitok_lib.cost.profile_work import PADDING_PASSES, profile_work
+from vitok_lib.cost.scaling import Bound, bound_of, scaling
+from vitok_lib.cost.study_time import Line, StudyTime, core_seconds, study_time, weakest
+from vitok_lib.errors import RequestError
+from vitok_lib.measure.studies.drift import measure_drift
+from vitok_lib.measure.studies.padding import measure_padding
+from vitok_lib.project import ROOT
+from vitok_lib.records.config import RunConfig
+from vitok_lib.records.schema import Kind, Record
+from vitok_lib.records.store import read_record
+from vitok_lib.tokenizers import pca
+
+
+@pytest.fixture(scope="module")
+def records() -> list[Record]:
+    """The committed measurements of the H100 and predictions, and those of preparing images."""
+    found = [*ROOT.glob("results/h100/*/*.json"), *ROOT.glob("results/derived/*/*.json")]
+    return [read_record(path) for path in [*found, *ROOT.glob("results/cpu/preparation-*/*.json")]]
+
+
+@pytest.fixture(scope="module")
+def released(records: list[Record]) -> StudyTime:
+    return study_time(records, "released")
+
+
+@pytest.mark.parametrize(
+    ("resolution", "window", "latency", "level"),
+    [(8192, 1024, 8.3423, Kind.MEASURED), (2048, None, 0.88621, Kind.MEASURED)],
+)
+def test_a_size_that_was_timed_takes_the_time_of_its_record(
+    records: list[Record], resolution: int, window: int | None, latency: float, level: Kind
+) -> None:
+    pace = Achieved(records, "H100").pace("5B-f16x64", resolution, window, 1, 1)
+    assert isinstance(pace, Pace)
+    assert pace.seconds == pytest.approx(latency, rel=1e-3)
+    assert pace.level == level
+
+
+def test_what_was_not_timed_says_whose_throughput_it_takes(records: list[Record]) -> None:
+    achieved = Achieved(records, "H100")
+    kin, other = (achieved.pace(name, 1024, None, 1, 1) for name in ("5B-f16x16", "dc-ae-f32"))
+    assert isinstance(kin, Pace)
+    assert isinstance(other, Pace)
+    assert (kin.level, other.level) == (Kind.DERIVED, Kind.ESTIMATED)
+    assert "5B-f16x64" in kin.how
+    assert achieved.pace("qwen-repa-e", 1024, None, 1, 1) == "no prediction of its FLOPs"
+    assert "timed on L4" in str(Achieved(records, "L4").pace("flux", 1024, None, 1, 1))
+
+
+def test_the_largest_peak_is_at_least_the_measured_one(records: list[Record]) -> None:
+    pace = Achieved(records, "H100").pace("5B-f16x64", 8192, 1024, 1, 1)
+    assert isinstance(pace, Pace)
+    assert pace.peak == pytest.approx(29.99, rel=1e-3), "GiB of the record of speed, above the predicted 21.6"
+
+
+def test_vgg_and_alexnet_cost_what_their_papers_say() -> None:
+    assert network_flops(["dists"], 224) == pytest.approx(2 * 2 * 15.35e9)
+    assert network_flops(["lpips"], 448) == pytest.approx(4 * 2 * 2 * 0.656e9), "four times the pixels"
+    one, crops = network_flops(["fid"], 8192), network_flops(["patch-fd-inception"], 8192)
+    assert crops == pytest.approx(9 * one), "nine crops of the size that the image is resized to"
+    assert network_flops(["fid", "kid", "psnr"], 64) == one, "features are extracted once"
+
+
+def test_a_profile_is_counted_whole() -> None:
+    works, uncounted = profile_work("released")
+    assert uncounted == []
+    evaluated = [work for work in works if work.output == "div8k-4096"]
+    assert len(evaluated) == 21
+    assert {(work.images, work.window, work.splits) for work in evaluated} == {(1500, 1024, True)}
+    assert {(work.encodes, work.decodes) for work in works if work.output == "tiling-div8k-2048"} == {(8, 8)}
+    assert {work.images for work in works if work.output == "how-many-dinov2-coco-256"} == {5000}
+    assert [sentence.partition(":")[0] for sentence in profile_work("gpu")[1]][:2] == ["speed-5B-8192", "speed-5B-2048"]
+
+
+@pytest.mark.parametrize(("notebook", "passes"), [("drift", 8), ("padding", PADDING_PASSES)])
+def test_passes_are_those_that_a_study_takes(
+    notebook: str, passes: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, count = tmp_path, 0
+    decode = pca.PCA.decode
+
+    def counted(*given: object) -> object:
+        nonlocal count
+        count += 1
+        return decode(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pca.PCA, "decode", counted)
+    monkeypatch.setenv("VITOK_RESULTS", str(folder / "results"))
+    write_noise(folder / "noise", [(128, 192)])
+    measure = {"drift": measure_drift, "padding": measure_padding}[notebook]
+    measure(RunConfig(name="pca-f16x64"), images=folder / "noise", resolution=192)
+    assert count == passes
+    works, _ = profile_work("released")
+    assert {work.decodes for work in works if work.output == f"{notebook}-div8k-1024"} == {passes}
+
+
+def test_nothing_is_left_out_silently(released: StudyTime) -> None:
+    works, _ = profile_work("released")
+    told = {(line.work.tokenizer, line.work.output) for line in released.lines}
+    for work in works:
+        named = any(s.startswith(f"{work.tokenizer}:") and work.output in s for s in released.not_known)
+        assert (work.tokenizer, work.output) in told or named, work
+
+
+def test_gpu_seconds_by_evidence_add_up(released: StudyTime) -> None:
+    assert sum(released.gpu_seconds.values()) == pytest.approx(released.on(1, 1e9).busy)
+    assert weakest([Kind.MEASURED, Kind.ESTIMATED, Kind.DERIVED]) == Kind.ESTIMATED
+
+
+def test_few_cores_become_what_bounds(released: StudyTime) -> None:
+    line = next(line for line in released.lines if line.work.output == "div8k-8192")
+    fed = StudyTime("one", "H100", (_with_core(line, 3 * line.gpu),), ())
+    assert bound_of(fed.on(8, 3)) == Bound.GPUS
+    starved = fed.on(8, 1)
+    assert bound_of(starved) == Bound.CORES
+    assert starved.seconds == pytest.approx(line.load + 3 * line.gpu * 1500 / 8)
+    points = scaling(fed, [1, 8], 3)
+    seconds = line.gpu * 1500
+    assert points[1].speedup == pytest.approx((line.load + seconds) / (line.load + seconds / 8))
+
+
+def _with_core(line: Line, seconds: float) -> Line:
+    return replace(line, core=seconds)
+
+
+def test_a_profile_without_anything_known_is_refused(records: list[Record]) -> None:
+    with pytest.raises(RequestError) as refused:
+        study_time([record for record in records if record.benchmark == "fits"], "released")
+    assert "no record tells how fast" in str(refused.value)
+
+
+def test_no_record_of_preparation_is_no_preparation() -> None:
+    assert core_seconds([], 1024) is None

@@ -1,0 +1,49 @@
+"""Where a study stops getting faster with more GPUs, and how many CPU cores a GPU needs to be fed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from vitok_lib.cost.schedule import Schedule
+from vitok_lib.cost.study_time import Line, StudyTime
+
+
+class Bound(Enum):
+    """What most of the time of all GPUs goes to."""
+
+    GPUS = "gpus"
+    CORES = "cores"
+    LOADING = "loading"
+    LONGEST = "longest"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A schedule, and how many times faster it ends than that of one GPU."""
+
+    schedule: Schedule
+    speedup: float
+
+
+def scaling(known: StudyTime, counts: Sequence[int], cores: float) -> list[Point]:
+    """A schedule for each number of GPUs in ``counts`` with ``cores`` CPU cores each."""
+    alone = known.on(1, cores).seconds
+    return [Point(found, alone / found.seconds) for found in (known.on(count, cores) for count in counts)]
+
+
+def bound_of(found: Schedule) -> Bound:
+    """What the time of the places goes to most: computing, waiting for cores, loading, or being idle at the end."""
+    shares = {
+        Bound.GPUS: found.busy,
+        Bound.CORES: found.waiting,
+        Bound.LOADING: found.loading,
+        Bound.LONGEST: found.idle,
+    }
+    return max(shares, key=lambda bound: shares[bound])
+
+
+def cores_needed(line: Line) -> float | None:
+    """CPU cores that prepare images as fast as one GPU takes them; None for what runs on the CPU itself."""
+    return line.core / line.gpu if line.gpu else None

@@ -1,0 +1,181 @@
+"""Hours, GPU-hours and memory of a whole profile on GPUs that are somewhere else, from records and arithmetic.
+
+An encoder or decoder takes its FLOPs over the throughput that a record of speed on that GPU achieved: of the very
+model and size (measured), of the same blocks (derived), else the slowest of its family (estimated). Images count as
+squares, the largest that a resolution allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from vitok_lib.cost.achieved import Achieved, Pace
+from vitok_lib.cost.metric_flops import network_flops
+from vitok_lib.cost.profile_work import Work, profile_work
+from vitok_lib.cost.schedule import Job, Schedule, schedule
+from vitok_lib.errors import RequestError
+from vitok_lib.records.schema import Kind, OutcomeStatus, Record
+from vitok_lib.tokenizers.registry import find
+
+PREPARATION, PREPARED_SIDES, TIMED_AT = "preparation", (512, 1024, 2048, 4096, 8192), 1024
+PREPARED_SET = "div8k"
+"""Whose files are like those of the records of preparation: PNGs of up to 8192 px."""
+BYTES_A_SECOND = 1e9
+"""Assumed: how fast weights come from a disk or a network."""
+BYTES_A_PARAMETER = 4
+NEVER_COUNTED = (
+    "metrics of pixels on a GPU, and in studies all metrics: no record of their time",
+    "range coders, the recogniser of text, distances between sets, and the start of a process: no record of their time",
+)
+_ORDER = (Kind.MEASURED, Kind.DERIVED, Kind.ESTIMATED)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a part of the profile takes: seconds of a GPU and of a CPU core for each image; ``peak`` in GiB.
+
+    ``network`` are the seconds of the networks of metrics, which are among those of the GPU, or of the core for a
+    codec, whose metrics run where it runs. ``level`` is that of encoding and decoding, ``how`` where they come from.
+    """
+
+    work: Work
+    gpu: float
+    core: float
+    network: float
+    load: float
+    peak: float | None
+    level: Kind
+    how: str
+
+    @property
+    def job(self) -> Job:
+        work, images = self.work, self.work.images
+        return Job(f"{work.tokenizer}, {work.output}", self.gpu * images, self.core * images, self.load, work.splits)
+
+
+@dataclass(frozen=True)
+class StudyTime:
+    """What is known of a profile on ``gpu``, and a sentence for all that is not."""
+
+    profile: str
+    gpu: str
+    lines: tuple[Line, ...]
+    not_known: tuple[str, ...]
+
+    def on(self, gpus: int, cores: float) -> Schedule:
+        """All lines on ``gpus`` GPUs with ``cores`` CPU cores each; RequestError where there are none."""
+        return schedule([line.job for line in self.lines], gpus, cores)
+
+    @cached_property
+    def by_output(self) -> Mapping[str, list[Line]]:
+        found: dict[str, list[Line]] = {}
+        for line in self.lines:
+            found.setdefault(line.work.output, []).append(line)
+        return found
+
+    @cached_property
+    def gpu_seconds(self) -> Mapping[Kind, float]:
+        """Seconds of one GPU for all lines, by evidence level; those of the networks of metrics are estimated."""
+        found = dict.fromkeys(_ORDER, 0.0)
+        for line in self.lines:
+            if line.gpu:
+                found[line.level] += (line.gpu - line.network) * line.work.images
+                found[Kind.ESTIMATED] += line.network * line.work.images
+        return found
+
+    @property
+    def peak(self) -> Line:
+        """The line that needs most memory."""
+        return max(self.lines, key=lambda line: line.peak or 0.0)
+
+
+def weakest(levels: Sequence[Kind]) -> Kind:
+    """The evidence level of a sum."""
+    return max(levels, key=_ORDER.index)
+
+
+def core_seconds(records: Sequence[Record], resolution: int) -> tuple[float, Record] | None:
+    """Seconds of one core to read a PNG of 8192 px and resize it, at the next larger side on record."""
+    side = next((side for side in PREPARED_SIDES if side >= resolution), PREPARED_SIDES[-1])
+    for record in records:
+        value = record.value(f"prepare_{side}") if record.benchmark == PREPARATION else None
+        if value is not None:
+            return value.value, record
+    return None
+
+
+def study_time(records: Sequence[Record], profile: str, gpu: str = "H100") -> StudyTime:
+    """What ``profiles/<profile>.yml`` takes on ``gpu``.
+
+    Raises:
+        RequestError: the profile or the GPU is not known, or nothing of the profile can be told.
+    """
+    works, not_known = profile_work(profile)
+    measured = [record for record in records if record.outcome.status == OutcomeStatus.OK]
+    achieved = Achieved(measured, gpu)
+    lines: list[Line] = []
+    untold: dict[tuple[str, str], list[str]] = {}
+    unprepared: dict[str, list[str]] = {}
+    for work in works:
+        is_codec = find(work.tokenizer).family == "codec"
+        line = _codec(measured, achieved, work) if is_codec else _model(measured, achieved, work)
+        if isinstance(line, str):
+            untold.setdefault((work.tokenizer, line), []).append(work.output)
+            continue
+        lines.append(line)
+        if work.image_set != PREPARED_SET:
+            unprepared.setdefault(work.image_set, []).append(work.output)
+    if not lines:
+        raise RequestError(
+            f"no record tells how fast a tokenizer of profile '{profile}' is on {gpu}; measure one there with "
+            "vitok run --profile gpu, or plan profile 'released'",
+            code="no-record",
+        )
+    not_known += [f"{name}: {reason} ({_listed(outputs)})" for (name, reason), outputs in untold.items()]
+    not_known += [
+        f"{image_set}: no record of reading and resizing its images ({_listed(outputs)})"
+        for image_set, outputs in unprepared.items()
+    ]
+    return StudyTime(profile, gpu, tuple(lines), (*not_known, *NEVER_COUNTED))
+
+
+def _listed(outputs: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(outputs))
+
+
+def _model(records: Sequence[Record], achieved: Achieved, work: Work) -> Line | str:
+    pace = achieved.pace(work.tokenizer, work.resolution, work.window, work.encodes, work.decodes)
+    if not isinstance(pace, Pace):
+        return pace
+    network = work.decodes * network_flops(work.metrics, work.resolution) / achieved.float32
+    prepared = core_seconds(records, work.resolution) if work.image_set == PREPARED_SET else None
+    return Line(
+        work=work,
+        gpu=pace.seconds + network,
+        core=prepared[0] if prepared else 0.0,
+        network=network,
+        load=pace.parameters * BYTES_A_PARAMETER / BYTES_A_SECOND,
+        peak=pace.peak,
+        level=pace.level,
+        how=pace.how,
+    )
+
+
+def _codec(records: Sequence[Record], achieved: Achieved, work: Work) -> Line | str:
+    """A codec and its metrics run on the CPU."""
+    name, per_image = work.tokenizer, (work.resolution / TIMED_AT) ** 2
+    timed = [r for r in records if r.benchmark == PREPARATION and r.tokenizer.name == name]
+    if not timed:
+        return "no record of its speed on a CPU"
+    if achieved.core is None:
+        return "no record of the peak throughput of a CPU, which its metrics need"
+    held = {value.quantity: value.value for value in timed[0].values}
+    network = network_flops(work.metrics, work.resolution) / achieved.core
+    own = held[f"codec_{TIMED_AT}"] * work.decodes
+    pixels = held[f"pixel_metrics_{TIMED_AT}"] if work.metrics else 0.0
+    prepared = core_seconds(records, work.resolution) if work.image_set == PREPARED_SET else None
+    core = (prepared[0] if prepared else 0.0) + (own + pixels) * per_image + network
+    how = f"measured at {TIMED_AT} px on one core, times the pixels; networks at the peak throughput of a core"
+    return Line(work, 0.0, core, network, 0.0, None, Kind.DERIVED, how)
