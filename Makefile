@@ -18,7 +18,7 @@ $(VENV)/.report: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.test: $(VENV)/.report
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,text,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,text,test,cluster]'
 	@# Apart from the environment: where torch-fidelity can be imported, torchmetrics wants torchvision.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps --upgrade \
 		--target $(VENV)/fidelity torch-fidelity

@@ -30,6 +30,9 @@ batch: int = 1  # images of one size that go through together
 on_oom: list[str] = ""  # what may change after running out of memory: batch, tiling, or both by commas
 time_limit: float = 0.0  # seconds for each tokenizer; 0: none
 shard: str = ""  # only a part of the images, such as 3/16, while others measure the rest; empty: all
+cluster: str = ""  # a Ray cluster that measures: its address, or local for processes of this machine; empty: none
+gpus: int = 0  # of the cluster; 0: all of them
+workers: int = 0  # processes of the cluster; 0: one for each GPU, or for each machine without
 retry: bool = False  # go on with what was recorded with another outcome than ok
 study: str = "local"  # folder of results that the records go to
 
@@ -49,6 +52,8 @@ from vitok_lib.tokenizers.load import load
 rule = run.rule or None
 opened = vl.open_image_set(run.image_set, rule=rule, subset_seed=None if run.subset_seed == -1 else run.subset_seed)
 images, side = sized(opened, run.resolution, rule)
+cluster = vl.Cluster(run.cluster, run.gpus or None, run.workers or None) if run.cluster else None
+where = ("shard", "cluster", "gpus", "workers")  # what says nothing of the result
 options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "window": run.window}
 configs = configurations(run.tokenizers, **options)
 samples = run.samples or None
@@ -60,12 +65,12 @@ first_image = images.load(images.names()[0], side)
 records, reconstructions, refused = [], {}, {}
 for config in configs:
     try:
-        tokenizer = load(config)
+        tokenizer = None if cluster else load(config)
     except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from being measured
         refused[config.name] = str(error)
         continue
     record = vl.evaluate(
-        tokenizer,
+        tokenizer or config,
         images=images,
         resolution=side,
         samples=samples,
@@ -75,13 +80,14 @@ for config in configs:
         time_limit=run.time_limit or None,
         retry=run.retry,
         shard=run.shard or None,
+        cluster=cluster,
         study=run.study,
         notebook="div8k",
-        parameters={name: value for name, value in vars(run).items() if name != "shard"},
+        parameters={name: value for name, value in vars(run).items() if name not in where},
     )
     records.append(record)
-    if record.outcome.status == "ok":
-        reconstructions[config.name] = vl.reconstruct_pixels(tokenizer, first_image)
+    if record.outcome.status == "ok" and run.cluster in ("", "local"):  # elsewhere this machine may have no such device
+        reconstructions[config.name] = vl.reconstruct_pixels(tokenizer or load(config), first_image)
 if not records:
     raise vl.RequestError("; ".join(refused.values()) or "tokenizers is empty; name at least one")
 for sentence in refused.values():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vitok_lib.errors import RequestError as RequestError
     from vitok_lib.images.sets import open_image_set as open_image_set
+    from vitok_lib.measure.cluster.engine import Cluster as Cluster
     from vitok_lib.measure.latents.card import measure_latents as measure_latents
     from vitok_lib.measure.quality.evaluate import evaluate as evaluate
     from vitok_lib.measure.quality.evaluate import reconstruct_pixels as reconstruct_pixels
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Cluster": "vitok_lib.measure.cluster.engine",
     "RequestError": "vitok_lib.errors",
     "open_image_set": "vitok_lib.images.sets",
     "evaluate": "vitok_lib.measure.quality.evaluate",

@@ -99,12 +99,14 @@ def _finish(notebook: NotebookNode, parameters: dict[str, Any]) -> None:
         cell.metadata.pop("execution", None)
 
 
-def run_profile(profile: str, study: str, report: Callable[[str], None]) -> list[str]:
+def run_profile(
+    profile: str, study: str, report: Callable[[str], None], cluster: Mapping[str, Any] | None = None
+) -> list[str]:
     """Execute every notebook of ``profiles/<profile>.yml`` in its order, with records into ``study``.
 
     An entry that says ``skip_without: SET`` is passed over, with a sentence, where that image set is not installed, and
     one that says ``skip_without: recogniser`` where the packages that read text are not: the report then shows the
-    committed records of it.
+    committed records of it. Notebooks with a parameter ``cluster`` are given those of ``cluster``.
 
     Returns:
         A sentence for each entry that could not run; it keeps none of the others from running.
@@ -124,10 +126,18 @@ def run_profile(profile: str, study: str, report: Callable[[str], None]) -> list
             continue
         report(f"running {entry['notebook']} -> {os.path.relpath(output)}")
         try:
-            run_notebook(entry["notebook"], entry["parameters"] | {"study": study}, output)
+            elsewhere = _on_cluster(entry, cluster or {})
+            run_notebook(entry["notebook"], entry["parameters"] | elsewhere | {"study": study}, output)
         except RequestError as error:
             failures.append(f"run '{entry['output']}' of profile '{profile}' failed: {error}")
     return failures
+
+
+def _on_cluster(entry: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the parameters of a cluster that the notebook of ``entry`` takes; GPUs only where it runs on them."""
+    defaults = {parameter.name: parameter.default for parameter in read_parameters(find_source(entry["notebook"]))}
+    on_cpu = (defaults | entry["parameters"]).get("device") == "cpu"
+    return {name: value for name, value in cluster.items() if name in defaults and not (on_cpu and name == "gpus")}
 
 
 def _not_installed(needed: str | None) -> str | None:

@@ -11,6 +11,8 @@ import typer
 from vitok_lib.cli.options import (
     Again,
     AsJson,
+    Cluster,
+    Gpus,
     Images,
     Metrics,
     Resolution,
@@ -48,7 +50,12 @@ def eval_command(
     on_oom: Annotated[
         str, typer.Option(help="What may change after running out of memory: batch, tiling, or batch,tiling.")
     ] = "",
-    workers: Annotated[int, typer.Option(help="Threads that prepare images ahead.")] = 2,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Threads that prepare images ahead, 2 if left out; with --cluster, processes that measure."),
+    ] = None,
+    cluster: Cluster = None,
+    gpus: Gpus = None,
     shard: Annotated[
         str | None, typer.Option(help="Only a part of the images, such as 3/16; the last one makes the record.")
     ] = None,
@@ -65,6 +72,10 @@ def eval_command(
 
     if shard is not None:
         parse_shard(shard)
+    if gpus is not None:
+        if options["device"] == "cpu":
+            raise RequestError(f"--gpus (={gpus}) needs --device cuda; on CPUs give --cluster local and --workers")
+        cluster = cluster or "local"
     asked = parse_resolution(resolution)
     if time_limit is not None and not time_limit > 0:
         raise RequestError(f"time limit (={time_limit:g}) must be above 0 seconds, or left out")
@@ -74,6 +85,7 @@ def eval_command(
         find(name)
     image_set, side = sized(open_image_set(images, rule=rule, subset_seed=subset_seed), asked, rule)
     # torch takes a second to import: a request that is wrong is refused before.
+    from vitok_lib.measure.cluster.engine import Cluster as Engine
     from vitok_lib.measure.common.context import Context
     from vitok_lib.measure.predict.fits import plan_of
     from vitok_lib.measure.predict.plan import check_fits
@@ -85,7 +97,9 @@ def eval_command(
     request["retry"] = retry
     configs = _configs(tokenizers, options)
     runnable = [config for config in configs if not config.name.startswith(FOLDER)]
-    for config in runnable if not (force or fallbacks) else ():
+    engine = None if cluster is None else Engine(cluster, gpus, workers)
+    here = engine is None  # what fits into the memory of this machine says nothing of others
+    for config in runnable if here and not (force or fallbacks) else ():
         if is_recorded(config, **request, time_limit=time_limit, context=context, shard=shard):
             continue
         plan = plan_of(config, side)
@@ -102,8 +116,9 @@ def eval_command(
                 **request,
                 time_limit=left,
                 on_oom=fallbacks,
-                workers=workers,
+                workers=2 if workers is None or engine else workers,
                 shard=shard,
+                cluster=engine,
                 study=study,
                 again=again,
                 progress=bar.update,

@@ -25,6 +25,11 @@ SubsetSeed = Annotated[
 Metrics = Annotated[str, typer.Option(help="Names, separated by commas; see: vitok list metrics.")]
 Study = Annotated[str, typer.Option(help="Folder of results that the records go to.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(help="Measure on a Ray cluster: its address, or local for processes of this machine."),
+]
+Gpus = Annotated[int | None, typer.Option(help="So many GPUs, of this machine unless --cluster names others.")]
 Again = Annotated[bool, typer.Option("--again", help="Measure also what is recorded.")]
 _VITOK, _KL = "ViTok: ", "Convolutional auto-encoders: "
 _OPTIONS: dict[str, tuple[Any, Any]] = {

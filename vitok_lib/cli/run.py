@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vitok_lib.cli.options import Study
+from vitok_lib.cli.options import Cluster, Gpus, Study
 from vitok_lib.errors import RequestError
 from vitok_lib.records.store import LOCAL
 
@@ -22,19 +22,26 @@ def run_command(
     study: Annotated[
         str | None, typer.Option(help=f"Folder of results that the records go to; default: {LOCAL}.")
     ] = None,
+    cluster: Cluster = None,
+    gpus: Gpus = None,
+    workers: Annotated[int | None, typer.Option(help="With --cluster: processes that measure.")] = None,
 ) -> None:
     """Execute a notebook with parameters, or all notebooks of a profile."""
     from vitok_lib.notebooks import run_notebook, run_profile
 
+    if gpus is not None or workers is not None:
+        cluster = cluster or "local"
+    asked = {"cluster": cluster, "gpus": gpus, "workers": workers}
+    on_cluster = {name: value for name, value in asked.items() if value is not None}
     if (notebook is None) == (profile is None):
         raise RequestError("give either a notebook or --profile; vitok list notebooks shows the notebooks")
     if profile is not None:
         if parameter or output is not None:
             raise RequestError(f"profile '{profile}' has its own parameters and outputs; leave out -p and --output")
-        _end_of_profile(run_profile(profile, study or LOCAL, lambda line: typer.echo(line, err=True)))
+        _end_of_profile(run_profile(profile, study or LOCAL, lambda line: typer.echo(line, err=True), on_cluster))
         return
     assert notebook is not None
-    parameters = _pairs(parameter or []) | ({} if study is None else {"study": study})
+    parameters = _pairs(parameter or []) | on_cluster | ({} if study is None else {"study": study})
     typer.echo(run_notebook(notebook, parameters, output))
 
 

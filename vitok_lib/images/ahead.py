@@ -32,7 +32,7 @@ def load_ahead(
     """
     if workers == 0:
         for entry in entries:
-            yield entry, _load(image_set, entry, resolution)
+            yield entry, load_or_error(image_set, entry, resolution)
         return
     largest = 3 * resolution**2
     ahead: deque[tuple[ManifestEntry, Future[Loaded]]] = deque()
@@ -44,7 +44,7 @@ def load_ahead(
             if ahead and largest + sum(_size(future, largest) for _, future in ahead) > MAX_BYTES:
                 break
             entry = waiting.popleft()
-            ahead.append((entry, executor.submit(_load, image_set, entry, resolution)))
+            ahead.append((entry, executor.submit(load_or_error, image_set, entry, resolution)))
 
     try:
         fill()
@@ -58,7 +58,8 @@ def load_ahead(
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _load(image_set: ImageSet, entry: ManifestEntry, resolution: int) -> Loaded:
+def load_or_error(image_set: ImageSet, entry: ManifestEntry, resolution: int) -> Loaded:
+    """The pixels of an image, or why it cannot be read."""
     try:
         return load_image(image_set, entry.name, resolution)
     except ImageError as error:

@@ -21,7 +21,7 @@ from vitok_lib.measure.quality.merging import merged
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
 from vitok_lib.measure.quality.recording import keep, loaded_of, record_of, recorded_answer, seconds_of
 from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request, request_of
-from vitok_lib.measure.quality.runner import Limits, Run
+from vitok_lib.measure.quality.runner import Engine, Limits, Run
 from vitok_lib.measure.quality.shards import known_results, missing, parse_shard, take_up
 from vitok_lib.metrics.pixel import from_uint8, to_uint8
 from vitok_lib.records.config import RunConfig
@@ -48,6 +48,7 @@ def evaluate(
     on_oom: Collection[str] = (),
     workers: int = 2,
     shard: str | None = None,
+    cluster: Engine | None = None,
     **context: Unpack[ContextOptions],
 ) -> Record:
     """Measure ``tokenizer`` on ``images`` and keep the record; what is already recorded is not done again.
@@ -75,6 +76,8 @@ def evaluate(
         shard: only a part of the images, such as ``"3/16"``, chosen by their content. Other processes, here or on
             machines with the same results folder, measure the others; the last one makes the record. A part that
             is not the last gives the record of its own images, which is not written.
+        cluster: where images are measured instead of in this process, such as
+            :class:`vitok_lib.measure.cluster.engine.Cluster`; each of its workers loads the tokenizer.
         context: the fields of :class:`vitok_lib.measure.common.context.Context`, such as ``study``.
 
     Raises:
@@ -85,6 +88,8 @@ def evaluate(
     for choice in on_oom:
         if choice not in AFTER_OUT_OF_MEMORY:
             raise unknown("choice after running out of memory", choice, AFTER_OUT_OF_MEMORY)
+    if cluster is not None and "tiling" in on_oom:
+        raise RequestError("on_oom 'tiling' is for one process; with a cluster leave it out, and give tiling itself")
     asked = Context(**context)
     limits = Limits(time_limit, "batch" in on_oom, workers)
     part = None if shard is None else parse_shard(shard)
@@ -102,12 +107,14 @@ def evaluate(
             return recorded
         if request and part is not None and _is_measured(request, asked, retry):
             return _measured_once(None, request, limits, retry, asked)
+        if request and cluster is not None:
+            return _measured_once(None, request, limits, retry, asked, cluster)
         given = load(given)
         for setting, reason in getattr(given, "choices", {}).items():
             asked.log(f"{given.spec.name}: {setting}: {reason}")
     request = requested(given)
     assert request is not None
-    record = _measured_once(given, request, limits, retry, asked)
+    record = _measured_once(given, request, limits, retry, asked, cluster)
     tiled = getattr(given, "tiled", None)
     if record.outcome.status is not OutcomeStatus.OOM or "tiling" not in on_oom or tiled is None:
         return record
@@ -160,19 +167,22 @@ def _is_measured(request: Request, context: Context, retry: bool) -> bool:
 
 
 def _measured_once(
-    tokenizer: Tokenizer | None, request: Request, limits: Limits, retry: bool, context: Context
+    tokenizer: Tokenizer | None,
+    request: Request,
+    limits: Limits,
+    retry: bool,
+    context: Context,
+    cluster: Engine | None = None,
 ) -> Record:
     """The record of ``request``, from the disk where it is there, and measured by one process alone where not.
 
     Of a shard: the record of all images if it is the last to end, else what it has by now, which is not written.
-    ``tokenizer`` is None where every image has a result.
+    ``tokenizer`` is None where every image has a result, or where a ``cluster`` measures them.
     """
     recorded = recorded_answer(request, limits, context, retry)
     if recorded is not None:
         return recorded
-    paired: Tokenizer | Paired | None = tokenizer
-    if isinstance(tokenizer, Reconstructions):
-        paired = tokenizer.paired(request.manifest.entries, request.image_set.names())
+    paired = None if tokenizer is None else paired_with(tokenizer, request)
     if request.path.exists():
         # One file holds all metrics of a request: what it has already is measured along, not lost.
         request = request.along_with(read_record(request.path))
@@ -194,12 +204,20 @@ def _measured_once(
             if retry:
                 journal.forget_failures()
         started, earlier = datetime.now(UTC), seconds_of(request, journal)
-        outcome = Run(paired, request, journal, limits, context.progress).finish()
+        if cluster is None:
+            run = Run(paired, request, journal, limits, context.progress)
+        else:
+            run = cluster.run(request, journal, limits, context)
+        outcome = run.finish()
+        if cluster is not None:  # the seconds of all workers together, as of shards
+            started, earlier = datetime.now(UTC), seconds_of(request, journal)
         if tokenizer is not None and journal.results:
             journal.note(loaded_of(tokenizer))
         ended_by = limits.time_limit if outcome.status is OutcomeStatus.TIMEOUT else None
         device = request.settings.device or "cpu"
         provenance = context.provenance(request.command(ended_by), started, device, earlier)
+        if run.host is not None:
+            provenance = provenance.model_copy(update={"host": run.host})
         record, table = record_of(request, journal, outcome, provenance)
         if request.shard is None:
             keep(request, journal, record, table)
@@ -214,6 +232,13 @@ def _measured_once(
     return record.model_copy(
         update={"outcome": record.outcome.model_copy(update={"detail": "; ".join(filter(None, parts))})}
     )
+
+
+def paired_with(tokenizer: Tokenizer, request: Request) -> Tokenizer | Paired:
+    """``tokenizer``; a folder of reconstructions next to the images that they are of."""
+    if isinstance(tokenizer, Reconstructions):
+        return tokenizer.paired(request.manifest.entries, request.image_set.names())
+    return tokenizer
 
 
 def _check_numbers(samples: int | None, time_limit: float | None, workers: int) -> None:

@@ -7,22 +7,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from vitok_lib.errors import RequestError, UnsupportedError
 from vitok_lib.images.ahead import load_ahead
 from vitok_lib.images.manifest import ManifestEntry
 from vitok_lib.images.prepare import ImageError
-from vitok_lib.measure.common.context import Progress
+from vitok_lib.measure.common.context import Context, Progress
 from vitok_lib.measure.common.outcomes import Batch, Failure, failure_of, of_images, outcome_of
-from vitok_lib.measure.quality.journal import Journal
+from vitok_lib.measure.quality.journal import Journal, Result
 from vitok_lib.measure.quality.metric_suite import MetricSuite, Pixels
 from vitok_lib.measure.quality.request import Request
-from vitok_lib.records.schema import Outcome, OutcomeStatus
+from vitok_lib.records.schema import Host, Outcome, OutcomeStatus
 from vitok_lib.tokenizers.folder import Paired
 from vitok_lib.tokenizers.interface import Tokenizer
 
 Loaded = tuple[ManifestEntry, Pixels]
+MaybeLoaded = tuple[ManifestEntry, Pixels | ImageError]
 _FAILURES_IN_A_ROW = 3
 
 
@@ -40,18 +41,33 @@ class Limits:
     workers: int = 2
 
 
+class Kept(Protocol):
+    """What a run needs of the place where results of images are kept: a journal, or a worker's answer."""
+
+    results: dict[str, Result]
+    batch_limit: int | None
+
+    def append(self, results: dict[str, Result], seconds: float = 0.0) -> None:
+        """Keep the results of a batch, by the sha256 of each image, which took ``seconds`` together."""
+
+    def limit_batch(self, size: int) -> None:
+        """From here on no batch is larger than ``size``."""
+
+
 @dataclass
 class Run:
     """A tokenizer on its way through a request; ``journal`` keeps what each image gave.
 
-    ``tokenizer`` is None where the journal has a result of every image.
+    ``tokenizer`` is None where the journal has a result of every image, or where others measure them.
+    ``host`` is then the machine that did.
     """
 
     tokenizer: Tokenizer | Paired | None
     request: Request
-    journal: Journal
+    journal: Kept
     limits: Limits
     progress: Progress
+    host: Host | None = None
     _started: float = field(default_factory=time.monotonic)
     _slowest: float = 0.0
     _failed_in_a_row: int = 0
@@ -90,13 +106,17 @@ class Run:
         suite = MetricSuite(self.tokenizer, self.request.metrics, self.request.lines)
         loading = load_ahead(self.request.image_set, todo, self.request.resolution, self.limits.workers)
         with closing(loading) as loaded:
-            for batch in self._batches(loaded):
-                stopped = self._measure(suite, batch)
-                if stopped is not None:
-                    return stopped
+            return self.measure(suite, loaded)
+
+    def measure(self, suite: MetricSuite, loaded: Iterator[MaybeLoaded]) -> Outcome | None:
+        """Keep the result of each image of ``loaded``; None, or what stopped the run before the last one."""
+        for batch in self._batches(loaded):
+            stopped = self._measure(suite, batch)
+            if stopped is not None:
+                return stopped
         return None
 
-    def _batches(self, loaded: Iterator[tuple[ManifestEntry, Pixels | ImageError]]) -> Iterator[list[Loaded]]:
+    def _batches(self, loaded: Iterator[MaybeLoaded]) -> Iterator[list[Loaded]]:
         """Images of one size that follow one another; which ones go together depends on the images alone."""
         batch: list[Loaded] = []
         for entry, pixels in loaded:
@@ -205,3 +225,10 @@ class Run:
         if self.journal.batch_limit is None:
             return None
         return f"went on with batch {self.journal.batch_limit} after batch {self.request.batch} ran out of memory"
+
+
+class Engine(Protocol):
+    """What measures the images of a request elsewhere than in this process, such as on a cluster."""
+
+    def run(self, request: Request, journal: Journal, limits: Limits, context: Context) -> Run:
+        """A run whose images others measure, and whose results come to ``journal``."""

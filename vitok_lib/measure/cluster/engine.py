@@ -1,0 +1,304 @@
+"""One evaluation over the workers of a cluster; the journal of this process stays the only truth.
+
+Tasks read and prepare images, workers measure them, and this process writes each result to the journal as it comes.
+What a worker or a node had in hand when it died is given to another one. So many images are on their way at once as
+the workers need, whatever the number of all, so that memory does not grow with it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any
+
+from vitok_lib.errors import RequestError, error_text
+from vitok_lib.images.ahead import MAX_BYTES
+from vitok_lib.images.manifest import ManifestEntry
+from vitok_lib.measure.cluster.connection import OF_A_PREPARING_TASK, Share, connect, living_nodes, share_of
+from vitok_lib.measure.cluster.preparing import prepare
+from vitok_lib.measure.cluster.worker import Answer, Worker
+from vitok_lib.measure.common.context import Context, Log
+from vitok_lib.measure.quality.journal import Journal
+from vitok_lib.measure.quality.request import Request
+from vitok_lib.measure.quality.runner import Limits, Run
+from vitok_lib.records.schema import Outcome, OutcomeStatus
+
+_AT_A_WORKER = 2  # chunks: one is measured while the pixels of the next one come
+_MOST_AHEAD = 16  # images on their way for each worker
+_DEATHS = 3  # of processes that had an image in hand, after which it is not tried again
+_IN_A_ROW = 3  # images that ran out of memory, after which no other is tried
+_CHECK = 5.0  # seconds between two looks at the nodes while nothing else happens
+_PATIENCE = 60.0  # seconds that a cluster without room for a worker may take to get a node
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster that measures instead of this process; ``address`` is ``"local"`` for one of this machine.
+
+    There is one worker for each of ``gpus`` (None: all that the cluster has), or ``workers`` that share them. On a CPU
+    there is one for each node, or ``workers`` with equally many cores. What the worker's process imports, the images
+    and the weights have to be on every node; the results folder only here.
+    """
+
+    address: str = "local"
+    gpus: int | None = None
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("gpus", self.gpus), ("workers", self.workers)):
+            if value is not None and value < 1:
+                raise RequestError(f"{name} (={value}) must be at least 1, or left out")
+
+    def run(self, request: Request, journal: Journal, limits: Limits, context: Context) -> Run:
+        """A run of ``request`` on this cluster, which is joined when there is something to measure."""
+        return _Run(None, request, journal, limits, context.progress, cluster=self, log=context.log)
+
+
+@dataclass
+class _Chunk:
+    """Images that are measured by one call, with the pixels that tasks prepare of them."""
+
+    entries: Sequence[ManifestEntry]
+    pixels: list[Any]
+    deaths: int = 0
+
+
+@dataclass(eq=False)
+class _Hand:
+    """A worker as this process sees it, and the chunks that it was given, the first one given first."""
+
+    actor: Any
+    chunks: dict[Any, _Chunk] = field(default_factory=dict)
+
+
+@dataclass
+class _Run(Run):
+    """A run whose images the workers of ``cluster`` measure."""
+
+    cluster: Cluster = field(default_factory=Cluster)
+    log: Log = print
+
+    def _go_through(self, todo: Sequence[ManifestEntry]) -> Outcome | None:
+        ray = connect(self.cluster.address)
+        device = self.request.settings.device or "cpu"
+        share = share_of(living_nodes(ray), device, self.cluster.gpus, self.cluster.workers)
+        dispatch = _Dispatch(ray, self, share, todo)
+        try:
+            with redirect_stdout(sys.stderr):  # where Ray prints what dies; stdout is for results
+                return dispatch.run()
+        except RequestError as error:
+            entries = self.request.entries
+            lacking = sum(entry.sha256 not in self.journal.results for entry in entries)
+            raise RequestError(
+                f"{error}; {lacking} of {len(entries)} images have no result yet; the same command goes on with them",
+                code=error.code,
+            ) from error
+        finally:
+            dispatch.end()
+
+    def take(self, answer: Answer) -> None:
+        """Keep what a worker measured."""
+        limit = answer.batch_limit
+        if limit is not None and limit < (self.journal.batch_limit or self.request.batch):
+            self.journal.limit_batch(limit)
+        if answer.results:
+            self.journal.append(answer.results, answer.seconds)
+            self._done += sum(self._copies[sha256] for sha256 in answer.results)
+            self._slowest = max(self._slowest, answer.seconds)
+            self._report()
+
+    def over(self) -> Outcome | None:
+        """The outcome of a run whose time is over; None while it is not."""
+        return self._timeout() if self._is_out_of_time() else None
+
+
+class _Dispatch:
+    """Chunks of images on their way: waiting, being prepared, at a worker, measured."""
+
+    def __init__(self, ray: Any, run: _Run, share: Share, todo: Sequence[ManifestEntry]) -> None:
+        self._ray, self._run, self._share = ray, run, share
+        request = run.request
+        size = request.batch
+        self._waiting = deque(todo[start : start + size] for start in range(0, len(todo), size))
+        ahead = min(_MOST_AHEAD, MAX_BYTES // (3 * request.resolution**2))
+        self._ahead = share.workers * max(_AT_A_WORKER, ahead // size)
+        self._prepared: deque[_Chunk] = deque()
+        self._starting: dict[Any, _Hand] = {}
+        self._hands: list[_Hand] = []
+        self._stopped: Outcome | None = None
+        self._out_of_memory: list[Outcome] = []
+        self._in_a_row = 0
+        self._failed_starts = 0
+        self._given_up: dict[str, str] = {}
+        self._without_room: float | None = None
+        self._image_set, self._request = ray.put(request.image_set), ray.put(request)
+        self._prepare = ray.remote(num_cpus=OF_A_PREPARING_TASK)(prepare)
+        self._worker = ray.remote(**share.resources, max_restarts=0, scheduling_strategy="SPREAD")(Worker)
+
+    def run(self) -> Outcome | None:
+        """None once every image has a result; otherwise what stopped the run."""
+        for _ in range(min(self._share.workers, len(self._waiting))):
+            self._start()
+        while self._is_going_on():
+            if self._stopped is None:
+                self._fill()
+            pending = [*self._starting, *(ref for hand in self._hands for ref in hand.chunks)]
+            ready, _ = self._ray.wait(pending, num_returns=1, timeout=_CHECK)
+            for ref in ready:
+                if ref in self._starting:
+                    self._started(ref)
+                    continue
+                hand = next((hand for hand in self._hands if ref in hand.chunks), None)
+                if hand is not None:  # not of a worker that died with it meanwhile
+                    self._ended(hand, ref)
+            if not ready:
+                self._look_for_room()
+        return self._outcome()
+
+    def end(self) -> None:
+        """The workers go; what they hold of GPUs and memory is free again."""
+        for hand in (*self._hands, *self._starting.values()):
+            self._ray.kill(hand.actor)
+
+    def _is_going_on(self) -> bool:
+        at_workers = any(hand.chunks for hand in self._hands)
+        if self._stopped is None:
+            self._stopped = self._run.over()
+        return at_workers if self._stopped else bool(at_workers or self._prepared or self._waiting)
+
+    def _fill(self) -> None:
+        """Have images prepared, and give each worker what it can take."""
+        on_their_way = len(self._prepared) + sum(len(hand.chunks) for hand in self._hands)
+        for _ in range(min(len(self._waiting), self._ahead - on_their_way)):
+            entries = self._waiting.popleft()
+            resolution = self._run.request.resolution
+            pixels = [self._prepare.remote(self._image_set, entry, resolution) for entry in entries]
+            self._prepared.append(_Chunk(entries, pixels))
+        for _ in range(_AT_A_WORKER):  # one for each, then a second one
+            for hand in sorted(self._hands, key=lambda hand: len(hand.chunks)):
+                if self._prepared and len(hand.chunks) < _AT_A_WORKER:
+                    chunk = self._prepared.popleft()
+                    hand.chunks[hand.actor.measure.remote(chunk.entries, *chunk.pixels)] = chunk
+
+    def _start(self) -> None:
+        limits = Limits(smaller_batch=self._run.limits.smaller_batch)
+        actor = self._worker.remote(self._request, limits, self._run.journal.batch_limit, self._share.cores)
+        self._starting[actor.load.remote()] = _Hand(actor)
+
+    def _started(self, ref: Any) -> None:
+        """A worker has loaded its tokenizer, or could not."""
+        hand = self._starting.pop(ref)
+        try:
+            told = self._ray.get(ref)
+        except self._ray.exceptions.RayTaskError as error:
+            raise _as_request(error, "a worker cannot load the tokenizer") from error
+        except self._ray.exceptions.RayError as error:
+            self._failed_starts += 1
+            if self._failed_starts >= _DEATHS:
+                raise RequestError(f"workers die while they load the tokenizer ({_reason(error)})") from error
+            self._say(
+                f"a worker was lost while it loaded the tokenizer ({_reason(error)}); another one takes its place"
+            )
+            self._start()
+            return
+        self._failed_starts = 0
+        self._hands.append(hand)
+        self._run.host = self._run.host or told.host
+        assert isinstance(self._run.journal, Journal)
+        self._run.journal.note(told.loaded)
+
+    def _ended(self, hand: _Hand, ref: Any) -> None:
+        """A call of a worker has ended, in an answer or otherwise."""
+        try:
+            answer: Answer = self._ray.get(ref)
+        except self._ray.exceptions.RayTaskError as error:
+            raise _as_request(error, "an image cannot be measured") from error
+        except self._ray.exceptions.RayActorError as error:
+            self._died(hand, error)
+        except self._ray.exceptions.RayError as error:
+            self._again(hand.chunks.pop(ref), error)
+        else:
+            del hand.chunks[ref]
+            self._run.take(answer)
+            self._count(answer)
+
+    def _count(self, answer: Answer) -> None:
+        """Out of memory is an image's outcome; another one stops the run."""
+        if answer.stopped is None:
+            self._in_a_row = 0
+        elif answer.stopped.status is OutcomeStatus.OOM:
+            self._out_of_memory.append(answer.stopped)
+            self._in_a_row += 1
+            if self._in_a_row >= _IN_A_ROW:
+                self._stopped = self._out_of_memory[0]
+        else:
+            self._stopped = answer.stopped
+
+    def _died(self, hand: _Hand, error: Exception) -> None:
+        """What a worker had in hand goes to others, and another worker takes its place."""
+        self._hands.remove(hand)
+        first, *others = hand.chunks.values()
+        self._prepared.extendleft(reversed(others))
+        self._again(first, error)
+        self._say(f"a worker was lost ({_reason(error)}); its images go to another one")
+        self._start()
+
+    def _again(self, chunk: _Chunk, error: Exception) -> None:
+        chunk.deaths += 1
+        if chunk.deaths < _DEATHS:
+            self._prepared.appendleft(chunk)
+        else:
+            self._given_up |= {entry.name: _reason(error) for entry in chunk.entries}
+
+    def _say(self, sentence: str) -> None:
+        self._run.log(f"{self._run.request.tokenizer.name}: {sentence}")
+
+    def _look_for_room(self) -> None:
+        """Nothing came for a while: where no node could hold a worker, the run cannot go on.
+
+        Raises:
+            RequestError: that has been so for a minute.
+        """
+        if self._hands or any(self._share.fits(node) for node in living_nodes(self._ray)):
+            self._without_room = None
+            return
+        now = time.monotonic()
+        self._without_room = self._without_room or now
+        if now - self._without_room > _PATIENCE:
+            raise RequestError(
+                f"no node of the cluster is left that has the {self._share.cores} CPU cores and {self._share.gpus:g} "
+                "GPUs of a worker"
+            )
+
+    def _outcome(self) -> Outcome | None:
+        memory = self._out_of_memory
+        stopped = self._stopped or (memory[0] if memory else None)
+        if stopped is None and self._given_up:
+            named = "; ".join(f"{name}: {reason}" for name, reason in list(self._given_up.items())[:3])
+            detail = f"{len(self._given_up)} images have no result after {_DEATHS} attempts each: {named}"
+            return Outcome(status=OutcomeStatus.ERROR, detail=detail)
+        if stopped is not None and stopped.status is OutcomeStatus.OOM and len(memory) > 1:
+            detail = f"{stopped.detail}; and so did {len(memory) - 1} other images"
+            return stopped.model_copy(update={"detail": detail})
+        return stopped
+
+
+def _as_request(error: Any, what: str) -> RequestError:
+    """The request error that a worker or task raised; any other error in words."""
+    cause = error.cause
+    if isinstance(cause, RequestError):
+        return cause
+    return RequestError(f"{what}: {type(cause).__name__}: {error_text(cause)}")
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of what Ray says of a failure; it goes on for a page."""
+    names = {"OutOfDiskError": "the disk of a node is full", "NodeDiedError": "its node died"}
+    known = names.get(type(error).__name__)
+    if known is None and "node" in str(error).lower() and "died" in str(error).lower():
+        known = "its process or node died"
+    return known or f"{type(error).__name__}: {error_text(error).partition('. ')[0][:150]}"
