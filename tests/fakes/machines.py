@@ -191,6 +191,16 @@ def write_all_machines(root: Path) -> None:
         _write_memories(root, study, gpu)
 
 
+def write_h100(root: Path) -> None:
+    """A latency on an H100 from which a study's hours follow, and the invented seconds of a core for an image."""
+    values = {"latency": 200.0, "utilisation": 50.0}
+    gpu = "NVIDIA H100 80GB HBM3"
+    write_machine(root, "speed", 1024, "5B-f16x64", values, study="h100", gpu=gpu, preset="reference", dtype="bfloat16")
+    seconds = {f"prepare_{side}": 2.0 for side in (512, 1024, 2048, 4096, 8192)}
+    seconds |= {"codec_1024": 0.1, "pixel_metrics_1024": 1.0}
+    write_machine(root, "preparation", 8192, "jpeg:bpp=1", seconds, study="cpu", gpu=None)
+
+
 def _write_speeds(root: Path, study: str, gpu: str | None) -> None:
     ceilings = {"ceiling_matmul": 800.0, "ceiling_copy": 4000.0}
     for resolution, base in ((1024, 120.0), (2048, 600.0)):

@@ -14,12 +14,13 @@ import pytest
 import yaml
 
 from tests.fakes.latents import write_latents
+from tests.fakes.machines import write_h100
 from tests.fakes.records import write_all, write_colours, write_curve
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = (
-    *("index", "div8k", "coco", "challenge", "comparisons", "sliding-window", "technical", "memory", "rate"),
-    *("claims", "small-tokenizers", "methods", "runs"),
+    *("index", "div8k", "coco", "challenge", "comparisons", "sliding-window", "technical", "memory", "scaling-out"),
+    *("rate", "claims", "small-tokenizers", "methods", "runs"),
 )
 NOTEBOOK = """{"cells": [{"cell_type": "markdown", "id": "a", "metadata": {}, "source": ["# A run"]},
  {"cell_type": "code", "execution_count": 1, "id": "b", "metadata": {}, "source": ["print('done')"],
@@ -52,6 +53,9 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_curve(root / "results", "cpu", "avif", 0.6)  # the page of rates compares with it
     write_colours(root / "results")
     write_latents(root / "results")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VITOK_RESULTS", str(root / "results"))
+        write_h100(root / "results")
     build = build_book(root)
     assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
     return root

@@ -33,15 +33,20 @@ def scaling(known: StudyTime, counts: Sequence[int], cores: float) -> list[Point
     return [Point(found, alone / found.seconds) for found in (known.on(count, cores) for count in counts)]
 
 
-def bound_of(found: Schedule) -> Bound:
-    """What the time of the places goes to most: computing, waiting for cores, loading, or being idle at the end."""
-    shares = {
+def shares(found: Schedule) -> dict[Bound, float]:
+    """Seconds of all places together: computing, waiting for cores, loading, and idle after the last job."""
+    return {
         Bound.GPUS: found.busy,
         Bound.CORES: found.waiting,
         Bound.LOADING: found.loading,
         Bound.LONGEST: found.idle,
     }
-    return max(shares, key=lambda bound: shares[bound])
+
+
+def bound_of(found: Schedule) -> Bound:
+    """What the time of the places goes to most."""
+    parts = shares(found)
+    return max(parts, key=lambda bound: parts[bound])
 
 
 def cores_needed(line: Line) -> float | None:

@@ -38,6 +38,7 @@ from vitok_lib.report.page.content import Code, Sentence, Table
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.report.sphinx.directives import Content, Missing, Picture, Spec, Titled, Wide
 from vitok_lib.report.sphinx.request import Request
+from vitok_lib.report.sphinx.scaling_directive import scaling_out
 from vitok_lib.report.tables import by_image, runs
 from vitok_lib.report.tables.best import best_table
 from vitok_lib.report.tables.coverage import coverage_table
@@ -379,6 +380,7 @@ DIRECTIVES: Mapping[str, Spec] = {
     "measured-where": Spec(lambda request: [Wide(measured_where(request.entries))]),
     "coverage-table": Spec(lambda request: [coverage_table(request.entries)]),
     "versus-table": Spec(versus, 2),
+    "scaling": Spec(scaling_out, 2, ("gpu", "gpus", "cores")),
     "variation-table": Spec(variation, 1),
     "depth-table": Spec(depths),
     "run-list": Spec(every_run),

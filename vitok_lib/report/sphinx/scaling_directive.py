@@ -1,0 +1,35 @@
+"""The directive of the page on scaling out: ``{scaling} PROFILE totals`` and its other parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from vitok_lib.errors import unknown
+from vitok_lib.report.sphinx.directives import Content, Picture
+from vitok_lib.report.sphinx.request import Request
+from vitok_lib.report.tables.machine import scaling
+
+
+def scaling_out(request: Request) -> list[Content]:
+    """Of a profile: what ``stops`` it, its ``totals`` and ``parts``, the ``cores`` of a GPU, or the ``figure``.
+
+    ``:gpus:`` and ``:cores:`` are numbers of GPUs and of CPU cores for each, of which the figure alone takes several.
+    """
+    profile, what = request.names
+    gpu = " ".join(request.words("gpu", "H100"))
+    known = scaling.known_of(request.entries, profile, gpu)
+    counts = [int(count) for count in request.words("gpus", "1 8 64")]
+    cores = [float(count) for count in request.words("cores", "16")]
+    if what == "figure":
+        from vitok_lib.report.figures.scaling import speedups
+
+        return [Picture(f"scaling-{profile}", speedups(known, cores))]
+    makes: dict[str, Callable[[], Sequence[Content]]] = {
+        "stops": lambda: scaling.where_it_stops(known, counts, cores[0]),
+        "totals": lambda: [scaling.totals_table(known, counts, cores[0])],
+        "parts": lambda: [scaling.parts_table(known)],
+        "cores": lambda: [scaling.cores_table(request.entries, known)],
+    }
+    if what not in makes:
+        raise unknown("part of scaling", what, [*makes, "figure"])
+    return [*makes[what]()]
