@@ -43,6 +43,7 @@ __all__ = [
     "is_native",
     "load_image",
     "open_image_set",
+    "opened",
     "parse_resolution",
     "sized",
 ]
@@ -155,6 +156,20 @@ def open_image_set(text: str | Path, *, rule: str | None = None, subset_seed: in
     if not isinstance(found, DrawnSet):
         raise RequestError(f"image set '{found.name}' keeps its own order; leave out the subset seed (={subset_seed})")
     return replace(found, subset_seed=subset_seed)
+
+
+def opened(images: str | Path | ImageSet, *, rule: str | None = None, subset_seed: int | None = None) -> ImageSet:
+    """``images`` where it is a set already, else what :func:`open_image_set` opens.
+
+    Raises:
+        RequestError: as there, or a size rule or a subset seed was given for a set that is open.
+    """
+    if isinstance(images, str | Path):
+        return open_image_set(images, rule=rule, subset_seed=subset_seed)
+    for noun, given in {"size rule": rule, "subset seed": subset_seed}.items():
+        if given is not None:
+            raise RequestError(f"{noun} (={given!r}) is chosen where a set is opened; '{images.name}' is open already")
+    return images
 
 
 def parse_resolution(given: int | str) -> int | str:

@@ -194,7 +194,9 @@ class Record(Strict):
     ``arrays`` holds, for figures, what is a number for each channel of a latent or for each band of a spectrum.
     ``metrics`` holds the signature of every metric that was asked for, also where these images give it no value.
     ``requested`` is the configuration as it was asked for, None in records from before it was kept; ``settings`` is
-    what it came to. ``choices`` says of each setting that was chosen automatically what was chosen and why.
+    what it came to. ``arguments`` holds what a study was asked for beside configuration and images where it differs
+    from the usual, such as ``draws``; a file's name says it. ``choices`` says of each setting that was chosen
+    automatically what was chosen and why.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -203,6 +205,7 @@ class Record(Strict):
     tokenizer: TokenizerIdentity
     images: ImagesIdentity
     requested: RunConfig | None = None
+    arguments: dict[str, str] | None = None
     settings: Settings
     outcome: Outcome
     values: tuple[Value, ...] = ()

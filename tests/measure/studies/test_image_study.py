@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,16 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.fakes.images import write_noise
 from vitok_lib.errors import RequestError
+from vitok_lib.measure.latents.rate import measure_rate
+from vitok_lib.measure.studies.how_many import measure_how_many
 from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images
+from vitok_lib.measure.studies.variations import measure_variations
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, OutcomeStatus, Record, Value
-from vitok_lib.records.store import iterate, results_root
+from vitok_lib.records.store import iterate, results_root, slug
+from vitok_lib.report.data.record_view import Entry
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load
 
@@ -126,6 +132,40 @@ def test_values_of_another_set_are_replaced_where_that_is_asked_for_alone(images
     assert kept == record
     for asked in ({"study": "mine"}, {"again": True}):
         assert _measured(other, **asked).images.name.startswith("others-")
+
+
+def test_a_choice_that_is_not_the_usual_one_is_in_the_records_name(images: Path) -> None:
+    def measured(**chosen: Any) -> Record:
+        asked = {"draws": 50, "counts": (4, 8)} | chosen
+        study = replace(_study(), arguments={"extractor": "random", **asked}, usual={"draws": 50, "counts": (4, 8)})
+        return measure_images(study, TINY, images=images, resolution=16)
+
+    records = [measured(), measured(draws=9), measured(counts=(4, 6)), measured(counts=(46,))]
+    assert [record.arguments for record in records] == [None, {"draws": "9"}, {"counts": "4,6"}, {"counts": "46"}]
+    kept = {path.name: record for path, record in iterate()}
+    assert sorted(map(str, kept.values())) == sorted(map(str, records)), "no choice replaced another's record"
+    assert {f"{slug(TINY.name)}@weights=random0.json", f"{slug(TINY.name)}@weights=random0,draws=9.json"} <= set(kept)
+    assert measured(draws=9, counts=(4, 8)) == records[1], "the usual ones may be spelt out"
+    titles = {Entry("local", path, record).title for path, record in iterate()}
+    assert len(titles) == len(records), "and none is shown under the name of another"
+
+
+@pytest.mark.parametrize(
+    ("measure", "name", "one", "other"),
+    [
+        (measure_how_many, "jpeg:q=75", {"counts": (3,), "draws": 2}, {"counts": (3,), "draws": 3}),
+        (measure_how_many, "jpeg:q=75", {"counts": (3,), "draws": 2}, {"counts": (3,), "draws": 2, "draw_seed": 1}),
+        (measure_rate, "jpeg", {"points": "q=5"}, {"points": "q=90"}),
+        (measure_variations, "w32_d2_h2/1x8x6", *({"setting": "window", "choices": [text]} for text in ("1", "2d:1"))),
+    ],
+)
+def test_another_choice_of_a_study_keeps_the_record_of_the_first(  # type: ignore[no-untyped-def]
+    measure, name: str, one: dict[str, Any], other: dict[str, Any], tmp_path: Path
+) -> None:
+    write_noise(tmp_path / "images", [(24, 16)] * 6)
+    config = RunConfig(name=name, weights="random" if measure is measure_variations else "released")
+    first, second = (measure(config, images=tmp_path / "images", resolution=24, **asked) for asked in (one, other))
+    assert {str(record) for _, record in iterate()} == {str(first), str(second)}
 
 
 def test_what_gave_no_values_of_another_set_is_replaced(images: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vitok_lib.errors import RequestError
@@ -22,11 +23,11 @@ class Asked:
     """What a record must be of to answer.
 
     Weights are the same where their content is, wherever they lie; what is None of the tokenizer is not known before it
-    is loaded, and not compared. ``signatures`` of metrics are those that the record
-    must have been asked for. ``device`` is that of a measurement of time or memory, which compares on one machine with
-    the same libraries alone; None where the machine does not matter. A record of less than is asked for is no answer:
-    one that ran out of a shorter ``time_limit`` (in seconds, None: none), or out of memory with several images at once
-    where ``smaller_batch`` may be tried.
+    is loaded, and not compared. ``signatures`` of metrics are those that the record must have been asked for.
+    ``arguments`` are those of a study, as a record holds them. ``device`` is that of a measurement of time or memory,
+    which compares on one machine with the same libraries alone; None where the machine does not matter. A record of
+    less than is asked for is no answer: one that ran out of a shorter ``time_limit`` (in seconds, None: none), or out
+    of memory with several images at once where ``smaller_batch`` may be tried.
     """
 
     requested: RunConfig
@@ -37,10 +38,13 @@ class Asked:
     device: str | None = None
     time_limit: float | None = None
     smaller_batch: bool = False
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
     def is_of_the_same_work(self, record: Record) -> bool:
         """Whether ``record`` is of this configuration, these weights and these images, whatever it measured of them."""
         if record.requested is None or not record.requested.is_same_run(self.requested):
+            return False
+        if (record.arguments or {}) != self.arguments:
             return False
         if not record.tokenizer.weights.same_content(self.tokenizer.weights):
             return False

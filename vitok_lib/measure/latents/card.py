@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vitok_lib.errors import UnsupportedError
-from vitok_lib.images.sets import ImageSet, open_image_set, sized
+from vitok_lib.images.sets import ImageSet, opened, sized
 from vitok_lib.measure.common.context import ContextOptions
 from vitok_lib.measure.latents.decoding import NOISE_PERCENT, halfway, under_noise
 from vitok_lib.measure.latents.equivariance import TRANSFORMATIONS, equivariance
@@ -92,8 +92,7 @@ def measure_latents(
     """
     config = RunConfig(name=config) if isinstance(config, str) else config
     check_has_latent(config.name)
-    opened = open_image_set(images, rule=rule, subset_seed=subset_seed) if isinstance(images, str | Path) else images
-    image_set, side = sized(opened, resolution)
+    image_set, side = sized(opened(images, rule=rule, subset_seed=subset_seed), resolution)
     study = ImageStudy(
         function="measure_latents",
         benchmark=f"{BENCHMARK}-{image_set.name}",

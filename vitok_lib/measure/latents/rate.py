@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitok_lib.errors import RequestError, UnsupportedError
-from vitok_lib.images.sets import ImageSet, open_image_set, sized
+from vitok_lib.images.sets import ImageSet, opened, sized
 from vitok_lib.measure.common.context import ContextOptions
 from vitok_lib.measure.latents.coder import LatentCoder
 from vitok_lib.measure.latents.decoding import pixels_of
@@ -86,19 +86,20 @@ def measure_rate(
     Raises:
         RequestError: the request is wrong, or the results folder cannot be written.
     """
-    opened = open_image_set(images, rule=rule, subset_seed=subset_seed) if isinstance(images, str | Path) else images
+    image_set, side = sized(opened(images, rule=rule, subset_seed=subset_seed), resolution)
     asked = tuple(dict.fromkeys(point.strip() for point in points.split(","))) if points else ()
     subject: Callable[[RunConfig], _Subject]
     if is_codec(config.name):
         if ":" in config.name:
             raise RequestError(f"'{config.name}' names one quality; name the codec alone, and its qualities as points")
-        asked, models = asked or QUALITIES, ""
+        usual, models = QUALITIES, ""
+        asked = asked or usual
         subject = partial(_Codec, points=asked)
     else:
         check_has_latent(config.name)
-        asked = tuple(parse_quantiser(point).text for point in asked or QUANTISERS)
+        usual = QUANTISERS
+        asked = tuple(parse_quantiser(point).text for point in asked or usual)
         models = f"|histograms:{FITTED_ON}-others"
-        image_set, side = sized(opened, resolution)
         names = [entry.name for entry in image_set.manifest(side, samples).entries]
         if len(names) < 2:
             raise RequestError("1 image has no other to fit models on; take at least 2 images")
@@ -120,9 +121,10 @@ def measure_rate(
         load=subject,
         tokenizer=lambda held: held.tokenizer,
         measure=_measured,
-        arguments={"points": points or None},
+        arguments={"points": ",".join(asked)},
+        usual={"points": usual},
     )
-    return measure_images(study, config, images=opened, resolution=resolution, samples=samples, **context)
+    return measure_images(study, config, images=image_set, resolution=side, samples=samples, **context)
 
 
 def _distortion(name: str, how: str) -> Quantity:

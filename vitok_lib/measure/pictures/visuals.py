@@ -15,7 +15,7 @@ from PIL import Image
 
 from vitok_lib.errors import RequestError, error_text
 from vitok_lib.images.manifest import ManifestEntry
-from vitok_lib.images.sets import ImageError, ImageSet, load_image, open_image_set
+from vitok_lib.images.sets import ImageError, ImageSet, load_image, opened
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.outcomes import is_out_of_memory
 from vitok_lib.measure.common.reproduce import RUN, Measurement, command
@@ -62,7 +62,7 @@ def make_visuals(
     Args:
         tokenizers: taken one after the other, so that a generator holds one in memory at a time; one of a folder
             shows its files.
-        images: an image set, or whatever :func:`open_image_set` opens.
+        images: an image set, or whatever :func:`vitok_lib.images.sets.open_image_set` opens.
         resolution: cap of the longest side in pixels, or the size that a drawn set is drawn at.
         count: so many images, from the first.
         context: the fields of :class:`vitok_lib.measure.common.context.Context`; the notebook, by default ``viewer``,
@@ -74,7 +74,7 @@ def make_visuals(
     context.setdefault("notebook", "viewer")
     asked = Context(**context)
     started = datetime.now(UTC)
-    image_set = open_image_set(images) if isinstance(images, str | Path) else images
+    image_set = opened(images)
     held = _read(image_set, resolution, count)
     device = "cpu"
     names: list[str] = []

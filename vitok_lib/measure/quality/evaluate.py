@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.images.sets import ImageSet, open_image_set, sized
+from vitok_lib.images.sets import ImageSet, opened, sized
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.reuse import say_damage
 from vitok_lib.measure.quality.journal import Journal
@@ -62,7 +62,7 @@ def evaluate(
     Args:
         tokenizer: a loaded tokenizer, or a configuration, or a name for one with the defaults, which is loaded only
             where no record answers.
-        images: an image set, or whatever :func:`open_image_set` opens.
+        images: an image set, or whatever :func:`vitok_lib.images.sets.open_image_set` opens.
         resolution: cap of the longest side in pixels, or the size that a drawn set is drawn at; ``"native"``: images
             are not resized.
         samples: take only the first so many images; None: all.
@@ -93,8 +93,7 @@ def evaluate(
     asked = Context(**context)
     limits = Limits(time_limit, "batch" in on_oom, workers)
     part = None if shard is None else parse_shard(shard)
-    opened = open_image_set(images) if isinstance(images, str | Path) else images
-    image_set, side = sized(opened, resolution)
+    image_set, side = sized(opened(images), resolution)
 
     def requested(given: Tokenizer | RunConfig) -> Request | None:
         return request_of(given, image_set, side, samples, metrics, batch, asked.study, part)

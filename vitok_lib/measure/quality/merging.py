@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Unpack
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.sets import ImageSet, open_image_set, sized
+from vitok_lib.images.sets import ImageSet, opened, sized
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.quality.journal import Journal
 from vitok_lib.measure.quality.recording import keep, record_of, recorded_answer, seconds_of
@@ -41,8 +41,7 @@ def merge(
             of one image, or the results are of another configuration or other metrics.
     """
     asked = Context(**context)
-    opened = open_image_set(images) if isinstance(images, str | Path) else images
-    image_set, side = sized(opened, resolution)
+    image_set, side = sized(opened(images), resolution)
     given = RunConfig(name=tokenizer) if isinstance(tokenizer, str) else tokenizer
     request = request_of(given, image_set, side, samples, metrics, None, asked.study)
     if request is None:

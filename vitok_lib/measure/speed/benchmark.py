@@ -15,7 +15,7 @@ import pandas as pd
 
 from vitok_lib.errors import RequestError, error_text
 from vitok_lib.images.prepare import check_resolution
-from vitok_lib.images.sets import ImageSet, open_image_set
+from vitok_lib.images.sets import ImageSet, opened
 from vitok_lib.measure.common.context import Context, ContextOptions, Log
 from vitok_lib.measure.common.reproduce import Measurement, command
 from vitok_lib.measure.common.reuse import damage_of, from_record, say_damage
@@ -76,7 +76,7 @@ def measure_speed(
     own, effort, started = Context(**context), Effort(seconds, iterations), datetime.now(UTC)
     size = (resolution if height is None else height, resolution if width is None else width)
     _check(configurations, resolution, size, sizes, effort)
-    images = open_image_set(image_set) if isinstance(image_set, str | Path) else image_set
+    images = None if image_set is None else opened(image_set)
     states = [
         BenchmarkState(config, *(at or size), benchmark, own.study)
         for config, at in zip(configurations, sizes or [None] * len(configurations), strict=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.images.sets import ImageSet, open_image_set, sized
+from vitok_lib.images.sets import ImageSet, opened, sized
 from vitok_lib.measure.common.context import ContextOptions
 from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images, reconstructed
 from vitok_lib.metrics.frechet import Features
@@ -28,6 +28,7 @@ from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load
 
 STATISTICS = ("fd", "kid")
+COUNTS, DRAWS = (4, 8, 16, 32), 50
 _QUANTILES = (0.025, 0.975)
 
 
@@ -47,8 +48,8 @@ def measure_how_many(
     images: str | Path | ImageSet,
     resolution: int | str,
     extractor: str = "random",
-    counts: Sequence[int] = (4, 8, 16, 32),
-    draws: int = 50,
+    counts: Sequence[int] = COUNTS,
+    draws: int = DRAWS,
     draw_seed: int = 0,
     rule: str | None = None,
     samples: int | None = None,
@@ -80,11 +81,10 @@ def measure_how_many(
         raise unknown("feature extractor", extractor, EXTRACTORS)
     if draws < 2:
         raise RequestError(f"draws (={draws}) must be 2 or more; one subset says nothing about the spread")
-    opened = open_image_set(images, rule=rule, subset_seed=subset_seed) if isinstance(images, str | Path) else images
-    image_set, side = sized(opened, resolution)
+    image_set, side = sized(opened(images, rule=rule, subset_seed=subset_seed), resolution)
     total = len(image_set.manifest(side, samples).entries)
     _check_counts(counts, total)
-    counts = tuple(counts)
+    counts = tuple(sorted(counts))
     metrics = {statistic: _metric(extractor, statistic) for statistic in (*STATISTICS, "paired")}
     paired = metrics["paired"]
     quantities = {paired.name: Quantity(paired.unit, paired.signature)}
@@ -121,13 +121,12 @@ def measure_how_many(
             measure=measured,
             totals=totals,
             arguments={"extractor": extractor, "counts": counts, "draws": draws, "draw_seed": draw_seed},
+            usual={"counts": COUNTS, "draws": DRAWS, "draw_seed": 0},
         ),
         config,
-        images=opened,
-        resolution=resolution,
-        rule=rule,
+        images=image_set,
+        resolution=side,
         samples=samples,
-        subset_seed=subset_seed,
         **context,
     )
 

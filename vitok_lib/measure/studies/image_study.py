@@ -19,7 +19,7 @@ from torch import Tensor
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.manifest import Manifest
-from vitok_lib.images.sets import ImageSet, check_resolution, load_image, open_image_set, sized
+from vitok_lib.images.sets import ImageSet, check_resolution, load_image, opened, sized
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.outcomes import Batch, Failure, failure_of, of_images, outcome_of
 from vitok_lib.measure.common.reproduce import Measurement, command
@@ -29,6 +29,7 @@ from vitok_lib.measure.quality.metric_suite import as_tensor
 from vitok_lib.measure.quality.request import images_arguments, images_identity, subset_of
 from vitok_lib.measure.speed.state import unloaded_weights
 from vitok_lib.metrics.pixel import from_uint8
+from vitok_lib.parameters import as_text
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, Record, Value
 from vitok_lib.records.store import atomic, read_record, record_path, write_record
@@ -68,6 +69,8 @@ class ImageStudy(Generic[Subject]):
         nothing: after "at 512 px", what is said where all images are left out.
         of_machine: whether results are those of one machine, so that only records of the same one answer.
         arguments: of ``function``, beside those of :func:`measure_images`, which its command repeats.
+        usual: of those of ``arguments`` that ``benchmark`` does not name, the usual value, or None where there is none.
+            A record's name has each that differs, so that no other choice replaces it.
     """
 
     function: str
@@ -82,6 +85,13 @@ class ImageStudy(Generic[Subject]):
     nothing: str = "no image gives a result"
     of_machine: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    usual: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The ``arguments`` that differ from the usual ones, as text."""
+        texts = {name: (as_text(self.arguments[name]), as_text(value)) for name, value in self.usual.items()}
+        return {name: asked for name, (asked, usual) in texts.items() if asked != usual}
 
 
 class StudyOptions(ContextOptions, total=False):
@@ -120,10 +130,7 @@ def measure_images(
             cannot be written.
     """
     own, started, config = Context(**context), datetime.now(UTC), checked(config)
-    opened = images
-    if isinstance(opened, str | Path):
-        opened = open_image_set(opened, rule=rule, subset_seed=subset_seed)
-    image_set, side = sized(opened, resolution)
+    image_set, side = sized(opened(images, rule=rule, subset_seed=subset_seed), resolution)
     check_resolution(side)
     manifest = image_set.manifest(side, samples)
     identity, settings = describe(config.name, config.blocks).identity(unloaded_weights(config)), config.settings
@@ -138,7 +145,7 @@ def measure_images(
         failure = failure_of(error)
     settings = settings.model_copy(update={"batch": 1})
     shown = images_identity(image_set, manifest, samples)
-    suffix = config.suffix(identity.weights, **subset_of(shown))
+    suffix = config.suffix(identity.weights, **image_study.chosen, **subset_of(shown))
     path = record_path(own.study, image_study.benchmark, side, identity.name, suffix)
     asked = Asked(
         config,
@@ -147,6 +154,7 @@ def measure_images(
         shown,
         tuple(dict.fromkeys(quantity.signature for quantity in image_study.quantities.values())),
         device=config.device if image_study.of_machine else None,
+        arguments=image_study.chosen,
     )
     kept = answer(path, asked, own)
     if kept is not None:
@@ -178,6 +186,7 @@ def measure_images(
         tokenizer=identity,
         images=shown,
         requested=config,
+        arguments=image_study.chosen or None,
         settings=settings,
         outcome=outcome,
         values=values,

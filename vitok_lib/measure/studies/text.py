@@ -10,7 +10,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from vitok_lib.images.sets import ImageSet, open_image_set, sized
+from vitok_lib.images.sets import ImageSet, opened, sized
 from vitok_lib.images.text_pages import HEIGHTS
 from vitok_lib.measure.common.context import ContextOptions
 from vitok_lib.measure.quality.lines import SCORES, Lines, ReadLine, as_pixels, known_lines, mean_score, read_lines
@@ -64,8 +64,7 @@ def measure_text(
         RequestError: the request is wrong, the packages that read text are missing, or the results folder cannot be
             written.
     """
-    opened = open_image_set(images, subset_seed=subset_seed) if isinstance(images, str | Path) else images
-    image_set, side = sized(opened, resolution)
+    image_set, side = sized(opened(images, subset_seed=subset_seed), resolution)
     lines = known_lines(image_set, side, "reading text")
     config = checked(config)
     study = ImageStudy(

@@ -28,6 +28,11 @@ from vitok_lib.tokenizers.vitok.checkpoint import ViTok
 
 BENCHMARKS = {"window": "window-quality", "blocks": "truncated-depth"}
 """The first part of the name of the records' folder, by the setting that varies."""
+USUAL = {
+    "window": ("4", "12", "40", "144", "2d:1", "2d:2", "2d:4", "2d:8"),
+    "blocks": ("2/3", "2/2", "2/1", "2/0", "1/4", "0/4", "0/0"),
+}
+"""The choices that a record's name leaves out."""
 WHOLE = "whole_psnr"
 _PSNR, _PAIRED = "psnr|rgb|u8|per-image-mean|v1", "psnr|rgb|u8|minus-whole|paired|per-image-mean|v1"
 
@@ -96,6 +101,7 @@ def measure_variations(
             tokenizer=lambda tokenizers: tokenizers[WHOLE],
             measure=measured,
             arguments={"setting": setting, "choices": list(choices)},
+            usual={"choices": USUAL[setting]},
         ),
         config,
         **asked,

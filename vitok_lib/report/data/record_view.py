@@ -101,6 +101,7 @@ class Entry:
             record.tokenizer.weights,
             size=None if height == width else f"{height}x{width}",
             limit=None if limit is None else f"{limit:g}GiB",
+            **(record.arguments or {}),
         )
         return suffix.split(",") if suffix else []
 
