@@ -14,6 +14,7 @@ _PSNRS_OF_LATENTS = (
 _BOUNDS_OF_STUDIES = {
     **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement"), DECIBELS),
     **dict.fromkeys(("seam_error", "tiled_step", "untiled_step"), FROM_ZERO),
+    **dict.fromkeys(("whole_time", "parts_time", "parts_slowdown"), FROM_ZERO),
     **dict.fromkeys(("latent_high_frequency", "grid_high_frequency", "image_high_frequency"), (0, 100)),
     **dict.fromkeys(_PSNRS_OF_LATENTS, DECIBELS),
     "midpoint_sharpness": FROM_ZERO,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from PIL import Image
 
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.reproduce import parse
+from vitok_lib.measure.memory.probe import GIB, MemoryProbe
+from vitok_lib.measure.memory.worker import ProbeResult
 from vitok_lib.measure.studies import tiling_pairs
 from vitok_lib.measure.studies.seams import BAND, borders, colour_step, joints, layout, seam_error, tile_layout
 from vitok_lib.measure.studies.tiling import measure_tiling
@@ -220,7 +223,7 @@ def test_a_record_that_is_there_is_not_measured_again(images: Path, monkeypatch:
 def test_chunks_change_a_vitok_by_no_more_than_rounding(images: Path) -> None:
     record = measure_tiling(RANDOM.replace(chunk=64), images=images, resolution=SIDE)
     values = _values(record)
-    assert list(values) == ["chunked_difference"]
+    assert list(values) == ["chunked_difference", "whole_time", "parts_time", "parts_slowdown"]
     assert values["chunked_difference"] < 1e-5
     assert (record.settings.chunk, record.settings.tiling) == (64, None)
     assert (results_root() / "local" / f"tiling-{SIDE}" / "w32_d2_h2_8x6@chunk=64,weights=random0.json").exists()
@@ -248,8 +251,42 @@ class Shifted:
 def test_a_difference_by_chunks_is_a_share_of_the_range(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiling_pairs, "load", lambda config: Shifted(0.5 if config.chunk else 0, config.chunk))
     record = measure_tiling(RANDOM, images=images, resolution=SIDE)
-    assert _values(record) == {"chunked_difference": pytest.approx(0.25)}
+    assert _values(record)["chunked_difference"] == pytest.approx(0.25)
     assert record.settings.chunk == tiling_pairs.CHUNK
+
+
+class Slow(Shifted):
+    """Takes 10 ms whole and 30 ms in parts; its first call takes 200 ms more, as that of compiled code does."""
+
+    def __init__(self, chunk: int) -> None:
+        super().__init__(0, chunk)
+        self._wait = 0.2
+
+    def decode(self, latent: Latent) -> torch.Tensor:
+        time.sleep(self._wait + (0.03 if self.settings.chunk else 0.01))
+        self._wait = 0.0
+        return super().decode(latent)
+
+
+def test_time_and_peak_memory_are_those_of_whole_and_of_parts(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def attempt(probe: MemoryProbe, resolution: int) -> ProbeResult:
+        assert resolution == SIDE
+        return ProbeResult(model_peak=4 * GIB if probe.spec.config.chunk else GIB)
+
+    monkeypatch.setattr(tiling_pairs, "load", lambda config: Slow(config.chunk))
+    monkeypatch.setattr(MemoryProbe, "attempt", attempt)
+    record = measure_tiling(RANDOM, images=images, resolution=SIDE, peaks=True)
+    values = _values(record)
+    assert 10 <= values["whole_time"] < 100, "the first call, of 200 ms, is not timed"
+    assert 30 <= values["parts_time"] < 100
+    slowdown = record.value("parts_slowdown")
+    assert slowdown is not None
+    assert slowdown.n == 2
+    times = pd.read_parquet(results_root() / "local" / f"tiling-{SIDE}" / str(record.samples))
+    assert slowdown.value == pytest.approx((times["parts_time"] / times["whole_time"]).mean())
+    assert (values["whole_peak"], values["parts_peak"]) == (1, 4)
+    assert record.provenance is not None
+    assert parse(record.provenance.command).request["peaks"] is True
 
 
 def test_images_of_one_part_are_left_out_and_counted(images: Path) -> None:

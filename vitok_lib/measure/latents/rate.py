@@ -89,6 +89,7 @@ def measure_rate(
     image_set, side = sized(opened(images, rule=rule, subset_seed=subset_seed), resolution)
     asked = tuple(dict.fromkeys(point.strip() for point in points.split(","))) if points else ()
     subject: Callable[[RunConfig], _Subject]
+    usual: tuple[str, ...]
     if is_codec(config.name):
         if ":" in config.name:
             raise RequestError(f"'{config.name}' names one quality; name the codec alone, and its qualities as points")

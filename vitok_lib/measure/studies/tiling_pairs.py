@@ -59,15 +59,22 @@ def in_parts(config: RunConfig) -> RunConfig:
     return config
 
 
+def halves(config: RunConfig) -> tuple[RunConfig, RunConfig]:
+    """The configurations that take images whole and in parts, of one from :func:`in_parts`."""
+    if config.tile is not None:
+        return config.replace(tile=None), config
+    return (config, config.replace(tiling=True)) if config.chunk is None else (config.replace(chunk=0), config)
+
+
 def load_pair(config: RunConfig) -> Pair:
     """The pair of a configuration from :func:`in_parts`."""
     if config.tile is not None:
         return _tiles(config)
-    return _autoencoder(config) if config.chunk is None else _vitok(config, config.chunk)
+    return _autoencoder(config) if config.chunk is None else _vitok(config)
 
 
 def _tiles(config: RunConfig) -> Pair:
-    whole, parts = load(config.replace(tile=None)), load(config)
+    whole, parts = (load(half) for half in halves(config))
     assert isinstance(parts, Tiled)
     return Pair(
         whole,
@@ -77,9 +84,10 @@ def _tiles(config: RunConfig) -> Pair:
     )
 
 
-def _vitok(config: RunConfig, chunk: int) -> Pair:
-    whole, parts = (load(config.replace(chunk=size)) for size in (0, chunk))
-    variant = parse_variant(find(config.name).architecture)
+def _vitok(config: RunConfig) -> Pair:
+    whole, parts = (load(half) for half in halves(config))
+    chunk, variant = config.chunk, parse_variant(find(config.name).architecture)
+    assert chunk is not None
 
     def compare(original: Tensor, whole: Tensor, parts: Tensor) -> Result:
         return {"chunked_difference": float((parts.double() - whole.double()).abs().max()) / 2}

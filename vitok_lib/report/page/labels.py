@@ -88,6 +88,11 @@ OTHERS = {
     "seam_error": "Error at seams relative to elsewhere",
     "tiled_step": "Colour step between tiles",
     "untiled_step": "Colour step there, untiled",
+    "whole_time": "Time, whole",
+    "parts_time": "Time, in parts",
+    "parts_slowdown": "Time, in parts over whole",
+    "whole_peak": "Peak memory, whole",
+    "parts_peak": "Peak memory, in parts",
     **{f"psnr_{number}": f"PSNR, {_passes(number)}" for number in PASSES},
     **{f"ciede2000_{number}": f"CIEDE2000, {_passes(number)}" for number in PASSES},
     **{f"delta-l_{number}": f"Mean ΔL*, {_passes(number)}" for number in PASSES},
@@ -192,12 +197,12 @@ DECIMALS = {
     **dict.fromkeys(("latent_high_frequency", "grid_high_frequency", "image_high_frequency", "effective_rank"), 1),
     **dict.fromkeys(("latent_mean", "latent_std", "implied_shift", "implied_scale"), 3),
     "psnr_difference": 3,
-    **dict.fromkeys(("speedup", "relative_time", "exponent", "effect"), 2),
+    **dict.fromkeys(("speedup", "relative_time", "parts_slowdown", "exponent", "effect"), 2),
     **dict.fromkeys(("utilisation", "share"), 1),
 }
 
 NEUTRAL = {
-    **dict.fromkeys(("speedup", "relative_time", "grid-error"), 1.0),
+    **dict.fromkeys(("speedup", "relative_time", "parts_slowdown", "grid-error"), 1.0),
     **dict.fromkeys((*SHIFTS, "psnr_loss", "tiling_change", *PADDING_CHANGES), 0.0),
 }
 """The value at which nothing differs: whether an interval includes it has to be seen."""
