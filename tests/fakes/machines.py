@@ -50,7 +50,9 @@ UNITS = {
     "ceiling_copy": "GB/s",
     "compile_time": "s",
     "clock": "MHz",
-    "seam_error": "×",
+    **dict.fromkeys(("seam_error", "parts_slowdown"), "×"),
+    **dict.fromkeys(("whole_time", "parts_time"), "ms"),
+    **dict.fromkeys(("whole_peak", "parts_peak"), "GiB"),
 }
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
 """What is given no other start is of one run."""
@@ -248,6 +250,10 @@ def _write_memories(root: Path, study: str, gpu: str | None) -> None:
         write_machine(root, "capacity", 16384, "flux", values, study=study, gpu=gpu, memory_limit_gib=float(limit))
     values = {"untiled_psnr": 30.0, "tiled_psnr": 29.5, "tiled_agreement": 35.0, "seam_error": 1.7}
     write_machine(root, "tiling", 2048, "flux", values, study=study, gpu=gpu)
+    for overlap, slowdown in (("0", 1.25), ("128", 2.5)):
+        costs = {"whole_time": 80.0, "parts_time": 80 * slowdown, "parts_slowdown": slowdown}
+        costs |= {"tiling_change": -0.25, "whole_peak": 2.0, "parts_peak": 0.5}
+        write_machine(root, "tiling", 1024, "5B-f16x64", costs, study=study, gpu=gpu, tile=f"512/{overlap}")
 
 
 def at_commit(path: Path, commit: str) -> None:

@@ -222,6 +222,6 @@ def write_colours(root: Path, study: str = "cpu", names: Sequence[str] = ("nano-
                 "padding-512",
                 {"continued_psnr": 30 - place, "square_psnr": 29 - place} | dict.fromkeys(labels.PADDING_CHANGES, 0),
             ),
-            ("how-many-random-256", {"fd-random:n=8": 1.0, "kid-random:n=8": 0.1}),
+            ("how-many-random-256", {"fd-random:n=8": 1.0, "fd-random:n=16": 1.0 * place, "kid-random:n=8": 0.1}),
         ):
             write_measured(root, study, name, case, {each: (level + rising).tolist() for each, level in levels.items()})

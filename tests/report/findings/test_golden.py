@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tests.fakes.machines import write_all_machines
 from tests.fakes.reading import text_of
-from tests.fakes.records import RATES, write_all
+from tests.fakes.records import RATES, write_all, write_colours
 from vitok_lib.published.study import write_published
 from vitok_lib.report.data.record_view import load
-from vitok_lib.report.findings import memory, quality, rate, speed, window
+from vitok_lib.report.findings import memory, padding, planning, quality, rate, speed, window
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "findings.txt"
 
@@ -23,6 +23,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "findings.txt"
 def page(results: Path) -> str:
     """The findings on invented records that are written to ``results``."""
     write_all(results)
+    write_colours(results)
     write_all_machines(results)
     write_published()
     entries = load()
@@ -33,6 +34,9 @@ def page(results: Path) -> str:
         "bias": quality.bias_with_n(entries, "photos-512", "fd-random"),
         "counts": quality.value_counts(entries),
         "against-codec": rate.against_codec(entries, RATES),
+        "padding": padding.paddings(entries, "padding-512"),
+        "images-needed": planning.images_to_tell_apart(entries, "photos-512", "psnr"),
+        "told-apart": planning.distances_told_apart(entries, "how-many-random-256"),
         **{name: make(entries) for name, make in (window.FINDINGS | speed.FINDINGS | memory.FINDINGS).items()},
     }
     lines = [line for name, made in found.items() for line in (f"## {name}", *map(text_of, made), "")]

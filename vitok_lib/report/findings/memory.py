@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from vitok_lib.records.config import tile_of
 from vitok_lib.records.schema import OutcomeStatus
 from vitok_lib.report.data import chunking, groups
 from vitok_lib.report.data.formatting import held_number, outcome
@@ -143,6 +144,30 @@ def tiles_change(entries: Sequence[Entry]) -> list[Sentence]:
     return found
 
 
+def tiles_cost(entries: Sequence[Entry]) -> list[Sentence]:
+    """What tiles of the least and of the greatest overlap take in time and peak memory, over the whole image."""
+    found: list[Sentence] = []
+    tiled = [entry for entry in entries if entry.record.settings.tile is not None]
+    for run in runs(tiled, [TILING], "tile"):
+        timed = [entry for entry in run if groups.held(entry, "parts_slowdown")]
+        timed.sort(key=lambda entry: tile_of(str(entry.record.settings.tile))[::-1])
+        ends = [
+            (entry.record.settings.tile, held_number(entry, "parts_slowdown"), _share(entry))
+            for entry in [*timed[:1], *timed[1:][-1:]]
+        ]
+        if ends:
+            found.append(say("tiles_cost", lead=lead(run[0], "tile"), ends=ends))
+    return found
+
+
+def _share(entry: Entry) -> Number | None:
+    """The peak in parts over that of the whole image."""
+    whole, parts = groups.held(entry, "whole_peak"), groups.held(entry, "parts_peak")
+    if whole is None or parts is None:
+        return None
+    return times(parts.value / whole.value, f"parts_peak over whole_peak of {entry.name}", entry)
+
+
 def predictions_hold(entries: Sequence[Entry]) -> list[Sentence]:
     """How far the predicted largest square is from the measured one, at most, on each machine."""
     found: list[Sentence] = []
@@ -167,6 +192,7 @@ FINDINGS: dict[str, Callable[[Sequence[Entry]], list[Sentence]]] = {
     "tiling-memory": tiling_saves,
     "tiling": tiling_changes,
     "tiles": tiles_change,
+    "tiles-cost": tiles_cost,
     "capacity": predictions_hold,
 }
 """The findings by the name that a page uses."""

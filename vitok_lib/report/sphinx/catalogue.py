@@ -21,6 +21,7 @@ from vitok_lib.report.findings import (
     depth,
     flops,
     memory,
+    planning,
     quality,
     rate,
     speed,
@@ -32,6 +33,7 @@ from vitok_lib.report.findings.best_reconstruction import best_reconstruction
 from vitok_lib.report.findings.corrections import corrections
 from vitok_lib.report.findings.fastest import fastest
 from vitok_lib.report.findings.latents import latents_measured
+from vitok_lib.report.findings.padding import paddings
 from vitok_lib.report.findings.text import smallest_height
 from vitok_lib.report.findings.what_fits import what_fits
 from vitok_lib.report.page.content import Code, Sentence, Table
@@ -105,6 +107,9 @@ FINDINGS: Mapping[str, Callable[[Request], list[Sentence]]] = {
     "estimates": lambda request: quality.estimates_met_by_figures(request.entries, request.quantity),
     "text": _by_case(smallest_height),
     "latents": _by_case(latents_measured),
+    "padding": _by_case(paddings),
+    "images-needed": _of_cases(planning.images_to_tell_apart),
+    "told-apart": _by_case(planning.distances_told_apart),
     "best-reconstruction": _of_entries(best_reconstruction),
     "what-fits": _of_entries(what_fits),
     "fastest": _of_entries(fastest),

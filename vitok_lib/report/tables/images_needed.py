@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.statistics import deviation_interval, images_needed
+from vitok_lib.metrics.statistics import images_needed
 from vitok_lib.records.schema import Kind
-from vitok_lib.report.data import paired, protocol
-from vitok_lib.report.data.record_view import Entry, natural
+from vitok_lib.report.data.record_view import Entry
+from vitok_lib.report.data.spreads import Spread, spreads
 from vitok_lib.report.page.content import Head, Link, Number, Sentence, Table
 from vitok_lib.report.page.labels import three_digits
 from vitok_lib.report.page.templates import sentences
@@ -25,43 +22,28 @@ MARGINS = (0.5, 0.1, 0.05)
 def images_needed_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
     """Images for a mean within each of ``MARGINS``: a row a tokenizer, then a row a difference to the PCA baseline.
 
-    Codecs are left out: each of their many rates is a row.
-
     Raises:
         RequestError: no measured record of ``case`` keeps the ``quantity`` of two images or more.
     """
-    _, shared = protocol.common(entries, case, quantity)
-    learned = [candidate.entry for candidate in shared if candidate.entry.record.tokenizer.family != "codec"]
-    held = [entry for entry in learned if paired.holds_single_images(entry, quantity)]
-    held.sort(key=lambda entry: natural(entry.title))
-    columns = [(entry.title, entry, entry.per_image[quantity].to_numpy(np.float64)) for entry in held]
-    for entry in held:
-        difference = paired.to_baseline(entry, held, quantity)
-        if difference:
-            title = f"{entry.title} minus {difference.other.title}"
-            columns.append((title, entry, paired.by_image(entry, difference.other, quantity)))
-    rows = [_row(title, entry, column[~np.isnan(column)], quantity) for title, entry, column in columns]
-    found = [row for row in rows if row]
+    found = spreads(entries, case, quantity)
     if not found:
         raise RequestError(f"no record of '{case}' keeps the '{quantity}' of two images or more")
-    unit = held[0].value(quantity).unit
+    unit = found[0].unit
     wanted = [f"n for ±{margin:g} {unit}" for margin in MARGINS]
     heads = ["Mean of", "Images measured", f"Standard deviation, {unit}", *wanted]
-    return Table(heads=[[Head(head) for head in heads]], rows=found, notes=[say("images_needed")])
+    rows = [_row(spread, quantity) for spread in found]
+    return Table(heads=[[Head(head) for head in heads]], rows=rows, notes=[say("images_needed")])
 
 
-def _row(title: str, entry: Entry, values: NDArray[np.float64], quantity: str) -> list[Sentence]:
-    """Empty for fewer than two images, or where all are equal."""
-    if len(values) < 2 or not values.std():
-        return []
-    deviation, (low, high) = float(values.std(ddof=1)), deviation_interval(values)
+def _row(spread: Spread, quantity: str) -> list[Sentence]:
+    deviation, (low, high), images = spread.deviation, spread.deviation_interval, len(spread.values)
 
     def shown(text: str, ends: tuple[str, str], what: str) -> Number:
-        tip = f"derived: {what} of {quantity}, {title}, from {len(values)} images · 95 % interval by χ²"
-        return Number(text, Kind.DERIVED, tip, entry.anchor, interval=f"[{', '.join(ends)}]")
+        tip = f"derived: {what} of {quantity}, {spread.title}, from {images} images · 95 % interval by χ²"
+        return Number(text, Kind.DERIVED, tip, spread.entry.anchor, interval=f"[{', '.join(ends)}]")
 
     cells = [shown(three_digits(deviation), (three_digits(low), three_digits(high)), "standard deviation")]
     for margin in MARGINS:
         needed, fewest, most = (f"{images_needed(size, margin):,}" for size in (deviation, low, high))
         cells.append(shown(needed, (fewest, most), f"images for ±{margin:g}"))
-    return [(Link(title, entry.anchor),), (f"{len(values):,}",), *((cell,) for cell in cells)]
+    return [(Link(spread.title, spread.entry.anchor),), (f"{images:,}",), *((cell,) for cell in cells)]
