@@ -26,6 +26,7 @@ CODES = {
     "attention-unsupported": "the attention kernel runs on CUDA in 16 bits alone",
     "no-record": "no record has the name that was asked for",
     "record-invalid": "a file under results is no valid record",
+    "results-unreachable": "the object store of the results does not answer, has no such bucket or refuses access",
     "cannot-write": "the results folder cannot be written",
     "different-protocols": "two values to be subtracted follow different protocols",
     "book-failed": "building the book ended with a warning or an error",

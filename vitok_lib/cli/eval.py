@@ -16,12 +16,14 @@ from vitok_lib.cli.options import (
     Images,
     Metrics,
     Resolution,
+    Results,
     Rule,
     Samples,
     Study,
     SubsetSeed,
     Tokenizers,
     configured,
+    keep_results_at,
 )
 from vitok_lib.cli.output import ProgressBar, as_row, end, log, print_rows
 from vitok_lib.errors import RequestError
@@ -44,6 +46,7 @@ def eval_command(
     subset_seed: SubsetSeed = None,
     metrics: Metrics = "psnr,ssim",
     study: Study = LOCAL,
+    results: Results = None,
     time_limit: Annotated[
         float | None, typer.Option(help="Seconds for the whole command; what was measured by then is recorded.")
     ] = None,
@@ -70,6 +73,7 @@ def eval_command(
     from vitok_lib.metrics.signature import find_metric
     from vitok_lib.tokenizers.registry import FOLDER, find
 
+    keep_results_at(results)
     if shard is not None:
         parse_shard(shard)
     if gpus is not None:
@@ -147,6 +151,7 @@ def merge_command(
     subset_seed: SubsetSeed = None,
     metrics: Metrics = "psnr,ssim",
     study: Study = LOCAL,
+    results: Results = None,
     as_json: AsJson = False,
 ) -> None:
     """Make one record of the shards of an evaluation, with their options; the last shard does so by itself."""
@@ -154,6 +159,7 @@ def merge_command(
     from vitok_lib.metrics.signature import find_metric
     from vitok_lib.tokenizers.registry import find
 
+    keep_results_at(results)
     asked = parse_resolution(resolution)
     names = [find_metric(name.strip()).name for name in metrics.split(",")]
     for name in tokenizers:

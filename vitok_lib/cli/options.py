@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from vitok_lib.records.config import RunConfig
+from vitok_lib.records.store import results_root
 
 TOKENIZER_HELP = (
     "A name of the registry, a ViTok variant, diffusers:OWNER/REPO, jpeg:q=75, folder:PATH, or module:factory."
@@ -24,6 +26,10 @@ SubsetSeed = Annotated[
 ]
 Metrics = Annotated[str, typer.Option(help="Names, separated by commas; see: vitok list metrics.")]
 Study = Annotated[str, typer.Option(help="Folder of results that the records go to.")]
+Results = Annotated[
+    str | None,
+    typer.Option(help="Where the studies lie: a folder, or a URL such as s3://bucket/folder; default: $VITOK_RESULTS."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Cluster = Annotated[
     str | None,
@@ -62,6 +68,17 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "seed": (int, typer.Option(help="Of random weights and of a sampled posterior.")),
 }
 """Every field of a configuration but the name, in the order of the help."""
+
+
+def keep_results_at(place: str | None) -> None:
+    """Make ``place`` that of the results, for this process and those that it starts.
+
+    Raises:
+        RequestError: it is a URL that cannot be one of results.
+    """
+    if place is not None:
+        os.environ["VITOK_RESULTS"] = place
+        results_root()
 
 
 def configured(command: Callable[..., None]) -> Callable[..., None]:

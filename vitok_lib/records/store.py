@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from vitok_lib.errors import RequestError, error_text
 from vitok_lib.project import path_in_environment
+from vitok_lib.records.object_store import object_store
 from vitok_lib.records.schema import Record
 from vitok_lib.records.studies import LOCAL as LOCAL
 from vitok_lib.records.studies import PUBLISHED, studies_in_order
@@ -28,7 +29,12 @@ _LONGEST_NAME = 200  # bytes; file systems take 255, of which journals and tempo
 
 
 def results_root() -> Path:
-    """The ``results`` folder: ``$VITOK_RESULTS``, else that of the clone this library runs from, else ``./results``."""
+    """The ``results`` folder: ``$VITOK_RESULTS``, else that of the clone this library runs from, else ``./results``.
+
+    Of an object store it is the folder in which this process works on its objects.
+    """
+    if store := object_store():
+        return store.folder
     if override := path_in_environment("VITOK_RESULTS"):
         if not str(override).isprintable():  # as a byte that is no UTF-8, which Parquet's files cannot be named with
             raise RequestError(
@@ -92,6 +98,8 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         yield temporary
         os.replace(temporary, path)
+        if (store := object_store()) and path.is_relative_to(store.folder):
+            store.write(path, path.read_bytes())
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
@@ -103,7 +111,21 @@ def check_writable(path: Path) -> None:
     """Raise RequestError unless a file can be made where ``path`` is to lie, whose folder is made for it."""
     with atomic(path.with_suffix(".try")) as temporary:
         temporary.touch()
-    path.with_suffix(".try").unlink()
+    remove([path.with_suffix(".try")])
+
+
+def refresh(path: Path) -> None:
+    """Fetch the record at ``path`` and the files next to it that are of it, where results lie in an object store."""
+    if store := object_store():
+        store.fetch(path.parent, f"{path.stem}.")
+
+
+def remove(paths: Sequence[Path]) -> None:
+    """Remove files of the results; one that is gone already is no error."""
+    if store := object_store():
+        store.remove(paths)
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def cannot_write(path: Path, error: OSError) -> RequestError:
@@ -196,6 +218,8 @@ def record_files(suffix: str = ".json") -> list[Path]:
     Raises:
         RequestError: a folder cannot be read.
     """
+    if store := object_store():
+        store.fetch(store.folder)
     return [
         path
         for study in _visible(results_root())

@@ -13,7 +13,7 @@ from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.records.config import RunConfig, Settings
 from vitok_lib.records.provenance import describe_host
 from vitok_lib.records.schema import ImagesIdentity, OutcomeStatus, Record, TokenizerIdentity
-from vitok_lib.records.store import read_record, read_samples
+from vitok_lib.records.store import read_record, read_samples, refresh
 
 _ROUNDING = 1e-9
 
@@ -86,6 +86,7 @@ def answer(path: Path, asked: Asked, context: Context, *, retry: bool = False) -
 
     What ended otherwise than ok is an answer too, unless ``retry``.
     """
+    refresh(path)
     if context.again or not path.exists():
         return None
     record = read_record(path)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from filelock import lock_descriptor
 
+from vitok_lib.measure.quality.pieces import Pieces
+from vitok_lib.records.object_store import object_store
 from vitok_lib.records.store import cannot_write
 
 Result = dict[str, Any]
@@ -27,6 +29,7 @@ class Journal:
     Results are keyed by the content of their image, and the key of the work leaves out which images are asked for,
     so that a run over more images goes on with what a run over fewer has done. A batch is one line: a crash keeps
     all of it or nothing. A journal of other work is started over, and a last line that was cut short is dropped.
+    In an object store it is written as pieces, which are taken up as those of another journal are.
     """
 
     def __init__(self, path: Path, key: str) -> None:
@@ -36,11 +39,13 @@ class Journal:
         self.batch_limit: int | None = None
         self.loaded: dict[str, Any] = {}
         self._key = key
+        store = object_store()
+        self._pieces = None if store is None else Pieces(store, path, _line({"key": key}))
 
     def __enter__(self) -> Self:
         try:
             self._stream = _locked(self.path)
-            self._read()
+            self._read() if self._pieces is None else self._start_over()
         except OSError as error:
             raise cannot_write(self.path, error) from error
         return self
@@ -48,9 +53,13 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.results:
-            self.remove()  # nothing was measured: a request that was refused leaves no file
-        self._stream.close()
+        try:
+            if not self.results:
+                self.remove()  # nothing was measured: a request that was refused leaves no file
+            elif self._pieces is not None:
+                self._pieces.write()
+        finally:
+            self._stream.close()
 
     def append(self, results: dict[str, Result], seconds: float = 0.0) -> None:
         """Keep the results of a batch, by the sha256 of each image; they are on the disk when this returns.
@@ -58,6 +67,20 @@ class Journal:
         ``seconds`` is what they took together, of which each image has an equal share in ``self.seconds``.
         """
         self._keep({"results": results, "seconds": round(seconds, 6)})
+
+    def adopt(self, other: Journal, images: Collection[str]) -> None:
+        """Keep what ``other`` holds of ``images``, by their sha256, and what it tells of the whole work."""
+        if not images and (not other.loaded or other.loaded == self.loaded):
+            return
+        line: dict[str, Any] = {
+            "results": {image: other.results[image] for image in images},
+            "seconds": sum(other.seconds[image] for image in images),
+            "loaded": other.loaded,
+        }
+        if other.batch_limit is not None:
+            line["batch_limit"] = min(other.batch_limit, self.batch_limit or other.batch_limit)
+        self._take(line)
+        self._write(line)
 
     def limit_batch(self, size: int) -> None:
         """From here on no batch is larger than ``size``: a larger one ran out of memory."""
@@ -72,10 +95,14 @@ class Journal:
     def forget_all(self) -> None:
         """Everything is to be measured anew."""
         self._start_over()
+        if self._pieces is not None:
+            self._pieces.remove_all()
 
     def remove(self) -> None:
         """The record is written: the journal has done its work."""
         self.path.unlink(missing_ok=True)
+        if self._pieces is not None:
+            self._pieces.drop()
 
     def note(self, loaded: Mapping[str, Any]) -> None:
         """Keep what only loading the tokenizer tells, for a record that is made without it."""
@@ -122,10 +149,12 @@ class Journal:
     def _keep(self, line: dict[str, Any]) -> None:
         self._take(line)  # first: a journal that is known to hold nothing goes, and an interrupt may come while writing
         self._write(line)
+        if self._pieces is not None:
+            self._pieces.add(_line(line))
 
     def _write(self, line: dict[str, Any]) -> None:
         try:
-            self._stream.write(json.dumps(line).encode() + b"\n")
+            self._stream.write(_line(line))
             self._stream.flush()
             os.fsync(self._stream.fileno())
         except OSError as error:
@@ -141,6 +170,10 @@ def read_journal(path: Path, key: str) -> Journal:
     except FileNotFoundError:  # nothing was measured yet, or its record was made meanwhile
         pass
     return journal
+
+
+def _line(content: dict[str, Any]) -> bytes:
+    return json.dumps(content).encode() + b"\n"
 
 
 def _parsed(raw: bytes) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from vitok_lib.measure.quality.runner import Limits, Run
 from vitok_lib.measure.quality.shards import journals_of_parts, missing, of_other_work, take_up
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
-from vitok_lib.records.store import read_record
+from vitok_lib.records.store import read_record, refresh
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load
 
@@ -48,6 +48,7 @@ def merge(
         assert isinstance(given, RunConfig)
         request = request_of(load(given), image_set, side, samples, metrics, None, asked.study)
     assert request is not None
+    refresh(request.path)
     if request.path.exists():
         request = request.along_with(read_record(request.path))
     return merged(request, Limits(), asked)
@@ -69,6 +70,11 @@ def merged(request: Request, limits: Limits, context: Context) -> Record:
             )
         lacking = missing(request.entries, journal.results, [shard.count for shard in parts.values()])
         if lacking is not None:
+            # Another process may have made the record while this one read, and removed what it is made of.
+            recorded = recorded_answer(request, limits, context, retry=True)
+            if recorded is not None:
+                journal.remove()
+                return recorded
             others = of_other_work(request.journal_path, request.record_stem)
             hint = "run them, or 'vitok eval' without --shard, which measures what is missing"
             if others:

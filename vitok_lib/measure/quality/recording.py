@@ -14,8 +14,9 @@ from vitok_lib.measure.quality.journal import Journal
 from vitok_lib.measure.quality.request import ONLY_LOADED, Request
 from vitok_lib.measure.quality.runner import Limits
 from vitok_lib.measure.quality.shards import journals_of_parts
+from vitok_lib.records.object_store import object_store
 from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
-from vitok_lib.records.store import atomic, write_record
+from vitok_lib.records.store import atomic, remove, write_record
 from vitok_lib.tokenizers.interface import Tokenizer
 
 
@@ -72,7 +73,8 @@ def keep(request: Request, journal: Journal, record: Record, table: pd.DataFrame
         with atomic(request.path.with_suffix(".parquet")) as temporary:
             table.to_parquet(temporary, index=False)
     write_record(record, request.path)
-    for part in journals_of_parts(request.journal_path):
-        part.unlink(missing_ok=True)
-    if record.outcome.status is OutcomeStatus.OK:
+    ended = record.outcome.status is OutcomeStatus.OK
+    if ended or object_store() is None:  # in an object store the parts are all that is left of this journal
+        remove(list(journals_of_parts(request.journal_path)))
+    if ended:
         journal.remove()

@@ -17,9 +17,11 @@ from pathlib import Path
 from vitok_lib.errors import RequestError
 from vitok_lib.images.manifest import ManifestEntry
 from vitok_lib.measure.quality.journal import Journal, Result, read_journal
+from vitok_lib.measure.quality.pieces import OF_A_PIECE
+from vitok_lib.records.object_store import object_store
 
 _TEXT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
-_FILE = re.compile(r"\.([0-9a-f]+)\.([0-9]+)-of-([0-9]+)\.partial\.jsonl$")
+_FILE = re.compile(r"\.([0-9a-f]+)\.([0-9]+)-of-([0-9]+)" + OF_A_PIECE + r"\.partial\.jsonl$")
 _SHOWN = 3  # files or parts named in one sentence
 
 
@@ -57,17 +59,24 @@ def journal_of(whole: Path, shard: Shard) -> Path:
 
 def journals_of_parts(whole: Path) -> dict[Path, Shard]:
     """The journals of parts that lie next to the journal of the ``whole``, of the same work."""
-    stem = glob.escape(whole.name.removesuffix(".partial.jsonl"))
-    found = {path: _FILE.search(path.name) for path in sorted(whole.parent.glob(f"{stem}.*-of-*.partial.jsonl"))}
+    stem = whole.name.removesuffix(".partial.jsonl")
+    found = {path: _FILE.search(path.name) for path in _parts(whole.parent, stem)}
     return {path: Shard(count=int(match[3]), index=int(match[2])) for path, match in found.items() if match}
 
 
 def of_other_work(whole: Path, record_stem: str) -> list[Path]:
     """Journals of parts of the record ``record_stem`` whose metrics, settings, weights or size rule are others."""
     same = journals_of_parts(whole)
-    parts = sorted(whole.parent.glob(f"{glob.escape(record_stem)}.*-of-*.partial.jsonl"))
+    parts = _parts(whole.parent, record_stem)
     named = [path for path in parts if (match := _FILE.search(path.name)) and path.name[: match.start()] == record_stem]
     return [path for path in named if path not in same]
+
+
+def _parts(folder: Path, stem: str) -> list[Path]:
+    """The journals of parts whose names begin with ``stem``; of those in an object store, their pieces."""
+    if store := object_store():
+        return store.fetch(folder, f"{stem}.")
+    return sorted(folder.glob(f"{glob.escape(stem)}.*-of-*.partial.jsonl"))
 
 
 def known_results(whole: Path, key: str) -> dict[str, Result]:
@@ -87,28 +96,29 @@ def take_up(journal: Journal, key: str, whole: Path, entries: Sequence[ManifestE
         RequestError: two journals hold different values of one image.
     """
     wanted = {entry.sha256 for entry in entries}
+    held_by: dict[str, Path] = {}
     doubled = set()
     for path in (whole, *journals_of_parts(whole)):
         if path == journal.path:
             continue
-        new = {}
+        new = []
         other = read_journal(path, key)
-        journal.note(other.loaded)
         for sha256, result in other.results.items():
             known = journal.results.get(sha256)
             if sha256 not in wanted or (known is not None and "error" in result):
                 continue
             if known is None or "error" in known:
-                new[sha256] = result
+                new.append(sha256)
+                held_by[sha256] = path
                 continue
             doubled.add(sha256)
             if repr(sorted(known.items())) != repr(sorted(result.items())):  # NaN equals NaN in words
                 raise RequestError(
-                    f"'{path.name}' and '{journal.path.name}' hold different results of the image with sha256 "
-                    f"{sha256[:12]}…, which one of them measured by other code or other data; remove that one"
+                    f"'{held_by.get(sha256, journal.path).name}' and '{path.name}' hold different results of the image "
+                    f"with sha256 {sha256[:12]}…, which one of them measured by other code or other data; remove that "
+                    f"one"
                 )
-        if new:
-            journal.append(new, sum(other.seconds[sha256] for sha256 in new))
+        journal.adopt(other, new)
     return len(doubled)
 
 
@@ -120,9 +130,10 @@ def missing(entries: Sequence[ManifestEntry], results: dict[str, Result], counts
     lacking = [entry for entry in entries if entry.sha256 not in results]
     if not lacking:
         return None
-    if len(set(counts)) != 1:
+    divided = set(counts) - {1}
+    if len(divided) != 1:
         return f"{len(lacking)} of {len(entries)} images have no result"
-    (count,) = set(counts)
+    (count,) = divided
     parts = Counter(int(entry.sha256, 16) % count + 1 for entry in lacking)
     named = [f"{index}/{count} ({images} images)" for index, images in sorted(parts.items())]
     rest = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
