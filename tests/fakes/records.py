@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vitok_lib.images.text_pages import GROUNDS
 from vitok_lib.metrics.quantities import bounds_of
 from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
 from vitok_lib.records.schema import (
@@ -139,16 +140,16 @@ def write_measured(
 ) -> Path:
     """Write a record and its samples into ``root``; the record's path. ``settings`` names it after the ``@``.
 
-    The images are the first of one endless set, so that a record over fewer begins as one over more.
+    The images are named, or the first of one endless set, so that a record over fewer begins as one over more.
     """
-    settings = options.pop("settings", "")
+    settings, images = options.pop("settings", ""), options.pop("images", None)
     stem = slug(name) + (f"@{settings}" if settings else "")
     path = root / study / case / f"{stem}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     counts = [len(numbers) for numbers in samples.values()]
     count = max(counts or [max(by_count) for by_count in options.get("distances", {}).values()], default=0)
     if count:
-        images = [f"image-{index}" for index in range(count)]
+        images = images or [f"image-{index}" for index in range(count)]
         digests = [hashlib.sha256(image.encode()).hexdigest() for image in images]
         frame = pd.DataFrame({"image": images, "sha256": digests, **samples})
         frame.to_parquet(path.with_suffix(".parquet"), index=False)
@@ -164,15 +165,20 @@ POINTS = {"common=1": 0.25, "common=0.5": 0.5, "common=0.25": 1.0, "common=0.125
 
 
 def write_curve(root: Path, study: str, name: str, factor: float, count: int = 6, whole: float = 30.0) -> Path:
-    """A record of a curve: 24 dB at half a bit per pixel times ``factor``, and 3 dB more with each doubling of it."""
+    """A record of a curve: 24 dB at half a bit per pixel times ``factor``, and 3 dB more with each doubling of it.
+
+    SSIMULACRA 2 is 40 there, and 8 more with each doubling.
+    """
     images = np.random.default_rng(3).normal(0, 1, count)
     points = {f"q={place}": rate for place, rate in enumerate(POINTS.values())} if is_codec(name) else POINTS
     samples: dict[str, list[float]] = {}
     for point, rate in points.items():
         samples[f"psnr:{point}"] = (24 + 6 * np.log2(2 * rate) / 2 + images).tolist()
+        samples[f"ssimulacra2:{point}"] = (40 + 8 * np.log2(2 * rate) + images).tolist()
         samples[f"bpp:{point}"] = [factor * rate] * count
     if not is_codec(name):
         samples |= {"psnr:unquantised": (whole + images).tolist(), "bpp:unquantised": [4.0] * count}
+        samples["ssimulacra2:unquantised"] = (2 * whole + images).tolist()
     return write_measured(root, study, name, RATES, samples)
 
 
@@ -194,16 +200,21 @@ def write_all(root: Path, study: str = "cpu", count: int = 6) -> None:
     write_text(root, study)
 
 
-def write_text(root: Path, study: str = "cpu", names: Sequence[str] = ("nano-f16x64", "jpeg:q=75")) -> None:
-    """Records of text by height, of two pages with three lines a height: each height halves what is wrong of a line."""
+TEXT_RATES = {"nano-f16x64": 4.0, "jpeg:q=75": 3.0, "pca-f16x64": 4.0}
+
+
+def write_text(root: Path, study: str = "cpu", names: Sequence[str] = tuple(TEXT_RATES)) -> None:
+    """Records of text by height, of two pages a ground with three lines a height: what is wrong halves with each
+    height, from one of ``names`` to the next, and from a page to the other."""
     for place, name in enumerate(names):
-        samples: dict[str, list[float]] = {"bpp": [4.0 - place] * 2}
+        samples: dict[str, list[float]] = {"bpp": [TEXT_RATES[name]] * 6}
         for step, height in enumerate((6, 12, 24)):
             wrong = 0.8 * 0.5 ** (step + place)
-            samples[f"ned_{height}"] = [wrong, wrong / 2]
-            samples[f"exact-match_{height}"] = [1 - wrong, 1.0]
-            samples |= {f"lines_{height}": [5.0, 5.0], f"drawn_{height}": [6.0, 6.0]}
-        write_measured(root, study, name, "text-by-height-512", samples)
+            samples[f"ned_{height}"] = [wrong, wrong / 2] * 3
+            samples[f"exact-match_{height}"] = [1 - wrong, 1.0] * 3
+            samples |= {f"lines_{height}": [5.0] * 6, f"drawn_{height}": [6.0] * 6}
+        pages = [f"{ground}-{page}" for ground in GROUNDS for page in range(2)]
+        write_measured(root, study, name, "text-by-height-512", samples, images=pages)
 
 
 def write_colours(root: Path, study: str = "cpu", names: Sequence[str] = ("nano-f16x64", "jpeg:q=75")) -> None:

@@ -11,6 +11,7 @@ from tests.fakes.reading import text_of
 from tests.fakes.records import CURVES, POINTS, RATES, write_all, write_curve, write_measured
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
+from vitok_lib.report.data.rate_curves import QUALITIES
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.figures.rate_curves import rate_curves
 from vitok_lib.report.findings.rate import against_codec
@@ -32,7 +33,7 @@ def written(results: Path) -> Path:
 
 
 def test_a_curve_at_a_factor_of_jpegs_rate_has_that_bd_rate(written: Path) -> None:
-    rows = _rows(bjontegaard_table(load(), RATES, "jpeg"))
+    rows = _rows(bjontegaard_table(load(), RATES, "jpeg", "psnr"))
     assert set(rows) == {*CURVES, "webp"}
     for name, factor in (CURVES | {"webp": 0.75}).items():
         change = f"{100 * (factor - 1):+.1f}".replace("-", "−").replace("+0.0", "0.0")
@@ -43,16 +44,35 @@ def test_a_curve_at_a_factor_of_jpegs_rate_has_that_bd_rate(written: Path) -> No
 def test_a_curve_at_twice_the_rate_has_three_decibels_less_at_equal_rate(results: Path) -> None:
     write_curve(results, "cpu", "jpeg", 1.0)
     write_curve(results, "cpu", "webp", 2.0)
-    assert _rows(bjontegaard_table(load(), RATES, "jpeg"))["webp"] == [
+    assert _rows(bjontegaard_table(load(), RATES, "jpeg", "psnr"))["webp"] == [
         "+100.0 [100.0, 100.0]",
         "−3.00 [−3.00, −3.00]",
     ]
 
 
+def test_a_perceptual_quality_has_its_own_differences(results: Path) -> None:
+    """At twice the rate 8 of SSIMULACRA 2 less at equal rate, of which PSNR knows nothing."""
+    write_curve(results, "cpu", "jpeg", 1.0)
+    write_curve(results, "cpu", "webp", 2.0)
+    table = bjontegaard_table(load(), RATES, "jpeg", "ssimulacra2")
+    assert [head.text for head in table.heads[0]] == ["Tokenizer", "BD-rate to jpeg, %", "BD-SSIMULACRA 2 to jpeg"]
+    assert _rows(table)["webp"] == ["+100.0 [100.0, 100.0]", "−8.00 [−8.00, −8.00]"]
+    shown = rate_curves(load(), [RATES], "ssimulacra2").alternative
+    assert f"webp: {32 + PSNR_OF_IMAGES:.2f} at 0.500" in shown
+
+
+def test_curves_of_what_no_record_holds_are_refused(results: Path) -> None:
+    write_measured(results, "cpu", "jpeg", RATES, {"psnr:q=1": [24.0], "bpp:q=1": [1.0]})
+    with pytest.raises(RequestError, match="no record of 'rate-512' ended well and holds 'ssimulacra2'"):
+        bjontegaard_table(load(), RATES, "jpeg", "ssimulacra2")
+    with pytest.raises(RequestError, match="'lpips'"):
+        rate_curves(load(), [RATES], "lpips")
+
+
 def test_curves_that_share_no_part_say_so(results: Path) -> None:
     write_curve(results, "cpu", "jpeg", 1.0)
     write_curve(results, "cpu", "webp", 100.0)
-    assert _rows(bjontegaard_table(load(), RATES, "jpeg"))["webp"][1] == "no part shared with jpeg"
+    assert _rows(bjontegaard_table(load(), RATES, "jpeg", "psnr"))["webp"][1] == "no part shared with jpeg"
 
 
 def test_the_row_is_the_least_rate_at_a_loss_of_one_decibel(results: Path) -> None:
@@ -71,8 +91,14 @@ def test_a_latent_that_no_quantiser_serves_says_so(results: Path) -> None:
 
 
 def test_the_finding_tells_more_from_less(written: Path) -> None:
-    (sentence,) = against_codec(load(), RATES)
-    text = text_of(sentence)
+    by_error, by_eye = (text_of(sentence) for sentence in against_codec(load(), RATES))
+    assert "at equal PSNR" in by_error
+    assert "at equal SSIMULACRA 2" in by_eye
+    for text in (by_error, by_eye):
+        _tells_more_from_less(text)
+
+
+def _tells_more_from_less(text: str) -> None:
     assert "pca-f16x64 takes significantly more bits than jpeg" in text
     assert "nano-f16x32, pca-f16x32 and pca-f32x64 take significantly fewer" in text
     assert "the rate of nano-f16x64 does not differ" in text
@@ -82,7 +108,8 @@ def _write_points(results: Path, name: str, points: dict[str, float], decibels: 
     """A record with ``points`` and their rates: 3 dB more at each, from ``decibels`` of each image on."""
     samples = {}
     for place, (point, rate) in enumerate(points.items()):
-        samples[f"psnr:{point}"] = [level + 3 * place for level in decibels]
+        for quality in QUALITIES:
+            samples[f"{quality}:{point}"] = [level + 3 * place for level in decibels]
         samples[f"bpp:{point}"] = [rate] * len(decibels)
     write_measured(results, "cpu", name, RATES, samples, **options)
 
@@ -90,7 +117,7 @@ def _write_points(results: Path, name: str, points: dict[str, float], decibels: 
 @pytest.mark.parametrize(
     ("levels", "said"),
     [
-        ([24.0, 80.0, 80.0], "On most images no quality is reached by both jpeg and nano-f16x64, so they"),
+        ([24.0, 80.0, 80.0], "On most images no {} is reached by both jpeg and nano-f16x64, so they"),
         ([24.0, 24.5, 80.0], "nano-f16x64 takes significantly fewer bits than jpeg."),
     ],
 )
@@ -99,9 +126,9 @@ def test_curves_are_compared_where_half_of_the_images_share_a_part(
 ) -> None:
     _write_points(results, "jpeg", {"q=1": 0.5, "q=2": 1.0, "q=3": 2.0, "q=4": 4.0}, [24.0, 24.5, 25.0])
     _write_points(results, "nano-f16x64", POINTS, levels)
-    (sentence,) = against_codec(load(), RATES)
-    assert said in text_of(sentence)
-    shown = _rows(bjontegaard_table(load(), RATES, "jpeg"))["nano-f16x64"][0]
+    for sentence, quality in zip(against_codec(load(), RATES), ("PSNR", "SSIMULACRA 2"), strict=True):
+        assert said.format(quality) in text_of(sentence)
+    shown = _rows(bjontegaard_table(load(), RATES, "jpeg", "psnr"))["nano-f16x64"][0]
     assert f"({sum(level < 80 for level in levels)} of 3 images)" in shown
 
 
@@ -120,7 +147,7 @@ def test_a_curve_over_other_images_than_most_is_left_out(results: Path) -> None:
     for name in ("jpeg", "webp"):
         write_curve(results, "cpu", name, 1.0)
     _write_points(results, "nano-f16x64", POINTS, [24.0] * 6, manifest="1" * 64)
-    assert set(_rows(bjontegaard_table(load(), RATES, "jpeg"))) == {"webp"}
+    assert set(_rows(bjontegaard_table(load(), RATES, "jpeg", "psnr"))) == {"webp"}
 
 
 def test_the_figure_says_every_point_in_words(written: Path) -> None:
@@ -133,4 +160,4 @@ def test_the_figure_says_every_point_in_words(written: Path) -> None:
 def test_a_baseline_that_was_not_measured_is_refused_by_name(results: Path) -> None:
     write_curve(results, "cpu", "webp", 1.0)
     with pytest.raises(RequestError, match="curve in 'rate-512' 'jpeg'"):
-        bjontegaard_table(load(), RATES, "jpeg")
+        bjontegaard_table(load(), RATES, "jpeg", "psnr")

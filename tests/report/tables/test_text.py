@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from tests.fakes.records import write_measured, write_text
 from vitok_lib.errors import RequestError
@@ -13,7 +16,7 @@ from vitok_lib.report.data.text import read_from, text_read
 from vitok_lib.report.figures.text import by_height
 from vitok_lib.report.findings.text import smallest_height
 from vitok_lib.report.page.content import plain
-from vitok_lib.report.tables.text import text_table
+from vitok_lib.report.tables.text import ground_table, text_pairs_table, text_table
 
 CASE = "text-by-height-512"
 
@@ -24,8 +27,8 @@ def test_the_table_has_a_row_a_tokenizer_below_the_lines_that_count(results: Pat
     assert [head.text for head in table.heads[1]] == ["Tokenizer", "Rate", "6 px", "12 px", "24 px"]
     assert plain(table.rows[0][2]).startswith("5 ")
     assert " of 6" in plain(table.rows[0][2])
-    assert [plain(cells[0]) for cells in table.rows[1:]] == ["nano-f16x64", "jpeg:q=75"]
-    assert plain(table.rows[2][-2]).startswith("0.15 [")
+    assert [plain(cells[0]) for cells in table.rows[1:]] == ["nano-f16x64", "pca-f16x64", "jpeg:q=75"]
+    assert plain(table.rows[3][-2]).startswith("0.15 [")
     assert plain(text_table(load(), CASE, "exact-match").rows[1][2]).startswith("0.60 [")
 
 
@@ -42,11 +45,11 @@ def test_the_least_height_is_that_from_which_on_no_share_falls_below(results: Pa
 def test_a_sentence_for_each_tokenizer_gives_height_and_share(results: Path) -> None:
     write_text(results)
     said = [plain(sentence) for sentence in smallest_height(load(), CASE)]
-    assert len(said) == 2
+    assert len(said) == 3
     assert "nano-f16x64" in said[0]
     assert "capitals of 24 px on" in said[0]
     assert "0.90" in said[0]
-    assert "capitals of 12 px on" in said[1]
+    assert "capitals of 12 px on" in said[2]
 
 
 def test_the_figure_says_every_value_in_words(results: Path) -> None:
@@ -58,7 +61,51 @@ def test_the_figure_says_every_value_in_words(results: Path) -> None:
 def test_records_of_other_pages_are_not_mixed_in(results: Path) -> None:
     write_text(results)
     write_measured(results, "local", "webp:q=80", CASE, {"ned_6": [0.1] * 3, "ned_24": [0.1] * 3}, manifest="1" * 64)
-    assert [entry.title for entry in text_read(load(), CASE).entries] == ["nano-f16x64", "jpeg:q=75"]
+    assert [entry.title for entry in text_read(load(), CASE).entries] == ["nano-f16x64", "pca-f16x64", "jpeg:q=75"]
+
+
+def test_a_ground_has_its_own_counts_and_the_mean_of_its_own_pages(results: Path) -> None:
+    worse = {"dark-on-light": 0.1, "on-photograph": 0.5}
+    pages = [f"{ground}-{page}" for ground in worse for page in range(2)]
+    samples = {
+        "bpp": [4.0] * 4,
+        "ned_6": [level + step for level in worse.values() for step in (-0.05, 0.05)],
+        "drawn_6": [3.0, 3.0, 3.0, 3.0],
+        "lines_6": [3.0, 2.0, 1.0, 0.0],
+    }
+    samples["ned_6"][3] = math.nan  # no line counts
+    write_measured(results, "cpu", "nano-f16x64", CASE, samples, images=pages)
+    table = ground_table(load(), CASE, "ned")
+    shown = [[plain(cell) for cell in row] for row in table.rows]
+    assert [row[:2] for row in shown] == [
+        [ground.replace("-", " "), what] for ground in worse for what in ("lines that count", "nano-f16x64")
+    ]
+    assert [shown[0][2], shown[2][2]] == ["5 of 6", "1 of 6"]
+    assert shown[1][2].startswith("0.10 [")
+    assert shown[3][2] == "0.45"
+
+
+def test_pairs_of_equal_rate_are_compared_by_page_with_intervals_that_hold_together(results: Path) -> None:
+    """Of one pair at three heights each interval is at 1 − 0.05 / 3."""
+    write_text(results)
+    (row,) = text_pairs_table(load(), CASE, "ned").rows
+    assert [plain(cell) for cell in row[:2]] == ["nano-f16x64", "pca-f16x64"]
+    for step, cell in enumerate(row[3:]):
+        wrong = np.array([0.8, 0.4] * 3) * 0.5**step * 0.75  # less a quarter of it, which is the other's
+        low, high = stats.t.interval(1 - 0.05 / 3, 5, wrong.mean(), stats.sem(wrong))
+        assert plain(cell) == f"{wrong.mean():+.2f} [{low:.2f}, {high:.2f}]"
+
+
+def test_without_two_of_equal_rate_there_are_no_pairs(results: Path) -> None:
+    write_text(results, names=["nano-f16x64", "jpeg:q=75"])
+    with pytest.raises(RequestError, match="no two records of 'text-by-height-512' are of equal rate"):
+        text_pairs_table(load(), CASE, "ned")
+
+
+def test_a_record_without_counts_by_page_says_how_to_measure_it_again(results: Path) -> None:
+    write_measured(results, "cpu", "nano-f16x64", CASE, {"ned_6": [0.1, 0.2]})
+    with pytest.raises(RequestError, match="has no counts of lines by page; measure it again: vitok run text"):
+        ground_table(load(), CASE, "ned")
 
 
 def test_without_records_the_way_to_them_is_said(results: Path) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.quantities import text_metric
+from vitok_lib.images.text_pages import GROUNDS
+from vitok_lib.metrics.quantities import bounds_of, text_metric
+from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
+from vitok_lib.records.schema import Interval, Kind, Value
 from vitok_lib.report.data import protocol
+from vitok_lib.report.data.paired import Difference, holds_single_images, paired
 from vitok_lib.report.data.protocol import Protocol
-from vitok_lib.report.data.rates import rate_of
+from vitok_lib.report.data.rates import places_by_rate, rate_of
 from vitok_lib.report.data.record_view import Entry, natural
 
 
@@ -51,3 +56,68 @@ def read_from(entry: Entry, heights: Sequence[int], share: float) -> int | None:
             break
         least = height
     return least
+
+
+@dataclass(frozen=True)
+class OnGround:
+    """What an entry reads on one ground: how many lines were ``drawn`` and ``counted``, and the mean over pages.
+
+    ``value`` is None where no line counts.
+    """
+
+    drawn: int
+    counted: int
+    value: Value | None
+
+
+def grounds_of(read: TextRead) -> list[str]:
+    """The grounds that the pages have, in their order.
+
+    Raises:
+        RequestError: the pages have none, or a record keeps no counts of single pages.
+    """
+    for entry in read.entries:
+        if not holds_single_images(entry, f"lines_{read.heights[0]}"):
+            raise RequestError(
+                f"record '{entry.name}' has no counts of lines by page; measure it again: vitok run text"
+            )
+    pages = read.entries[0].per_image["image"]
+    found = [ground for ground in GROUNDS if pages.str.startswith(f"{ground}-").any()]
+    if not found:
+        raise RequestError(f"the pages of '{read.shared.case}' have no grounds; image set text has them")
+    return found
+
+
+def on_ground(entry: Entry, quantity: str, height: int, ground: str) -> OnGround:
+    """``ned`` or ``exact-match`` of the lines of ``height`` on the pages with ``ground``."""
+    pages = entry.per_image[entry.per_image["image"].str.startswith(f"{ground}-")]
+    drawn, counted = (int(pages[f"{what}_{height}"].sum()) for what in ("drawn", "lines"))
+    name = f"{quantity}_{height}"
+    held = pages[name].dropna().to_numpy()
+    if not len(held):
+        return OnGround(drawn, counted, None)
+    bounds = clipped(mean_interval(held), bounds_of(name))
+    interval = Interval(low=bounds[0], high=bounds[1], method=f"{METHOD} over the pages with it") if bounds else None
+    mean = float(held.mean())
+    return OnGround(
+        drawn, counted, Value(quantity=name, value=mean, unit="", kind=Kind.DERIVED, n=len(held), interval=interval)
+    )
+
+
+def text_pairs(read: TextRead, quantity: str) -> list[list[Difference]]:
+    """For each two of equal rate the differences of ``quantity`` at each height, paired by page; all hold together.
+
+    Pages are what is independent: the lines of a page share its ground and its colours.
+
+    Raises:
+        RequestError: no two are of equal rate.
+    """
+    groups = places_by_rate([rate_of(entry) for entry in read.entries])
+    pairs = [pair for group in groups for pair in combinations([read.entries[place] for place in group], 2)]
+    if not pairs:
+        raise RequestError(f"no two records of '{read.shared.case}' are of equal rate, so there are no pairs")
+    comparisons = len(pairs) * len(read.heights)
+    return [
+        [paired(first, second, f"{quantity}_{height}", comparisons) for height in read.heights]
+        for first, second in pairs
+    ]

@@ -1,4 +1,4 @@
-"""The figure of rate–distortion curves: bits that were written against PSNR, learned tokenizers and codecs."""
+"""The figure of rate–distortion curves: bits that were written against a quality, learned tokenizers and codecs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vitok_lib.metrics.bjontegaard import curve_of
+from vitok_lib.metrics.signature import METRICS
 from vitok_lib.report.data.rate_curves import UNQUANTISED, RateCurve, curves
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.figures.direct_labels import Label
@@ -24,12 +25,12 @@ _TICKS = [2.0**power for power in range(-7, 6)]
 
 
 def rate_curves(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Drawing:
-    """Bits per pixel against PSNR, a panel a case: each point, and a line through those that are worth having.
+    """Bits per pixel against ``quantity``, a panel a case: each point, and a line through those that are worth having.
 
     Raises:
-        RequestError: nothing measured in one of ``cases`` ended well.
+        RequestError: nothing measured in one of ``cases`` ended well and holds ``quantity``.
     """
-    held = {case: curves(entries, case) for case in cases}
+    held = {case: curves(entries, case, quantity) for case in cases}
     words, labels = [], []
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width(len(held) + 1), 5.4))
@@ -39,7 +40,7 @@ def rate_curves(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -
                 family = curve.entry.record.tokenizer.family
                 seen[family] = seen.get(family, -1) + 1
                 labels.append(_draw(axes, curve, FAMILY_COLOURS[family], LINES[seen[family] % len(LINES)]))
-                points = ", ".join(f"{digits('psnr', y)} dB at {digits('bpp', x)}" for _, x, y in curve.means())
+                points = ", ".join(f"{_in_words(quantity, y)} at {digits('bpp', x)}" for _, x, y in curve.means())
                 words.append(f"{case}, {curve.name}: {points}")
             axes.set_xscale("log", base=2)
             low, high = axes.get_xlim()
@@ -47,23 +48,27 @@ def rate_curves(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -
             axes.set_xticks(shown, [f"{tick:g}" for tick in shown])
             axes.minorticks_off()
             axes.set_xlabel("bits per pixel, as written")
-            axes.set_ylabel(label("psnr", "dB"))
+            axes.set_ylabel(label(quantity, METRICS[quantity].unit))
             entry = found[0].entry
             axes.set_title(f"{case} (study {entry.study}, n = {entry.record.images.count})", fontsize=10)
-        alternative = f"Bits per pixel against mean {label('psnr')}. " + "; ".join(words) + "."
-        return finished(figure, alternative, say.text("rate_curves"), labels)
+        alternative = f"Bits per pixel against mean {label(quantity)}. " + "; ".join(words) + "."
+        return finished(figure, alternative, say.text("rate_curves", metric=label(quantity)), labels)
+
+
+def _in_words(quantity: str, value: float) -> str:
+    return f"{digits(quantity, value)} {METRICS[quantity].unit}".rstrip()
 
 
 def _draw(axes: Axes, curve: RateCurve, colour: str, line: str) -> Label:
     """One curve; its label is at the point of the highest rate."""
     means = curve.means()
-    best = curve_of([rate for _, rate, _ in means], [decibels for *_, decibels in means])
-    for point, rate, decibels in means:
-        marker, size = _MARKERS.get(point.partition("=")[0], "x"), 5 if decibels in best.quality else 3
-        axes.plot(rate, decibels, marker=marker, color=colour, markersize=size, linestyle="none", alpha=0.7)
+    best = curve_of([rate for _, rate, _ in means], [quality for *_, quality in means])
+    for point, rate, quality in means:
+        marker, size = _MARKERS.get(point.partition("=")[0], "x"), 5 if quality in best.quality else 3
+        axes.plot(rate, quality, marker=marker, color=colour, markersize=size, linestyle="none", alpha=0.7)
     axes.plot(np.exp(best.log_rate), best.quality, color=colour, linestyle=line, linewidth=1.4)
     x, y = float(np.exp(best.log_rate[-1])), float(best.quality[-1])
-    whole = curve.entry.record.value(f"psnr:{UNQUANTISED}")
+    whole = curve.entry.record.value(f"{curve.quality}:{UNQUANTISED}")
     if whole is not None:
         axes.axhline(whole.value, color=colour, linestyle=":", linewidth=0.6, alpha=0.5)
     return Label(axes, x, y, curve.name, colour, end=True)

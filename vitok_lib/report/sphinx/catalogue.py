@@ -59,7 +59,7 @@ from vitok_lib.report.tables.quality import quality_table
 from vitok_lib.report.tables.rate_curves import bjontegaard_table, quantiser_table, true_rate_table
 from vitok_lib.report.tables.released import released_table
 from vitok_lib.report.tables.size_rules import size_rule_table
-from vitok_lib.report.tables.text import text_table
+from vitok_lib.report.tables.text import ground_table, text_pairs_table, text_table
 from vitok_lib.report.tables.variations import variation_tables
 from vitok_lib.report.tables.versus import versus_table
 from vitok_lib.tokenizers.registry import RELEASED
@@ -335,6 +335,19 @@ def depths(request: Request) -> list[Content]:
     )
 
 
+def _of_text(make: Callable[[Sequence[Entry], str, str], Table]) -> Callable[[Request], list[Content]]:
+    """A table of a case by height of lines, of ``exact-match`` unless ``:quantity:`` says otherwise."""
+    return lambda request: [
+        Wide(make(request.entries, request.arguments[0], request.options.get("quantity", "exact-match")))
+    ]
+
+
+def bjontegaard(request: Request) -> list[Content]:
+    """BD-rate of a case to a codec at equal ``:quantity:``, PSNR unless it says otherwise, and the reverse."""
+    case, baseline = request.names
+    return [bjontegaard_table(request.entries, case, baseline, request.quantity)]
+
+
 def example(request: Request) -> list[Content]:
     """How the numbers of what fits come about, for one ViTok on ``:gpu:``; a table for each of ``:resolutions:``."""
     gpu = " ".join(request.required("gpu", "RTX 4090"))
@@ -360,7 +373,7 @@ DIRECTIVES: Mapping[str, Spec] = {
     "pairs-table": Spec(pairs, 1, ("quantity",)),
     "true-rate-table": Spec(lambda request: [true_rate_table(request.entries, request.arguments[0])], 1),
     "quantiser-table": Spec(lambda request: [quantiser_table(request.entries, request.arguments[0])], 1),
-    "bjontegaard-table": Spec(lambda request: [bjontegaard_table(request.entries, *request.names)], 2),
+    "bjontegaard-table": Spec(bjontegaard, 2, ("quantity",)),
     "result-figure": Spec(figure, 1, ("cases", "benchmark", "benchmarks", "quantity", "tokenizers", "where")),
     "machine-table": Spec(machines, 1, ("quantities", "where", "tokenizers")),
     "flops-table": Spec(
@@ -368,13 +381,9 @@ DIRECTIVES: Mapping[str, Spec] = {
         1,
         ("resolutions", "windows"),
     ),
-    "text-table": Spec(
-        lambda request: [
-            Wide(text_table(request.entries, request.arguments[0], request.options.get("quantity", "exact-match")))
-        ],
-        1,
-        ("quantity",),
-    ),
+    "text-table": Spec(_of_text(text_table), 1, ("quantity",)),
+    "text-ground-table": Spec(_of_text(ground_table), 1, ("quantity",)),
+    "text-pairs-table": Spec(_of_text(text_pairs_table), 1, ("quantity",)),
     "worked-example": Spec(example, 1, ("resolutions", "gpu")),
     "fits-table": Spec(fits, 1, ("resolutions", "memory-sizes")),
     "size-rules-table": Spec(

@@ -14,7 +14,9 @@
 ``{machine-table} speed``             ``:quantities:`` of speed and memory, a table each machine, as ``:where:`` has it;
                                       without these ``sliding-window``, ``roofline``, ``profile`` or ``capacity``
 ``{true-rate-table} rate-512``        what latents take in bits, written, at little loss
-``{bjontegaard-table} rate-512 A``    BD-rate and BD-PSNR of tokenizers and codecs to a codec, paired by image
+``{bjontegaard-table} rate-512 A``    BD-rate of tokenizers and codecs to a codec at equal ``:quantity:``, by image
+``{text-pairs-table} text-by-…-512``  tokenizers of equal rate on the same lines; ``text-table``: each of them,
+                                      ``text-ground-table``: by what lies behind the lines
 ``{quantiser-table} rate-512``        how one step for all channels changes the rate
 ``{flops-table} 5B-f16x64``           FLOPs by formula over ``:resolutions:`` and ``:windows:``
 ``{fits-table} H100``                 the smallest GPU that holds each model, its peak, its time on the named GPU, over

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vitok_lib.errors import unknown
+from vitok_lib.metrics.signature import METRICS
 from vitok_lib.metrics.statistics import mean_interval
 from vitok_lib.records.schema import Interval, Kind
 from vitok_lib.report.data.formatting import number
 from vitok_lib.report.data.paired import interval_of
-from vitok_lib.report.data.rate_curves import UNQUANTISED, Bjontegaard, RateCurve, bd_psnr, bd_rate, curves
+from vitok_lib.report.data.rate_curves import UNQUANTISED, Bjontegaard, RateCurve, bd_quality, bd_rate, curves
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Head, Link, Note, Number, Part, Sentence, Table
-from vitok_lib.report.page.labels import bracket, digits, signed
+from vitok_lib.report.page.labels import bracket, digits, name_of, signed
 from vitok_lib.report.page.templates import sentences
 
 say = sentences("rate")
@@ -72,13 +73,15 @@ def least_point(curve: RateCurve) -> str | None:
     return next((point for point, _, decibels in curve.means() if decibels >= least), None)
 
 
-def bjontegaard_table(entries: Sequence[Entry], case: str, baseline: str) -> Table:
-    """A row a tokenizer or codec: how much more rate it takes at equal PSNR, and its PSNR at equal rate, to a baseline.
+def bjontegaard_table(entries: Sequence[Entry], case: str, baseline: str, quality: str) -> Table:
+    """A row a tokenizer or codec: how much more rate it takes than a baseline at equal quality, and the reverse.
+
+    ``quality`` is one of :data:`vitok_lib.report.data.rate_curves.QUALITIES`.
 
     Raises:
-        RequestError: nothing measured in ``case`` ended well, or not the baseline.
+        RequestError: nothing measured in ``case`` ended well and holds ``quality``, or not the baseline.
     """
-    held = curves(entries, case)
+    held = curves(entries, case, quality)
     by_name = {curve.name: curve for curve in held}
     if baseline not in by_name:
         raise unknown(f"curve in '{case}'", baseline, by_name)
@@ -86,12 +89,15 @@ def bjontegaard_table(entries: Sequence[Entry], case: str, baseline: str) -> Tab
     others = [curve for curve in held if curve is not base]
     rows: list[list[Sentence]] = []
     for curve in others:
-        rate, decibels = (difference(curve, base, len(others)) for difference in (bd_rate, bd_psnr))
-        cells = [_cell("share", rate, curve.entry, baseline), _cell("psnr", decibels, curve.entry, baseline)]
+        rate, at_rate = (difference(curve, base, len(others)) for difference in (bd_rate, bd_quality))
+        cells = [_cell("share", rate, curve.entry, baseline), _cell(quality, at_rate, curve.entry, baseline)]
         rows.append([(Link(curve.name, curve.entry.anchor),), *cells])
-    heads = ["Tokenizer", f"BD-rate to {baseline}, %", f"BD-PSNR to {baseline}, dB"]
+    name = name_of(quality)
+    unit = METRICS[quality].unit
+    by_quality = f"BD-{name} to {baseline}" + (f", {unit}" if unit else "")
+    heads = ["Tokenizer", f"BD-rate to {baseline}, %", by_quality]
     images = f"{len(base.entry.per_image):,}"
-    note = say("bjontegaard", baseline=baseline, images=images, comparisons=len(others))
+    note = say("bjontegaard", quality=name, baseline=baseline, images=images, comparisons=len(others))
     return Table(heads=[[Head(head) for head in heads]], rows=rows, notes=[note])
 
 
