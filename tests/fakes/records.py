@@ -221,12 +221,13 @@ def write_colours(root: Path, study: str = "cpu", names: Sequence[str] = ("nano-
     """Records of colour and the patch grid, of repeated passes, and of one set under both size rules."""
     rising = np.arange(6) / 10
     for place, name in enumerate(names, 1):
+        seen = {"ssim": 1 - place / 100, "ssimulacra2": 90 - place}
         colours = dict.fromkeys(("ciede2000", "delta-l", "delta-a", "delta-b", "grid-error", "out-of-range"), place)
         once = {"psnr": 30 - place, "bpp": 4 / place}
         passes = {f"psnr_{count}": 30 - count for count in (1, 2, 4, 8)}
         passes |= {f"{colour}_{count}": count for colour in ("ciede2000", "delta-l") for count in (1, 8)}
         for case, levels in (
-            ("wallpapers-512", colours | once),
+            ("wallpapers-512", colours | seen | once),
             ("wallpapers-centre-crop-512", once),
             ("drift-256", passes),
             (
