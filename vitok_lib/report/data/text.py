@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.text_pages import GROUNDS
 from vitok_lib.metrics.quantities import bounds_of, text_metric
-from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
+from vitok_lib.metrics.statistics import METHOD, clipped, holm, mean_interval
 from vitok_lib.records.schema import Interval, Kind, Value
 from vitok_lib.report.data import protocol
-from vitok_lib.report.data.paired import Difference, holds_single_images, paired
+from vitok_lib.report.data.paired import TEST, Difference, holds_single_images, paired
 from vitok_lib.report.data.protocol import Protocol
 from vitok_lib.report.data.rates import places_by_rate, rate_of
 from vitok_lib.report.data.record_view import Entry, natural
@@ -117,7 +117,12 @@ def text_pairs(read: TextRead, quantity: str) -> list[list[Difference]]:
     if not pairs:
         raise RequestError(f"no two records of '{read.shared.case}' are of equal rate, so there are no pairs")
     comparisons = len(pairs) * len(read.heights)
-    return [
-        [paired(first, second, f"{quantity}_{height}", comparisons) for height in read.heights]
-        for first, second in pairs
+    found = [
+        paired(first, second, f"{quantity}_{height}", comparisons) for first, second in pairs for height in read.heights
     ]
+    adjusted = holm([each.p_value for each in found])
+    found = [
+        replace(each, p_value=p_value, test=f"{TEST}, Holm-adjusted")
+        for each, p_value in zip(found, adjusted, strict=True)
+    ]
+    return [found[start : start + len(read.heights)] for start in range(0, comparisons, len(read.heights))]
