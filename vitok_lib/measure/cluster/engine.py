@@ -102,6 +102,7 @@ class _Run(Run):
 
     def take(self, answer: Answer) -> None:
         """Keep what a worker measured."""
+        self.stages.add(answer.stages)
         limit = answer.batch_limit
         if limit is not None and limit < (self.journal.batch_limit or self.request.batch):
             self.journal.limit_batch(limit)

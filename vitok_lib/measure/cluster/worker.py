@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -40,6 +40,7 @@ class Answer:
     seconds: float = 0.0
     batch_limit: int | None = None
     stopped: Outcome | None = None
+    stages: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -93,6 +94,8 @@ class Worker:
         """Measure images, whose ``pixels`` are ``[H, W, 3]``, or an error where one cannot be read."""
         began = time.monotonic()
         stopped = self._run.measure(self._suite, iter(zip(entries, pixels, strict=True)))
-        answer = Answer(self._kept.unsent, time.monotonic() - began, self._kept.batch_limit, stopped)
+        answer = Answer(
+            self._kept.unsent, time.monotonic() - began, self._kept.batch_limit, stopped, self._suite.stages.take()
+        )
         self._kept.unsent = {}
         return answer

@@ -208,6 +208,8 @@ def _measured_once(
         else:
             run = cluster.run(request, journal, limits, context)
         outcome = run.finish()
+        if run.stages.sentence is not None:
+            context.log(run.stages.sentence)
         if cluster is not None:  # the seconds of all workers together, as of shards
             started, earlier = datetime.now(UTC), seconds_of(request, journal)
         if tokenizer is not None and journal.results:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vitok_lib.measure.quality.lines import Lines, as_pixels, mean_score, read_lines
 from vitok_lib.measure.quality.original_features import ORIGINALS
+from vitok_lib.measure.quality.stages import FEATURES, METRICS, TOKENIZER, Stages
 from vitok_lib.metrics.colour import COLOUR_METRICS, colour_differences
 from vitok_lib.metrics.networks.features import load_extractor
 from vitok_lib.metrics.patches import crops
@@ -36,6 +37,7 @@ class MetricSuite:
 
     def __init__(self, tokenizer: Tokenizer | Paired, metrics: Sequence[Metric], lines: Lines | None = None) -> None:
         """``lines`` gives the known text of an image by its name, for the metrics that read it."""
+        self.stages = Stages()
         self._tokenizer = tokenizer
         self._device = tokenizer.settings.device or "cpu"
         self._output = [metric.name for metric in metrics if metric.scope == "output"]
@@ -68,9 +70,10 @@ class MetricSuite:
             RequestError: the tokenizer gives no reconstruction of each image.
             Exception: whatever the tokenizer raises.
         """
-        originals = as_tensor(batch).to(self._device)
-        bits, images = self._reconstructed(originals, names)
-        faults = [non_finite(image) for image in images]
+        with self.stages.timed(TOKENIZER):
+            originals = as_tensor(batch).to(self._device)
+            bits, images = self._reconstructed(originals, names)
+            faults = [non_finite(image) for image in images]
         outside = [100 * share_outside(image) for image in images] if self._output else [0.0] * len(images)
         reconstructions = to_uint8(images).to(self._device)
         del images
@@ -85,10 +88,13 @@ class MetricSuite:
             if fault is None:
                 result |= dict.fromkeys(self._rate, size / (height * width))
                 result |= dict.fromkeys(self._output, share)
-                result |= {of: metric(original, reconstruction) for of, metric in self._by_image.items()}
-                result |= colour_differences(original, reconstruction, self._colours) if self._colours else {}
-                result |= self._scores(pixels, name, reconstruction)
-                result |= self._features(pixels, original, reconstruction)
+                with self.stages.timed(METRICS):
+                    result |= {of: metric(original, reconstruction) for of, metric in self._by_image.items()}
+                    result |= colour_differences(original, reconstruction, self._colours) if self._colours else {}
+                    result |= self._scores(pixels, name, reconstruction)
+                if self._extractors:
+                    with self.stages.timed(FEATURES):
+                        result |= self._features(pixels, original, reconstruction)
             else:
                 result |= {"error": fault, "status": OutcomeStatus.NON_FINITE.value}
             results.append(result)

@@ -18,6 +18,7 @@ from vitok_lib.measure.common.outcomes import Batch, Failure, failure_of, of_ima
 from vitok_lib.measure.quality.journal import Journal, Result
 from vitok_lib.measure.quality.metric_suite import MetricSuite, Pixels
 from vitok_lib.measure.quality.request import Request
+from vitok_lib.measure.quality.stages import Stages
 from vitok_lib.records.schema import Host, Outcome, OutcomeStatus
 from vitok_lib.tokenizers.folder import Paired
 from vitok_lib.tokenizers.interface import Tokenizer
@@ -59,7 +60,7 @@ class Run:
     """A tokenizer on its way through a request; ``journal`` keeps what each image gave.
 
     ``tokenizer`` is None where the journal has a result of every image, or where others measure them.
-    ``host`` is then the machine that did.
+    ``host`` is then the machine that did. ``stages``: where the time went.
     """
 
     tokenizer: Tokenizer | Paired | None
@@ -68,6 +69,7 @@ class Run:
     limits: Limits
     progress: Progress
     host: Host | None = None
+    stages: Stages = field(default_factory=Stages)
     _started: float = field(default_factory=time.monotonic)
     _slowest: float = 0.0
     _failed_in_a_row: int = 0
@@ -105,8 +107,9 @@ class Run:
         assert self.tokenizer is not None
         suite = MetricSuite(self.tokenizer, self.request.metrics, self.request.lines)
         loading = load_ahead(self.request.image_set, todo, self.request.resolution, self.limits.workers)
+        self.stages = suite.stages
         with closing(loading) as loaded:
-            return self.measure(suite, loaded)
+            return self.measure(suite, self.stages.waiting(loaded))
 
     def measure(self, suite: MetricSuite, loaded: Iterator[MaybeLoaded]) -> Outcome | None:
         """Keep the result of each image of ``loaded``; None, or what stopped the run before the last one."""
