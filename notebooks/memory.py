@@ -18,6 +18,7 @@ resolutions: list[int] = "256,512"  # longest sides in pixels, by commas
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
 fp8: bool = False  # ViToks with 8-bit matrices too, folded
 kernels: list[str] = "math"  # of auto-encoders' attention, measured next to torch's choice, by commas; empty: none
+strips: list[str] = ""  # auto-encoders measured strip by strip too, which is exact, by commas; empty: none
 limits: list[float] = ""  # emulated GPUs in GiB on which the largest size is found, by commas; empty: none
 limit_tokenizers: list[str] = "nano-f16x64"  # for which it is found, by commas
 largest: int = 8192  # upper end of that search in pixels
@@ -64,7 +65,8 @@ def configurations(name):
         return [*first, first[0].replace(chunk=0)]
     if vl.describe(name).family == "kl":
         kernels = [first[0].replace(attention=kernel) for kernel in run.kernels]
-        return [*first, first[0].replace(tiling=True), *kernels]
+        strips = [first[0].replace(strips=True)] if name in run.strips else []
+        return [*first, first[0].replace(tiling=True), *strips, *kernels]
     return first
 
 

@@ -22,6 +22,7 @@ aspect: float = 1.0  # height over width; 1: a square
 also: list[str] = (
     ""  # further sizes HEIGHTxWIDTH by commas, of the last preset, each against its time at the run's size
 )
+strips: list[str] = ""  # auto-encoders timed strip by strip too, which is exact, by commas; empty: none
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
 image_set: str = ""  # measure the time from file to metric on this set too; empty: no
 weights: str = "released"  # released or random; random weights do not change these costs
@@ -52,6 +53,7 @@ presets = run.presets
 options |= {} if run.window == -1 else {"window": run.window}
 further = [parse_size(size) for size in run.also]
 configurations = [RunConfig(name=name, preset=preset, **options) for name in names for preset in presets]
+configurations += [RunConfig(name=name, strips=True, **options) for name in run.strips]
 sizes = [None for _ in configurations]
 for name in names:
     configurations += [RunConfig(name=name, preset=presets[-1], **options) for _ in further]

@@ -27,6 +27,7 @@ OTHERS = {
     "batch": 2,
     "tiling": True,
     "tile": "512/64",
+    "strips": True,
     "slicing": True,
     "posterior": "sample",
     "seed": 1,

@@ -57,6 +57,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "graphs": (bool | None, typer.Option(help=f"{_VITOK}CUDA graphs where launches take longer than kernels.")),
     "tiling": (bool, typer.Option("--tiling", help=f"{_KL}diffusers' own overlapping tiles.")),
     "tile": (str | None, typer.Option(help="Size and overlap of tiles in pixels, such as 512/64; default: untiled.")),
+    "strips": (bool, typer.Option("--strips", help="AutoencoderKL: layers strip by strip, equal results.")),
     "slicing": (bool, typer.Option("--slicing", help=f"{_KL}image by image.")),
     "posterior": (str, typer.Option(help="KL auto-encoders: mode or sample.")),
     "batch": (int, typer.Option(help="Images of one size that go through together.")),

@@ -20,7 +20,7 @@ _LARGEST_BATCH = 2**16  # far beyond any memory, and bytes still count in 64 bit
 _LARGEST_SEED = 2**63 - 1  # of torch's generators
 _IN_NAME = (
     *("preset", "window", "blocks", "dtype", "device", "batch", "precision", "compile", "attention", "folded", "chunk"),
-    *("graphs", "posterior", "revision", "tiling", "tile", "slicing", "seed", "bytes", "weights"),
+    *("graphs", "posterior", "revision", "tiling", "tile", "strips", "slicing", "seed", "bytes", "weights"),
 )
 """The order of fields in a file name."""
 _SPELT = ("window", "blocks", "tile")
@@ -71,8 +71,8 @@ class Settings(Strict):
     how many tokens went through a block's matrices at a time (0: all), ``graphs`` whether CUDA graphs were replayed
     where launches bound. ``posterior`` is ``mode`` or ``sample`` (of a KL auto-encoder's latent), ``seed`` that of the
     sample; ``tiling`` and ``slicing`` are those of diffusers: overlapping tiles of an image, one image of a batch at a
-    time; ``tile`` are those of this project, size and overlap in pixels. ``memory_limit_gib`` is the cap that emulated
-    a smaller GPU.
+    time; ``tile`` are those of this project, size and overlap in pixels; ``strips`` says whether layers went strip by
+    strip, at equal results. ``memory_limit_gib`` is the cap that emulated a smaller GPU.
     """
 
     device: str | None = None
@@ -84,6 +84,7 @@ class Settings(Strict):
     batch: int | None = None
     tiling: bool | None = None
     tile: str | None = None
+    strips: bool | None = None
     slicing: bool | None = None
     posterior: str | None = None
     seed: int | None = None
@@ -124,6 +125,7 @@ class RunConfig(Strict):
     batch: int = 1
     tiling: bool = False
     tile: str | None = None
+    strips: bool = False
     slicing: bool = False
     posterior: str = "mode"
     seed: int = 0
@@ -180,7 +182,7 @@ class RunConfig(Strict):
         named = {field: getattr(self, field) for field in Settings.model_fields if field in RunConfig.model_fields}
         return Settings(
             **named
-            | {"tiling": self.tiling or None, "slicing": self.slicing or None, "graphs": self.graphs or None}
+            | {flag: getattr(self, flag) or None for flag in ("tiling", "strips", "slicing", "graphs")}
             | {"posterior": "sample" if sampled else None, "seed": self.seed if sampled else None}
         )
 

@@ -43,6 +43,7 @@ def load_tokenizer(
     graphs: bool | None = None,
     tiling: bool = False,
     tile: str | None = None,
+    strips: bool = False,
     slicing: bool = False,
     posterior: str = "mode",
     seed: int = 0,
@@ -75,6 +76,8 @@ def load_tokenizer(
         tiling, slicing: of a convolutional auto-encoder, diffusers' own work in overlapping tiles, or image by image.
         tile: of any tokenizer with a latent grid, size and overlap of tiles in pixels, such as ``"512/64"``
             (:mod:`vitok_lib.tokenizers.tiles`).
+        strips: of an AutoencoderKL, each layer strip by strip of rows, the same to rounding in less memory
+            (:mod:`vitok_lib.tokenizers.diffusers_classes.strips`).
         posterior: of a KL auto-encoder, the latent's ``"mode"`` or a ``"sample"`` drawn with ``seed``.
         seed: of random weights and of a sampled posterior.
         bytes: of a folder of reconstructions, the folder with the streams that they were decoded from.
@@ -100,6 +103,7 @@ def load_tokenizer(
         graphs=graphs,
         tiling=tiling,
         tile=tile,
+        strips=strips,
         slicing=slicing,
         posterior=posterior,
         seed=seed,
@@ -186,11 +190,14 @@ def _check_applies(entry: Entry, config: RunConfig) -> None:
         parse_variant(entry.architecture).truncated(config.blocks)
     if config.attention is not None and entry.family not in ("vitok", *CONVOLUTIONAL):
         raise RequestError(f"tokenizer '{entry.name}' has no attention: the setting attention does not apply to it")
-    if entry.family not in CONVOLUTIONAL and (config.tiling or config.slicing or config.posterior != "mode"):
+    of_an_autoencoder = config.tiling or config.strips or config.slicing or config.posterior != "mode"
+    if entry.family not in CONVOLUTIONAL and of_an_autoencoder:
         raise RequestError(
-            f"tokenizer '{entry.name}' is no convolutional auto-encoder: tiling, slicing and posterior do not apply to "
-            "it"
+            f"tokenizer '{entry.name}' is no convolutional auto-encoder: tiling, strips, slicing and posterior do not "
+            "apply to it"
         )
+    if config.tiling and config.strips:
+        raise RequestError("strips take the image as a whole, and tiling cuts it up; leave one out")
     if config.tile is not None:
         _check_tile_applies(entry, config, config.tile)
     if entry.family != "folder" and config.bytes is not None:
@@ -257,6 +264,7 @@ def _load(config: RunConfig, part: Part) -> Tokenizer:
         device=config.device,
         dtype=config.dtype,
         tiling=config.tiling,
+        strips=config.strips,
         slicing=config.slicing,
         posterior=config.posterior,
         attention=config.attention,

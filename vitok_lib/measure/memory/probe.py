@@ -45,6 +45,7 @@ _PREDICTED_FROM = (
     "blocks",
     "tiling",
     "tile",
+    "strips",
     "precision",
     "attention",
     "folded",

@@ -27,7 +27,7 @@ FULL_ATTENTION_TOKENS, WINDOW = 65_536, 1024
 """Above this many tokens ViTok-v2 was published with a sliding window of this radius in tokens."""
 _SETTINGS = (
     *("device", "dtype", "window", "blocks", "batch", "tiling", "tile", "precision", "attention", "folded", "chunk"),
-    *("compile", "graphs"),
+    *("strips", "compile", "graphs"),
 )
 
 
@@ -115,7 +115,7 @@ def _suitable(name: str, resolution: int, given: Mapping[str, Any]) -> Iterator[
         tokens = parse_variant(entry.architecture).tokens(resolution, resolution)
         windows = [WINDOW] if tokens > FULL_ATTENTION_TOKENS else []
         yield from (RunConfig(name=name, **options, window=window) for window in windows)
-    if entry.family in CONVOLUTIONAL and not {"tiling", "tile"} & set(given) and _has_tiles(entry):
+    if entry.family in CONVOLUTIONAL and not {"tiling", "tile", "strips"} & set(given) and _has_tiles(entry):
         yield RunConfig(name=name, **options, tiling=True)
 
 

@@ -28,6 +28,8 @@ from vitok_lib.tokenizers.vitok.variant import DEFAULT_CHUNK, Side, parse_varian
 _UNKNOWN_WEIGHTS = Weights(source="none")
 _TRACED_TOKENS_A_SIDE = 896
 """Of one image of a ViTok, 49 chunks of ``chunks.TOKENS``; beyond, memory grows by the same bytes with every token."""
+_STRIPS_TRACED = 2048
+"""Pixels a side from which on there are many strips."""
 _SIDES_TRACED = (6, 7)  # in sevenths of that side, both where the line is straight
 _WINDOWS_TRACED = 8  # tokens of an image over the radius of its window, from which on the window is small in it
 
@@ -117,6 +119,10 @@ class MetaModel:
 
         def line(first: MemoryTrace, second: MemoryTrace) -> MemoryTrace:
             flops = {kind: along(first.flops_by_type[kind], count) for kind, count in second.flops_by_type.items()}
+            one, two = first.flops_by_type["attention"], second.flops_by_type["attention"]
+            if one:  # grows with the pixels where there is a window, else with their square
+                power = math.log(two / one) / math.log(sides[1] / sides[0])
+                flops["attention"] = round(two * (resolution / sides[1]) ** power)
             return MemoryTrace(along(first.peak_bytes, second.peak_bytes), Counter(flops))
 
         return Footprint(line(low.encode, high.encode), line(low.decode, high.decode))
@@ -136,6 +142,7 @@ def build_meta_model(
     chunk: int | None = None,
     tile: str | None = None,
     compile: str | None = None,
+    strips: bool = False,
 ) -> MetaModel | None:
     """The meta-device model of a registry entry; None where only loading it tells its shapes (a plug-in, a codec).
 
@@ -151,7 +158,7 @@ def build_meta_model(
         model = _pca(spec, getattr(torch, dtype))
     elif entry.family in CONVOLUTIONAL:
         kernels = Kernels(attention != "math", cudnn=torch.device(device).type == "cuda")
-        model = _autoencoder(entry, spec, getattr(torch, dtype), tiling, attention, kernels)
+        model = _autoencoder(entry, spec, getattr(torch, dtype), tiling, attention, strips, kernels)
     return model if model is None else replace(model, tile=tile, value_bytes=getattr(torch, dtype).itemsize)
 
 
@@ -242,12 +249,19 @@ def _pca(spec: TokenizerSpec, dtype: torch.dtype) -> MetaModel:
 
 
 def _autoencoder(
-    entry: Entry, spec: TokenizerSpec, dtype: torch.dtype, tiling: bool, attention: str | None, kernels: Kernels
+    entry: Entry,
+    spec: TokenizerSpec,
+    dtype: torch.dtype,
+    tiling: bool,
+    attention: str | None,
+    strips: bool,
+    kernels: Kernels,
 ) -> MetaModel | None:
     """None where the configuration is not on this machine."""
     from vitok_lib.tokenizers.diffusers_classes.adapters import adapter_of
     from vitok_lib.tokenizers.diffusers_classes.architectures import build_on_meta
     from vitok_lib.tokenizers.diffusers_classes.autoencoders import KERNELS, Autoencoder, check_tiling
+    from vitok_lib.tokenizers.diffusers_classes.strips import check_strips, work_in_strips
 
     if attention is not None and attention not in KERNELS:
         raise unknown("attention kernel", attention, KERNELS)
@@ -263,6 +277,9 @@ def _autoencoder(
         # Blending writes into tiles that are there already, line by line: no memory, and most of the operations.
         model.blend_v = model.blend_h = lambda before, after, extent: after
         repeated = (model.encoder, model.decoder)
+    if strips:
+        check_strips(model, entry.name)
+        work_in_strips(model)
     parameters = list(model.parameters())
     return MetaModel(
         Autoencoder(spec, _UNKNOWN_WEIGHTS, Settings(), model),
@@ -271,6 +288,7 @@ def _autoencoder(
         _bytes(model.encoder),
         _bytes(model.decoder),
         repeated,
+        straight_from=_STRIPS_TRACED if strips else None,
         kernels=kernels,
         only_side=adapter_of(model).only_side(model),
     )

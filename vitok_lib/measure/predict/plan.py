@@ -58,6 +58,7 @@ def predict(
     tile: str | None = None,
     compile: str | None = None,
     graphs: bool | None = None,
+    strips: bool = False,
 ) -> Plan:
     """What evaluating ``batch`` images of ``resolution`` × ``resolution`` pixels at a time would take.
 
@@ -96,6 +97,7 @@ def predict(
         chunk=chunk,
         tile=tile,
         compile=compile,
+        strips=strips,
     )
     if model is None:
         return plan

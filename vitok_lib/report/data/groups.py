@@ -34,6 +34,7 @@ SETTINGS = {
     "chunk": "Tokens at once",
     "tiling": "Tiled",
     "tile": "Tile/overlap, px",
+    "strips": "In strips",
     "memory_limit_gib": "Limit, GiB",
 }
 """The settings that a table names in columns of their own, where they differ within it."""
@@ -48,10 +49,11 @@ PHRASES = {
     "attention": "attention {}",
     "chunk": "{} tokens at once",
     "tile": "tiles {} px",
+    "strips": "in strips",
     "memory_limit_gib": "within {} GiB",
 }
 """The settings that a sentence has to name."""
-OF_A_FAMILY = ("window", "attention", "chunk", "tiling", "tile")
+OF_A_FAMILY = ("window", "attention", "chunk", "tiling", "tile", "strips")
 """Settings that not every family has; a ranking takes the best of them for each tokenizer."""
 LEAST_PEAK_GIB = 64 / 1024
 """Below 64 MiB what the allocator and the libraries hold decides a peak of memory, and not the tokenizer."""

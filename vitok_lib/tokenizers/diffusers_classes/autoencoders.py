@@ -25,6 +25,7 @@ from vitok_lib.tokenizers.diffusers_classes.architectures import (
     randomise,
     read_configuration,
 )
+from vitok_lib.tokenizers.diffusers_classes.strips import check_strips, work_in_strips
 from vitok_lib.tokenizers.files import locate, read_tensors, with_digests
 from vitok_lib.tokenizers.interface import DiscreteLatent, Latent, TokenizerSpec
 from vitok_lib.tokenizers.registry import Entry
@@ -174,6 +175,7 @@ def load_autoencoder(
     device: str,
     dtype: str,
     tiling: bool,
+    strips: bool,
     slicing: bool,
     posterior: str,
     seed: int,
@@ -199,6 +201,8 @@ def load_autoencoder(
         raise RequestError(f"tokenizer '{entry.name}' has no attention that torch's kernels compute; leave it out")
     if tiling:
         check_tiling(model, entry.name)
+    if strips:
+        check_strips(model, entry.name)
     if slicing and not hasattr(model, "use_slicing"):
         raise RequestError(
             f"diffusers has no slices for tokenizer '{entry.name}' ({type(model).__name__}); leave slicing out"
@@ -212,12 +216,15 @@ def load_autoencoder(
             identity = with_digests(identity, [configuration], None)
     if tiling:
         model.enable_tiling()
+    if strips:
+        work_in_strips(model)
     if slicing:
         model.enable_slicing()
     settings = Settings(
         device=device,
         dtype=dtype,
         tiling=tiling or None,
+        strips=strips or None,
         slicing=slicing or None,
         posterior="sample" if posterior == "sample" else None,
         seed=seed if posterior == "sample" else None,
