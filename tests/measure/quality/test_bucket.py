@@ -30,7 +30,7 @@ from vitok_lib.tokenizers.load import load
 
 COUNT = 12
 CODEC = "jpeg:q=50"
-METRICS = ["psnr", "ssim", "fd-random"]
+METRICS = ["psnr", "ssim"]
 
 
 @pytest.fixture(scope="module")
