@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,8 @@ from vitok_lib.images import wallpapers
 from vitok_lib.project import ROOT
 from vitok_lib.report import build
 
+Vitok = Callable[..., subprocess.CompletedProcess[str]]
 VITOK = [sys.executable, "-c", "from vitok_lib.cli.app import main; main()"]
-
-
-def _vitok(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*VITOK, *words], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -88,13 +86,24 @@ def test_a_wrong_request_is_one_sentence_and_status_2(
 
 
 def _said(
-    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[int, str, str]:
     monkeypatch.setattr(sys, "argv", ["vitok", *words])
     with pytest.raises(SystemExit) as ended:
         main()
     said = capsys.readouterr()
     return int(ended.value.code or 0), said.out, said.err
+
+
+@pytest.fixture
+def vitok(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Vitok:
+    """Runs the command in this process, which has imported torch already."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        status, out, err = _said(words, monkeypatch, capsys)
+        return subprocess.CompletedProcess(words, status, out, err)
+
+    return run
 
 
 def test_a_folder_without_records_is_named_and_no_blank_line(
@@ -148,61 +157,62 @@ def test_a_record_nested_too_deep_is_one_sentence(
 
 
 def test_eval_prints_json_and_ends_with_status_0() -> None:
-    done = _vitok("eval", "pca-f16x64", "--images", "photos", "--resolution", "32", "--json")
+    words = ["eval", "pca-f16x64", "--images", "photos", "--resolution", "32", "--json"]
+    done = subprocess.run([*VITOK, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
     assert (row["tokenizer"], row["outcome"]) == ("pca-f16x64", "ok")
 
 
-def test_eval_ends_with_status_1_and_names_an_image_that_cannot_be_read(tmp_path: Path) -> None:
+def test_eval_ends_with_status_1_and_names_an_image_that_cannot_be_read(vitok: Vitok, tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
-    done = _vitok("eval", "pca-f16x64", "--images", str(tmp_path), "--resolution", "32")
+    done = vitok("eval", "pca-f16x64", "--images", str(tmp_path), "--resolution", "32")
     assert done.returncode == 1
     assert "empty.png" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_speed_prints_a_row_a_preset_and_what_was_chosen_is_recorded() -> None:
+def test_speed_prints_a_row_a_preset_and_what_was_chosen_is_recorded(vitok: Vitok) -> None:
     words = ["speed", "nano-f32x64", "--resolution", "64", "--preset", "reference,folded", "--window", "1"]
-    done = _vitok(*words, "--seconds", "0.01", "--iterations", "2", "--json")
+    done = vitok(*words, "--seconds", "0.01", "--iterations", "2", "--json")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert [row["preset"] for row in rows] == ["reference", "folded"]
     assert all(row["outcome"] == "ok" and row["latency"].endswith(" ms") for row in rows)
-    assert "latency" in str(json.loads(_vitok("list", "records", "--json").stdout))
+    assert "latency" in str(json.loads(vitok("list", "records", "--json").stdout))
 
 
-def test_eval_with_a_preset_tells_its_choices_and_records_it() -> None:
+def test_eval_with_a_preset_tells_its_choices_and_records_it(vitok: Vitok) -> None:
     words = ["eval", "nano-f32x64", "--images", "photos", "--resolution", "32"]
-    done = _vitok(*words, "--path", "folded", "--window", "0")
+    done = vitok(*words, "--path", "folded", "--window", "0")
     assert done.returncode == 0, done.stderr
     assert "nano-f32x64: attention: bands: no kernel has a window for float32 on cpu" in done.stderr
-    assert "photos-32/nano-f32x64@preset=folded,window=0" in _vitok("list", "records", "--json").stdout
+    assert "photos-32/nano-f32x64@preset=folded,window=0" in vitok("list", "records", "--json").stdout
 
 
 @pytest.mark.parametrize("what", ["tokenizers", "images", "metrics", "presets", "notebooks", "records"])
-def test_list_knows_every_kind(what: str) -> None:
-    done = _vitok("list", what, "--json")
+def test_list_knows_every_kind(vitok: Vitok, what: str) -> None:
+    done = vitok("list", what, "--json")
     assert done.returncode == 0, done.stderr
     assert isinstance(json.loads(done.stdout), list)
 
 
-def test_conform_prints_each_rule_and_ends_with_status_0() -> None:
-    done = _vitok("conform", "pca-f16x64", "--json")
+def test_conform_prints_each_rule_and_ends_with_status_0(vitok: Vitok) -> None:
+    done = vitok("conform", "pca-f16x64", "--json")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert len(rows) > 5
     assert {row["result"] for row in rows} == {"kept"}
 
 
-def test_a_time_limit_ends_with_status_1_and_the_same_command_without_it_goes_on() -> None:
+def test_a_time_limit_ends_with_status_1_and_the_same_command_without_it_goes_on(vitok: Vitok) -> None:
     words = ["eval", "pca-f16x64", "--images", "leaves", "--samples", "3", "--resolution", "32", "--metrics", "psnr"]
     limited = (*words, "--time-limit", "0.000001")
-    first = _vitok(*limited)
+    first = vitok(*limited)
     assert first.returncode == 1
     assert "timeout: the time limit of" in first.stderr
-    assert _vitok(*limited).returncode == 1
-    assert _vitok(*words).returncode == 0
+    assert vitok(*limited).returncode == 1
+    assert vitok(*words).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import multiprocessing
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import nbformat
 import pytest
 from PIL import Image
 
+from tests.fakes import engine
 from vitok_lib.errors import RequestError
 from vitok_lib.notebooks import read_source, run_notebook, write_twins
 from vitok_lib.parameters import notebook_sources
@@ -89,13 +91,13 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
 
 
 @pytest.fixture(scope="module")
-def machine_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Future[Path]]:
-    """All notebooks of machines, two at a time: most of their time goes to starting a kernel and its imports."""
+def machine_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Path]]]:
+    """All notebooks of machines, one after the other in one process, which imports torch once."""
     folder = tmp_path_factory.mktemp("machine")
-    # In processes: in a thread an event loop would stay open.
-    with pytest.MonkeyPatch.context() as patch, ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+    one_by_one = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), engine.register)
+    with pytest.MonkeyPatch.context() as patch, one_by_one as pool:
         patch.setenv("VITOK_RESULTS", str(folder / "results"))
-        return {name: pool.submit(run_notebook, name, MACHINE[name], folder / f"{name}.ipynb") for name in MACHINE}
+        yield {name: pool.submit(run_notebook, name, MACHINE[name], folder / f"{name}.ipynb") for name in MACHINE}
 
 
 @pytest.mark.parametrize("name", MACHINE)
