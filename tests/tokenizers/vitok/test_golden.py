@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import load_tokenizer
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 CASES = ("full-16x8", "window3-16x8", "padded-32x12")
 TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
 BATCH_TOLERANCES = {
