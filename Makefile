@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Tests and notebooks start a hundred processes, each of which would compile the sources again where this is set.
+unexport PYTHONDONTWRITEBYTECODE
+PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder # tests/conftest.py puts the longest first
 
 .DEFAULT_GOAL := help
 .PHONY: help setup report notebooks book site test test-fast lint clean
@@ -46,10 +49,10 @@ site: book  ## A folder to publish, _build/site, from the records that are there
 	vitok check --site _build/site
 
 test: $(VENV)/.test  ## Make what the tests need and run them all
-	python -m pytest -n 2 --dist loadfile
+	$(PYTEST)
 
 test-fast: $(VENV)/.test  ## The tests to run between edits: no browser, book, notebook or compiler
-	python -m pytest -n 2 --dist loadfile -m "not slow and not browser and not book and not gpu"
+	$(PYTEST) -m "not slow and not browser and not book and not gpu"
 
 lint: $(VENV)/.test  ## Check style and types, as pre-commit and CI do
 	pre-commit run --all-files

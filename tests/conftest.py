@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -32,12 +31,19 @@ SLOW = {
     "train/test_train.py": "trains",
 }
 """Files whose tests take over some five seconds together, and why."""
+LONGEST = (
+    *("notebooks/test_notebooks.py", "report/test_accessibility.py", "report/test_browser.py", "report/test_book.py"),
+    *("report/viewer/test_browser.py", "report/viewer/test_keys_and_touch.py", "report/sphinx/test_extension.py"),
+    *("measure/memory/test_peak.py", "check/test_audit.py", "measure/quality/test_processes.py"),
+)
+"""Files that are begun before the others, the longest first, so that no process works alone at the end."""
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark what is slow and what builds pages; skip what needs CUDA where there is none."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow and what builds pages; skip what needs CUDA where there is none; put the longest first."""
+    items.sort(key=lambda item: LONGEST.index(_file(item)) if _file(item) in LONGEST else len(LONGEST))
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).as_posix() in SLOW:
+        if _file(item) in SLOW:
             item.add_marker("slow")
         if BUILDING & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("browser"):
             item.add_marker("book")
@@ -48,6 +54,10 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
         if not torch.cuda.is_available():
             for item in needing:
                 item.add_marker(pytest.mark.skip(reason="no GPU with CUDA here"))
+
+
+def _file(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).as_posix()
 
 
 @pytest.fixture(autouse=True)

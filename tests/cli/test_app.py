@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -219,13 +219,19 @@ def test_a_time_limit_ends_with_status_1_and_the_same_command_without_it_goes_on
     "code", ["import vitok_lib", "from vitok_lib.cli.app import main; main()"], ids=["import", "help"]
 )
 def test_import_and_help_load_no_torch_and_answer_within_a_second(code: str) -> None:
+    """A second of work: what the clock says depends on what else runs."""
+
+    def used() -> float:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return children.ru_utime + children.ru_stime
+
     program = f"import sys; sys.argv = ['vitok', '--help']\ntry:\n    {code.replace('; ', chr(10) + '    ')}\n"
     program += "except SystemExit: pass\nassert 'torch' not in sys.modules"
     seconds = []
     for _ in range(3):
-        start = time.monotonic()
+        before = used()
         subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
-        seconds.append(time.monotonic() - start)
+        seconds.append(used() - before)
     assert min(seconds) < 1
 
 
