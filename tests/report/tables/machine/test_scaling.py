@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from vitok_lib.report.data.record_view import Entry, load
 from vitok_lib.report.page.content import Number, Sentence, plain
 from vitok_lib.report.sphinx.request import Request
 from vitok_lib.report.sphinx.scaling_directive import scaling_out
-from vitok_lib.report.tables.machine.scaling import cores_table, known_of, parts_table, totals_table
+from vitok_lib.report.tables.machine.scaling import cores_table, known_of, parts_table, totals_table, where_it_stops
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 
@@ -69,3 +70,11 @@ def test_an_unknown_part_of_the_page_is_refused(entries: list[Entry]) -> None:
     assert "did you mean totals" in str(refused.value)
     (drawing,) = scaling_out(Request("scaling", ["released", "figure"], {"cores": "16 4"}, entries))
     assert "with 4 cores" in drawing.drawing.alternative  # type: ignore[union-attr]
+
+
+def test_what_grows_with_more_gpus_is_loading_where_nothing_else_does(known: StudyTime) -> None:
+    line = replace(next(line for line in known.lines if line.work.splits), core=0.0, load=10.0, gpu=1.0)
+    (sentence,) = where_it_stops(replace(known, lines=(line,)), [1, 150], 16)
+    said = plain(sentence)
+    assert "loading models: 50\N{NO-BREAK SPACE}% of their time" in said, "10 s of loading for 10 images of 1 s"
+    assert "75.5 times" in said, "1,510 s against 20 s"

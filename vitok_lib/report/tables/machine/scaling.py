@@ -140,16 +140,23 @@ def _number(value: float, level: Kind, how: str) -> Number:
 
 
 def where_it_stops(known: StudyTime, counts: Sequence[int], cores: float) -> list[Sentence]:
-    """From how many of ``counts`` GPUs on less than half of their time goes to computing, and what takes the rest."""
+    """Hours on the first and on the last of ``counts`` GPUs, and what takes a larger share of their time on the last.
+
+    What codecs take is said apart: a GPU waits for them on one host as on many.
+    """
     level = weakest([level for level, seconds in known.gpu_seconds.items() if seconds])
-    points = scaling(known, counts, cores)
-    first, last = points[0].schedule, points[-1].schedule
-    half = next((p.schedule for p in points if p.schedule.busy < 0.5 * p.schedule.places * p.schedule.seconds), None)
-    rest = {bound: seconds for bound, seconds in shares(half or last).items() if bound != Bound.GPUS}
+    first, last = (point.schedule for point in scaling(known, [counts[0], counts[-1]], cores))
     how = f"simulated with {cores:g} CPU cores for each GPU"
+
+    def share(seconds: float, whole: float) -> Number:
+        return Number(f"{100 * seconds / whole:.0f}\N{NO-BREAK SPACE}%", level, f"{level}: {how}")
+
+    spent, before = ({b: s / (run.places * run.seconds) for b, s in shares(run).items()} for run in (last, first))
+    lost = max((bound for bound in spent if bound != Bound.GPUS), key=lambda bound: spent[bound] - before[bound])
     codecs = sum(line.job.seconds(cores) for line in known.lines if not line.gpu)
-    share = (f"{100 * codecs / first.seconds:.0f}\N{NO-BREAK SPACE}%", level, f"{level}: {how}")
-    waited = say("codecs", hours=_number(codecs / HOUR, level, how), share=Number(*share), cores=f"{cores:g}")
+    waited = say(
+        "codecs", hours=_number(codecs / HOUR, level, how), share=share(codecs, first.seconds), cores=f"{cores:g}"
+    )
     return [
         say(
             "stops",
@@ -159,9 +166,9 @@ def where_it_stops(known: StudyTime, counts: Sequence[int], cores: float) -> lis
             gpus=f"{last.places}",
             hours=_number(last.seconds / HOUR, level, how),
             speedup=_number(first.seconds / last.seconds, level, how),
-            half=f"{half.places}" if half else None,
-            already=half is first,
-            lost=BOUNDS[max(rest, key=lambda bound: rest[bound])],
+            lost=BOUNDS[lost],
+            now=share(spent[lost], 1.0),
+            before=share(before[lost], 1.0),
         ),
         *([waited] if codecs else []),
     ]
