@@ -36,7 +36,7 @@ def _model(name: str = "AutoencoderKL", **options: Any) -> Any:
 def _in_strips(model: Any, values: int = FEW_VALUES) -> Any:
     check_strips(model, "small")
     model = copy.deepcopy(model)
-    work_in_strips(model, values)
+    work_in_strips(model, "cpu", values)
     return model
 
 

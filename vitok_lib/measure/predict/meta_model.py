@@ -157,8 +157,7 @@ def build_meta_model(
     elif entry.family == "pca":
         model = _pca(spec, getattr(torch, dtype))
     elif entry.family in CONVOLUTIONAL:
-        kernels = Kernels(attention != "math", cudnn=torch.device(device).type == "cuda")
-        model = _autoencoder(entry, spec, getattr(torch, dtype), tiling, attention, strips, kernels)
+        model = _autoencoder(entry, spec, getattr(torch, dtype), tiling, attention, strips, device)
     return model if model is None else replace(model, tile=tile, value_bytes=getattr(torch, dtype).itemsize)
 
 
@@ -255,7 +254,7 @@ def _autoencoder(
     tiling: bool,
     attention: str | None,
     strips: bool,
-    kernels: Kernels,
+    device: str,
 ) -> MetaModel | None:
     """None where the configuration is not on this machine."""
     from vitok_lib.tokenizers.diffusers_classes.adapters import adapter_of
@@ -279,7 +278,7 @@ def _autoencoder(
         repeated = (model.encoder, model.decoder)
     if strips:
         check_strips(model, entry.name)
-        work_in_strips(model)
+        work_in_strips(model, device)
     parameters = list(model.parameters())
     return MetaModel(
         Autoencoder(spec, _UNKNOWN_WEIGHTS, Settings(), model),
@@ -289,7 +288,7 @@ def _autoencoder(
         _bytes(model.decoder),
         repeated,
         straight_from=_STRIPS_TRACED if strips else None,
-        kernels=kernels,
+        kernels=Kernels(attention != "math", cudnn=torch.device(device).type == "cuda"),
         only_side=adapter_of(model).only_side(model),
     )
 

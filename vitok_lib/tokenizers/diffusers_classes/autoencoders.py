@@ -217,7 +217,7 @@ def load_autoencoder(
     if tiling:
         model.enable_tiling()
     if strips:
-        work_in_strips(model)
+        work_in_strips(model, device)
     if slicing:
         model.enable_slicing()
     settings = Settings(

@@ -25,8 +25,8 @@ Model = Any
 """An auto-encoder of diffusers, or a part of one, which come without types."""
 Prepare = Callable[[Tensor], Tensor]
 
-STRIP_VALUES = 2**25
-"""Of the widest tensor of a strip: enough to fill a GPU, and 64 MiB in 16 bits."""
+STRIP_VALUES = {"cpu": 2**21, "cuda": 2**25}
+"""Of the widest tensor of a strip, by device: what a cache of a CPU nearly holds, and what fills a GPU."""
 _SIDES = "diffusers.models.autoencoders.vae"
 _BLOCKS = {"DownEncoderBlock2D", "UpDecoderBlock2D", "UNetMidBlock2D"}
 
@@ -46,8 +46,14 @@ def check_strips(model: Model, name: str) -> None:
     )
 
 
-def work_in_strips(model: Model, values: int = STRIP_VALUES) -> None:
-    """Have ``model``, which :func:`check_strips` accepts, encode and decode in strips of about so many values."""
+def work_in_strips(model: Model, device: str, values: int | None = None) -> None:
+    """Have ``model``, which :func:`check_strips` accepts, encode and decode in strips.
+
+    Args:
+        device: where it would run, which need not be here.
+        values: of the widest tensor of a strip, about; None: as suits the device.
+    """
+    values = STRIP_VALUES[torch.device(device).type] if values is None else values
     model.encoder, model.decoder = StripEncoder(model.encoder, values), StripDecoder(model.decoder, values)
 
 
