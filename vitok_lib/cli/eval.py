@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,6 +30,9 @@ from vitok_lib.errors import RequestError
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
 from vitok_lib.records.store import LOCAL
+
+if TYPE_CHECKING:
+    from vitok_lib.measure.quality.runner import Engine
 
 _AT_ONCE = 1e-3  # seconds: a tokenizer for which no time is left still does its first image
 
@@ -89,10 +92,7 @@ def eval_command(
         find(name)
     image_set, side = sized(open_image_set(images, rule=rule, subset_seed=subset_seed), asked, rule)
     # torch takes a second to import: a request that is wrong is refused before.
-    from vitok_lib.measure.cluster.engine import Cluster as Engine
     from vitok_lib.measure.common.context import Context
-    from vitok_lib.measure.predict.fits import plan_of
-    from vitok_lib.measure.predict.plan import check_fits
     from vitok_lib.measure.quality.aggregate import gaps
     from vitok_lib.measure.quality.evaluate import evaluate, is_recorded
 
@@ -101,14 +101,12 @@ def eval_command(
     request["retry"] = retry
     configs = _configs(tokenizers, options)
     runnable = [config for config in configs if not config.name.startswith(FOLDER)]
-    engine = None if cluster is None else Engine(cluster, gpus, workers)
+    engine = None if cluster is None else _engine(cluster, gpus, workers)
     here = engine is None  # what fits into the memory of this machine says nothing of others
     for config in runnable if here and not (force or fallbacks) else ():
         if is_recorded(config, **request, time_limit=time_limit, context=context, shard=shard):
             continue
-        plan = plan_of(config, side)
-        if plan.fits is False:
-            check_fits(plan, ", and --force tries it all the same")
+        _check_fits(config, side)
     records: list[Record] = []
     began = time.monotonic()
     for config in configs:
@@ -171,6 +169,22 @@ def merge_command(
     records = [merge(config, **request, study=study, log=log) for config in _configs(tokenizers, options)]
     print_rows([as_row(record) for record in records], as_json)
     end(records)
+
+
+def _engine(cluster: str, gpus: int | None, workers: int | None) -> Engine:
+    from vitok_lib.measure.cluster.engine import Cluster
+
+    return Cluster(cluster, gpus, workers)
+
+
+def _check_fits(config: RunConfig, side: int) -> None:
+    # Imported here: an evaluation that is done, of which a cluster starts many, need not wait for it.
+    from vitok_lib.measure.predict.fits import plan_of
+    from vitok_lib.measure.predict.plan import check_fits
+
+    plan = plan_of(config, side)
+    if plan.fits is False:
+        check_fits(plan, ", and --force tries it all the same")
 
 
 def _configs(tokenizers: Sequence[str], options: dict[str, Any]) -> list[RunConfig]:

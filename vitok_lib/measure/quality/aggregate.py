@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from vitok_lib.measure.quality.metric_suite import IDENTICAL, PATCHES, takes_patches, unpacked
@@ -17,6 +16,9 @@ from vitok_lib.metrics.sets import set_estimate
 from vitok_lib.metrics.signature import METRICS, Metric
 from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
 from vitok_lib.records.schema import Interval, Kind, Outcome, Record, Value
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _KEPT_ELSEWHERE = ("features", "status", IDENTICAL)
 
@@ -39,6 +41,8 @@ def originals_said(results: dict[str, dict[str, Any]], outcome: Outcome) -> tupl
 
 def per_image_table(results: Mapping[str, Mapping[str, Any]], digests: Mapping[str, str]) -> pd.DataFrame:
     """One row an image, in order: its name, the sha256 of its content, its size, its values, or its error."""
+    import pandas as pd  # here, since a shard makes no table and pandas takes half a second
+
     return pd.DataFrame(
         {"image": name, "sha256": digests[name]}
         | {key: value for key, value in result.items() if key not in _KEPT_ELSEWHERE}

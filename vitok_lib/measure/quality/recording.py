@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from vitok_lib.measure.common.context import Context
 from vitok_lib.measure.common.reuse import answer
@@ -18,6 +16,9 @@ from vitok_lib.records.object_store import object_store
 from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
 from vitok_lib.records.store import atomic, remove, write_record
 from vitok_lib.tokenizers.interface import Tokenizer
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def loaded_of(tokenizer: Tokenizer) -> dict[str, Any]:
@@ -32,7 +33,10 @@ def loaded_of(tokenizer: Tokenizer) -> dict[str, Any]:
 def record_of(
     request: Request, journal: Journal, outcome: Outcome, provenance: Provenance
 ) -> tuple[Record, pd.DataFrame | None]:
-    """The record of what ``journal`` has of the images of ``request``, and a row for each image; neither is written."""
+    """The record of what ``journal`` has of the images of ``request``, and a row for each image; neither is written.
+
+    The record of a shard is never written, and has no rows.
+    """
     entries = request.entries
     results = {entry.name: journal.results[entry.sha256] for entry in entries if entry.sha256 in journal.results}
     results, outcome = originals_said(results, outcome)
@@ -52,8 +56,9 @@ def record_of(
         samples=request.path.with_suffix(".parquet").name if results else None,
         provenance=provenance,
     )
-    table = per_image_table(results, {entry.name: entry.sha256 for entry in entries}) if results else None
-    return record, table
+    if not results or request.shard is not None:
+        return record, None
+    return record, per_image_table(results, {entry.name: entry.sha256 for entry in entries})
 
 
 def seconds_of(request: Request, journal: Journal) -> float:
