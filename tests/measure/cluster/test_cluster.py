@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from PIL import Image
 
 from tests.fakes.coarse import write_coarse
+from vitok_lib.errors import RequestError
 from vitok_lib.images.photographs import PHOTOGRAPHS
 from vitok_lib.measure.cluster.engine import Cluster
 from vitok_lib.measure.quality.evaluate import evaluate
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.slow
 ray = pytest.importorskip("ray")
 SIDE = 64
 METRICS = ["psnr", "ssim", "fd-random"]
-NODES = 3
+NODES = 2
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +147,25 @@ def test_a_driver_that_is_killed_is_followed_by_another(images: Path, log: Path,
     assert len(seen) == count
     assert sum(seen.values()) <= count + 2  # what the worker of the first driver was at
     assert [path.suffix for path in sorted(results_root().rglob("*.*"))] == [".json", ".parquet"]
+
+
+def test_a_full_disk_says_what_is_missing(images: Path, log: Path, nodes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COARSE_SECONDS", "0")
+    kept: list[int] = []
+    sync = os.fsync
+
+    def full(handle: int) -> None:
+        if len(kept) == 6:  # the key of the work, what the worker told, and four images
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        kept.append(handle)
+        sync(handle)
+
+    cluster = Cluster(nodes.address, workers=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("vitok_lib.measure.quality.journal.os.fsync", full)
+        with pytest.raises(RequestError, match=rf"No space left.*{2 * len(PHOTOGRAPHS) - 5} of {2 * len(PHOTOGRAPHS)}"):
+            _evaluated(images, cluster=cluster)
+    assert _evaluated(images).outcome.done == 2 * len(PHOTOGRAPHS)
 
 
 def test_out_of_memory_is_the_outcome_of_its_image(images: Path, log: Path, nodes: Any, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from vitok_lib.measure.cluster.connection import OF_A_PREPARING_TASK, Share, con
 from vitok_lib.measure.cluster.preparing import prepare
 from vitok_lib.measure.cluster.worker import Answer, Worker
 from vitok_lib.measure.common.context import Context, Log
-from vitok_lib.measure.quality.journal import Journal
+from vitok_lib.measure.quality.journal import Journal, read_journal
 from vitok_lib.measure.quality.request import Request
 from vitok_lib.measure.quality.runner import Limits, Run
 from vitok_lib.records.schema import Outcome, OutcomeStatus
@@ -91,8 +91,8 @@ class _Run(Run):
             with redirect_stdout(sys.stderr):  # where Ray prints what dies; stdout is for results
                 return dispatch.run()
         except RequestError as error:
-            entries = self.request.entries
-            lacking = sum(entry.sha256 not in self.journal.results for entry in entries)
+            entries, kept = self.request.entries, read_journal(self.request.journal_path, self.request.key).results
+            lacking = sum(entry.sha256 not in kept for entry in entries)
             raise RequestError(
                 f"{error}; {lacking} of {len(entries)} images have no result yet; the same command goes on with them",
                 code=error.code,
