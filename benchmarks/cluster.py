@@ -186,28 +186,19 @@ def kills(times: int, images: int, side: int) -> dict[str, Any]:
                 nodes.add_node(num_cpus=1)
             own = times // 3 + (index < times % 3)
             moments = sorted(rng.sample(range(1, images), own))
-            killers: list[threading.Thread] = []
 
-            def kill(nodes: Any = nodes) -> None:
-                time.sleep(rng.uniform(0, 0.3))
-                nodes.remove_node(rng.choice(list(nodes.worker_nodes)), allow_graceful=False)
-                counts["kills"] += 1
-                nodes.add_node(num_cpus=1)
-
-            def on_progress(
-                done: int, total: int, moments: list[int] = moments, killers: list[threading.Thread] = killers
-            ) -> None:
+            def on_progress(done: int, total: int, nodes: Any = nodes, moments: list[int] = moments) -> None:
                 if moments and done >= moments[0]:
                     moments.pop(0)
-                    killers.append(threading.Thread(target=kill))
-                    killers[-1].start()
+                    time.sleep(rng.uniform(0, 0.3))
+                    nodes.remove_node(rng.choice(list(nodes.worker_nodes)), allow_graceful=False)
+                    counts["kills"] += 1
+                    nodes.add_node(num_cpus=1)
 
             with results() as folder:
                 options: dict[str, Any] = {"cluster": Cluster(nodes.address, workers=workers), "progress": on_progress}
                 record = evaluate("nano-f16x64", images=source, resolution=side, metrics=METRICS, **options)
                 _compare(counts, record, single, table(folder), alone)
-            for killer in killers:
-                killer.join()
             ray.shutdown()
             nodes.shutdown()
     return counts
