@@ -23,6 +23,7 @@ CODES = {
     "one-image": "a distance between sets was asked for over a single image",
     "does-not-fit": "the predicted memory exceeds what is free",
     "fp8-unsupported": "the GPU has no 8-bit floats",
+    "fused-unsupported": "the kernels of fused blocks need Triton and CUDA",
     "attention-unsupported": "the attention kernel runs on CUDA in 16 bits alone",
     "no-record": "no record has the name that was asked for",
     "record-invalid": "a file under results is no valid record",

@@ -23,6 +23,7 @@ OTHERS = {
     "attention": "math",
     "folded": False,
     "chunk": 0,
+    "fused": True,
     "graphs": True,
     "batch": 2,
     "tiling": True,

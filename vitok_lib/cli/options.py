@@ -54,6 +54,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "attention": (str | None, typer.Option(help="The attention kernel; default: automatic.")),
     "folded": (bool | None, typer.Option(help=f"{_VITOK}norms and layer scale folded into the matrices.")),
     "chunk": (int | None, typer.Option(help=f"{_VITOK}tokens at a time, 0 for all; default: automatic.")),
+    "fused": (bool | None, typer.Option(help=f"{_VITOK}Triton kernels between the matrices; CUDA.")),
     "graphs": (bool | None, typer.Option(help=f"{_VITOK}CUDA graphs where launches take longer than kernels.")),
     "tiling": (bool, typer.Option("--tiling", help=f"{_KL}diffusers' own overlapping tiles.")),
     "tile": (str | None, typer.Option(help="Size and overlap of tiles in pixels, such as 512/64; default: untiled.")),

@@ -20,7 +20,7 @@ _LARGEST_BATCH = 2**16  # far beyond any memory, and bytes still count in 64 bit
 _LARGEST_SEED = 2**63 - 1  # of torch's generators
 _IN_NAME = (
     *("preset", "window", "blocks", "dtype", "device", "batch", "precision", "compile", "attention", "folded", "chunk"),
-    *("graphs", "posterior", "revision", "tiling", "tile", "strips", "slicing", "seed", "bytes", "weights"),
+    *("fused", "graphs", "posterior", "revision", "tiling", "tile", "strips", "slicing", "seed", "bytes", "weights"),
 )
 """The order of fields in a file name."""
 _SPELT = ("window", "blocks", "tile")
@@ -68,7 +68,8 @@ class Settings(Strict):
     of a ViTok, such as ``reference`` or ``fp8``, which the other fields spell out:
     ``blocks`` is how many of the encoder's and of the decoder's blocks, the first ones, were kept, such as ``2/3``;
     ``attention`` is the kernel, ``folded`` says whether norms and layer scale were folded into the matrices, ``chunk``
-    how many tokens went through a block's matrices at a time (0: all), ``graphs`` whether CUDA graphs were replayed
+    how many tokens went through a block's matrices at a time (0: all), ``fused`` whether Triton kernels of this project
+    ran between them, ``graphs`` whether CUDA graphs were replayed
     where launches bound. ``posterior`` is ``mode`` or ``sample`` (of a KL auto-encoder's latent), ``seed`` that of the
     sample; ``tiling`` and ``slicing`` are those of diffusers: overlapping tiles of an image, one image of a batch at a
     time; ``tile`` are those of this project, size and overlap in pixels; ``strips`` says whether layers went strip by
@@ -93,6 +94,7 @@ class Settings(Strict):
     attention: str | None = None
     folded: bool | None = None
     chunk: int | None = None
+    fused: bool | None = None
     graphs: bool | None = None
     memory_limit_gib: float | None = None
 
@@ -121,6 +123,7 @@ class RunConfig(Strict):
     attention: str | None = None
     folded: bool | None = None
     chunk: int | None = None
+    fused: bool | None = None
     graphs: bool | None = None
     batch: int = 1
     tiling: bool = False

@@ -40,6 +40,7 @@ def load_tokenizer(
     attention: str | None = None,
     folded: bool | None = None,
     chunk: int | None = None,
+    fused: bool | None = None,
     graphs: bool | None = None,
     tiling: bool = False,
     tile: str | None = None,
@@ -72,6 +73,8 @@ def load_tokenizer(
         folded: of a ViTok, norms and layer scale within the matrices, the same to rounding in fewer passes; for
             inference alone. None: only where ``precision`` needs it.
         chunk: of a ViTok, tokens that go through a block's matrices at a time, exact at any; 0: all; None: automatic.
+        fused: of a ViTok on CUDA, Triton kernels of this project between the matrices, which are folded; for inference
+            alone (:mod:`vitok_lib.tokenizers.vitok.fused`).
         graphs: of a ViTok on CUDA, record and replay CUDA graphs where launches take longer than kernels.
         tiling, slicing: of a convolutional auto-encoder, diffusers' own work in overlapping tiles, or image by image.
         tile: of any tokenizer with a latent grid, size and overlap of tiles in pixels, such as ``"512/64"``
@@ -100,6 +103,7 @@ def load_tokenizer(
         attention=attention,
         folded=folded,
         chunk=chunk,
+        fused=fused,
         graphs=graphs,
         tiling=tiling,
         tile=tile,
@@ -182,7 +186,7 @@ def checked(config: RunConfig) -> RunConfig:
 def _check_applies(entry: Entry, config: RunConfig) -> None:
     if entry.family == "codec" and config.weights != RELEASED:
         raise RequestError(f"codec '{entry.name}' has no weights (={config.weights!r}); leave them at 'released'")
-    of_a_vitok = ("window", "blocks", "precision", "compile", "folded", "chunk", "graphs")
+    of_a_vitok = ("window", "blocks", "precision", "compile", "folded", "chunk", "fused", "graphs")
     given = [setting for setting in of_a_vitok if getattr(config, setting) not in (None, False)]
     if entry.family != "vitok" and given:
         raise RequestError(f"tokenizer '{entry.name}' is no ViTok: the setting {', '.join(given)} does not apply to it")
@@ -234,7 +238,7 @@ def _load(config: RunConfig, part: Part) -> Tokenizer:
         from vitok_lib.tokenizers.vitok.running import Running
 
         fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(Running)}
-        running = Running(**{**fields, "graphs": bool(config.graphs)})
+        running = Running(**{**fields, "fused": bool(config.fused), "graphs": bool(config.graphs)})
         return load_vitok(entry, spec, config.weights, config.revision, part, running, config.seed)
     if entry.family == "pca":
         from vitok_lib.tokenizers.pca import load_pca

@@ -32,6 +32,7 @@ class Preset:
     folded: bool = False
     compile: str | None = None
     precision: str | None = None
+    fused: bool = False
     graphs: bool = False
 
     def arguments(self, family: str, *, device: str, dtype: str, window: int | str | None) -> dict[str, Any]:
@@ -57,6 +58,8 @@ class Preset:
             arguments["compile"] = self.compile
         if self.precision is not None:
             arguments["precision"] = self.precision
+        if self.fused:
+            arguments["fused"] = True
         if self.graphs and device.startswith("cuda"):
             arguments["graphs"] = True
         return arguments
@@ -71,6 +74,8 @@ PRESETS: Mapping[str, Preset] = {
         Preset("folded", "norms and layer scale folded into the matrices, eager", folded=True),
         Preset("fast", "folded, compiled, CUDA graphs if launches bound", folded=True, compile="default", graphs=True),
         Preset("fp8", "as fast, 8-bit matrices", folded=True, compile="default", graphs=True, precision="fp8"),
+        Preset("fused", "as fast, Triton kernels of this project in place of the compiler's", fused=True, graphs=True),
+        Preset("fused-fp8", "as fused, 8-bit matrices", fused=True, graphs=True, precision="fp8"),
     )
 }
 

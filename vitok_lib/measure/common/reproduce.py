@@ -51,7 +51,7 @@ _NUMBERS: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(("seconds", "time_limit"), float),
 }
 """Options of the command line that are no text."""
-_FLAGS = ("tiling", "strips", "slicing", "folded", "graphs")
+_FLAGS = ("tiling", "strips", "slicing", "folded", "fused", "graphs")
 _USUAL = {"study": LOCAL, "benchmark": "speed"}
 
 

@@ -6,7 +6,7 @@ from vitok_lib.records.config import RANDOM, RunConfig
 from vitok_lib.records.schema import Record
 from vitok_lib.tokenizers.presets import PRESETS
 
-IMPLIED = ("precision", "compile", "attention", "chunk", "folded", "graphs")
+IMPLIED = ("precision", "compile", "attention", "chunk", "folded", "fused", "graphs")
 """What a preset or an automatic choice can set."""
 
 

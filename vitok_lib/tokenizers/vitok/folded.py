@@ -75,10 +75,10 @@ class FoldedBlock(nn.Module):
     ) -> None:
         super().__init__()
         gain, gamma = block.norm1.weight, block.layer_scale.gamma
-        self.qkv = _linear(block.attn.qkv_proj.weight, gain, None, precision)
-        self.fc1 = _linear(block.ffn.fc1.weight, gain, None, precision)
-        self.out_proj = _linear(block.attn.out_proj.weight, None, gamma, precision)
-        self.fc2 = _linear(block.ffn.fc2.weight, None, gamma, precision)
+        self.qkv = folded_linear(block.attn.qkv_proj.weight, gain, None, precision)
+        self.fc1 = folded_linear(block.ffn.fc1.weight, gain, None, precision)
+        self.out_proj = folded_linear(block.attn.out_proj.weight, None, gamma, precision)
+        self.fc2 = folded_linear(block.ffn.fc2.weight, None, gamma, precision)
         self.norm_q, self.norm_k = block.attn.norm_q, block.attn.norm_k
         self.heads = block.attn.heads
         self.attend = attend
@@ -100,7 +100,7 @@ class FoldedBlock(nn.Module):
         return x
 
 
-def _linear(weight: Tensor, columns: Tensor | None, rows: Tensor | None, precision: str | None) -> nn.Module:
+def folded_linear(weight: Tensor, columns: Tensor | None, rows: Tensor | None, precision: str | None) -> nn.Module:
     """The layer of ``weight`` ``[out, in]`` with its columns or rows multiplied, rounded once."""
     exact = weight.to(torch.promote_types(weight.dtype, torch.float32))
     if columns is not None:

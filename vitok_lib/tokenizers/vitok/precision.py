@@ -49,11 +49,22 @@ class Float8Linear(nn.Module):
         self.register_buffer("scale", scale.t().contiguous())
 
     def forward(self, x: Tensor) -> Tensor:
-        values, scale = quantise_rows(x.flatten(0, -2))
+        return self.product(*quantise_rows(x.flatten(0, -2)), x.dtype).reshape(*x.shape[:-1], -1)
+
+    def product(self, values: Tensor, scale: Tensor, dtype: torch.dtype, out: Tensor | None = None) -> Tensor:
+        """Of rows that are quantised: ``[M, K]`` in 8-bit floats and ``[M, 1]`` to ``[M, N]`` in ``dtype``."""
+        if out is not None and out.is_meta:  # where torch has no such product
+            return out
         product: Tensor = torch._scaled_mm(
-            values, self.weight.t(), scale_a=scale, scale_b=self.scale, out_dtype=x.dtype, use_fast_accum=x.is_cuda
+            values,
+            self.weight.t(),
+            scale_a=scale,
+            scale_b=self.scale,
+            out_dtype=dtype,
+            use_fast_accum=values.is_cuda,
+            **({} if out is None else {"out": out}),
         )
-        return product.reshape(*x.shape[:-1], -1)
+        return product
 
 
 def check_float8(device: str, dtype: str) -> None:

@@ -12,6 +12,7 @@ from vitok_lib.errors import RequestError, unknown
 from vitok_lib.records.config import check_window
 from vitok_lib.tokenizers.vitok.attention import Window
 from vitok_lib.tokenizers.vitok.folded import FoldedBlock, Region, regions
+from vitok_lib.tokenizers.vitok.fused.blocks import FusedBlocks, check_fused
 from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND
 from vitok_lib.tokenizers.vitok.kernel_choice import choose_kernel
 from vitok_lib.tokenizers.vitok.model import Attend, Block, Decoder, Encoder
@@ -37,6 +38,7 @@ class Running:
     attention: str | None = None
     folded: bool | None = None
     chunk: int | None = None
+    fused: bool = False
     graphs: bool = False
 
     def check(self) -> None:
@@ -52,6 +54,12 @@ class Running:
             if self.folded is False:
                 raise RequestError(f"precision '{self.precision}' works on folded matrices; leave folded out")
             check_float8(self.device, self.dtype)
+        if self.fused:
+            if self.folded is False or self.compile is not None:
+                raise RequestError(
+                    "fused blocks work on folded matrices and are not compiled; leave folded and compile out"
+                )
+            check_fused(self.device, self.dtype)
 
 
 class Copied(nn.Module):
@@ -93,6 +101,10 @@ def set_up(modules: Iterable[nn.Module], running: Running) -> dict[str, str]:
     for module in modules:
         assert isinstance(module, Encoder | Decoder)
         blocks = module.encoder_blocks if isinstance(module, Encoder) else module.decoder_blocks
+        if running.fused:
+            if len(blocks):
+                blocks.append(FusedBlocks(blocks, chunk=chunk, precision=running.precision, attend=attend))
+            continue
         for index, block in enumerate(blocks):
             assert isinstance(block, Block)
             if shared is not None:
@@ -107,9 +119,11 @@ def set_up(modules: Iterable[nn.Module], running: Running) -> dict[str, str]:
 
 
 def _is_folded(running: Running, choices: dict[str, str]) -> bool:
-    if running.folded is None and running.precision is not None:
-        choices["folded"] = f"yes: precision {running.precision} works on folded matrices"
-    return running.folded if running.folded is not None else running.precision is not None
+    needing = "fused blocks work" if running.fused else f"precision {running.precision} works"
+    if running.folded is None and (running.fused or running.precision is not None):
+        choices["folded"] = f"yes: {needing} on folded matrices"
+        return True
+    return bool(running.folded)
 
 
 def _chunk(running: Running, folded: bool, choices: dict[str, str]) -> int | None:

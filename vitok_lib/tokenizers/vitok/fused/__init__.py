@@ -1,0 +1,1 @@
+"""A block of the ViTok in Triton kernels of this project between its matrix products, for inference on a GPU."""
