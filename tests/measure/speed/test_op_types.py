@@ -48,6 +48,9 @@ KERNELS: dict[OperationType, tuple[str, ...]] = {
     "elementwise": (
         "triton_poi_fused__to_copy_mul_silu_3",
         "triton_poi_fused_convolution_silu_1",
+        "residual_norm",
+        "position",
+        "gate",
         "triton_red_fused__scaled_mm_abs_amax_7",
         "triton_per_fused__scaled_dot_product_flash_attention_rms_norm_2",
         "void at::native::vectorized_elementwise_kernel<4, at::native::CUDAFunctor_add<c10::BFloat16>>(int)",

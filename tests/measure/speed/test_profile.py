@@ -17,8 +17,8 @@ from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.speed import profile as trace
-from vitok_lib.measure.speed.op_types import TYPES, OperationType, type_of_operator
-from vitok_lib.measure.speed.profile import count_operations, measure_profile, time_by_type
+from vitok_lib.measure.speed.op_types import TYPES, type_of_operator
+from vitok_lib.measure.speed.profile import count_operations, measure_profile, time_by_name, time_by_type, times
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, OutcomeStatus, Record, Settings
 from vitok_lib.records.store import read_record, record_path, results_root
@@ -64,7 +64,8 @@ def test_the_types_together_are_all_that_the_profiler_saw(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(trace, "profile", Kept)
     tokenizer = load_tokenizer(NAME, weights="random", window=20)
-    spent = time_by_type(lambda: tokenizer.reconstruct(torch.rand(1, 3, 128, 128)), "cpu", iterations=2)
+    by_name = time_by_name(lambda: tokenizer.reconstruct(torch.rand(1, 3, 128, 128)), "cpu", iterations=2)
+    spent = time_by_type(by_name, "cpu")
     (profiler,) = seen
     assert sum(spent.values()) * 2 * 1e3 == pytest.approx(profiler.key_averages().self_cpu_time_total)
     assert tuple(spent) == TYPES
@@ -122,7 +123,7 @@ def test_on_cuda_kernels_count_and_neither_operators_nor_annotations(monkeypatch
     waited: list[str] = []
     monkeypatch.setattr(trace, "profile", Fake)
     monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
-    spent = time_by_type(lambda: None, "cuda:0", iterations=3)
+    spent = time_by_type(time_by_name(lambda: None, "cuda:0", iterations=3), "cuda:0")
     assert waited == ["cuda:0"]
     expected = {"linear": 0.2, "attention": 0.1, "copy": 0.02}
     assert spent == pytest.approx(dict.fromkeys(TYPES, 0.0) | expected)
@@ -174,22 +175,37 @@ def test_what_is_recorded_is_measured_again_only_when_asked(monkeypatch: pytest.
     first = _profile()
     calls = []
 
-    def counted(call: Callable[[], object], device: str) -> dict[OperationType, float]:
+    def counted(call: Callable[[], object], device: str, iterations: int) -> dict[str, float]:
         calls.append(device)
-        return time_by_type(call, device)
+        return time_by_name(call, device, iterations)
 
-    monkeypatch.setattr(trace, "time_by_type", counted)
+    monkeypatch.setattr(trace, "time_by_name", counted)
     assert _profile() == first
     assert not calls
     assert _profile(again=True).settings == first.settings
     assert len(calls) == 1
 
 
+def test_a_long_call_is_profiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace, "LONG", 0.0)
+    assert {value.n for value in _profile().values if value.quantity.startswith("time_")} == {1}
+
+
+def test_each_kernel_of_some_weight_on_cuda_is_kept_by_its_name() -> None:
+    by_name = {"gate": 40.0, "residual_norm": 10.0, "nvjet_qqtst_128x256": 49.9, "memset": 0.1}
+    kept = times(by_name, "cuda")
+    assert {name: taken for name, taken in kept.items() if ":" in name} == {
+        "time:gate": 40.0, "time:residual_norm": 10.0, "time:nvjet_qqtst_128x256": 49.9,
+    }  # fmt: skip
+    assert (kept["time_elementwise"], kept["time_linear"], kept["time_copy"]) == (50.0, 49.9, 0.1)
+    assert not any(":" in name for name in times(by_name, "cpu"))
+
+
 def test_running_out_of_memory_is_an_outcome_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*given: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr(trace, "time_by_type", fail)
+    monkeypatch.setattr(trace, "time_by_name", fail)
     record = _profile()
     assert (record.outcome.status, record.values) == (OutcomeStatus.OOM, ())
     assert record.outcome.memory is not None

@@ -40,7 +40,7 @@ _TYPE_OF_OPERATOR = {name: kind for kind, names in _OPERATORS.items() for name i
 
 _KERNELS: tuple[tuple[OperationType, str], ...] = (
     # Inductor names a loop after all that went into it, a neighbouring matrix product or attention among them.
-    ("elementwise", r"triton_(poi|red|per|mix|for)_|cpp_fused"),
+    ("elementwise", r"triton_(poi|red|per|mix|for)_|cpp_fused|^(residual_norm|position|gate)$"),
     ("attention", r"flash|fmha|sdpa|flex_attention|flex_decoding|softmax"),
     ("copy", r"nchwtonhwc|nhwctonchw|nhwcaddpadding"),
     ("convolution", r"conv(?!ert)|implicit|fprop|winograd|im2col|vol2col|scudnn"),

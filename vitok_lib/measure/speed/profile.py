@@ -6,8 +6,9 @@ kernels take, and the time that the GPU waits is nobody's.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Unpack
@@ -33,6 +34,10 @@ from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
 
 BENCHMARK = "profile"
 WARM_UPS, ITERATIONS = 2, 3
+LONG = 2.0
+"""Seconds of a call from which on it is profiled once: its kernels take so long that they repeat to a percent."""
+LEAST_SHARE = 0.005
+"""Of the time of all kernels: what takes less is no value of its own."""
 COUNTED: tuple[OperationType, ...] = ("linear", "attention", "convolution")
 
 
@@ -46,7 +51,8 @@ def measure_profile(
 ) -> Record:
     """Profile encoding and decoding of random images with ``config`` and keep the record, or answer from one.
 
-    Times are of one image: ``time_linear`` and so on for each type, which together are all that the profiler saw.
+    Times are of one image: ``time_linear`` and so on for each type, which together are all that the profiler saw, and
+    on CUDA ``time:…`` for each kernel of some weight.
     ``work_…`` are a ViTok's FLOPs by formula, ``counted_…`` those that torch's counter finds in a real run of the same
     model; it follows only eager runs, and of a kernel with a window of its own it does not know the window, so that
     these have no count. Running out of memory or failing is an outcome, recorded and returned.
@@ -95,8 +101,8 @@ def measure_profile(
     return record
 
 
-def time_by_type(call: Callable[[], object], device: str, iterations: int = ITERATIONS) -> dict[OperationType, float]:
-    """Milliseconds of one ``call`` by type of operation, the mean of ``iterations``; their sum is the profiler's."""
+def time_by_name(call: Callable[[], object], device: str, iterations: int = ITERATIONS) -> dict[str, float]:
+    """Milliseconds of one ``call`` by operator, or by kernel on CUDA, the mean of ``iterations``."""
     on_gpu = torch.device(device).type == "cuda"
     activity = ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU
     with profile(activities=[activity]) as profiler:
@@ -104,13 +110,31 @@ def time_by_type(call: Callable[[], object], device: str, iterations: int = ITER
             call()
         if on_gpu:
             torch.cuda.synchronize(device)
-    spent = dict.fromkeys(TYPES, 0.0)  # microseconds
+    spent: Counter[str] = Counter()  # microseconds
     for event in profiler.key_averages():
         if not on_gpu:
-            spent[type_of_operator(event.key)] += event.self_cpu_time_total
+            spent[event.key] += event.self_cpu_time_total
         elif event.device_type.name == "CUDA" and not event.is_user_annotation:
-            spent[type_of_kernel(event.key)] += event.self_device_time_total
-    return {kind: microseconds / 1e3 / iterations for kind, microseconds in spent.items()}
+            spent[event.key] += event.self_device_time_total
+    return {name: microseconds / 1e3 / iterations for name, microseconds in spent.items()}
+
+
+def time_by_type(by_name: Mapping[str, float], device: str) -> dict[OperationType, float]:
+    """Milliseconds by type of operation, whose sum is that of ``by_name``, of :func:`time_by_name`."""
+    spent = dict.fromkeys(TYPES, 0.0)
+    for name, milliseconds in by_name.items():
+        on_gpu = torch.device(device).type == "cuda"
+        spent[type_of_kernel(name) if on_gpu else type_of_operator(name)] += milliseconds
+    return spent
+
+
+def times(by_name: Mapping[str, float], device: str) -> dict[str, float]:
+    """What a record keeps of :func:`time_by_name`: each type of operation, and on CUDA each kernel of some weight."""
+    spent: dict[str, float] = {f"time_{kind}": taken for kind, taken in time_by_type(by_name, device).items()}
+    if torch.device(device).type == "cuda":
+        least = LEAST_SHARE * sum(by_name.values())
+        spent |= {f"time:{name}": taken for name, taken in by_name.items() if taken >= least}
+    return spent
 
 
 def count_operations(call: Callable[[], object]) -> Counter[OperationType]:
@@ -140,18 +164,21 @@ def _values(state: BenchmarkState) -> list[Value]:
         tokenizer.decode(tokenizer.encode(images))
 
     for _ in range(WARM_UPS):
-        check_finite(decoded(tokenizer, encoded(tokenizer, images), images.shape))
+        began = time.perf_counter()
+        check_finite(decoded(tokenizer, encoded(tokenizer, images), images.shape))  # which waits for a GPU
+    iterations = 1 if time.perf_counter() - began > LONG else ITERATIONS
+    by_name = time_by_name(call, state.device, iterations)
     measured = f"profiler|self-time|{state.device.partition(':')[0]}|v1"
     values = [
         Value(
-            quantity=f"time_{kind}",
+            quantity=quantity,
             value=milliseconds / batch,
             unit="ms",
             kind=Kind.MEASURED,
-            n=ITERATIONS,
+            n=iterations,
             signature=measured,
         )
-        for kind, milliseconds in time_by_type(call, state.device).items()
+        for quantity, milliseconds in times(by_name, state.device).items()
     ]
     if state.variant is not None:
         work = vitok_flops(state.variant, state.height, state.width, state.settings.window)

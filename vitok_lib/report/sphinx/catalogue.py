@@ -51,6 +51,7 @@ from vitok_lib.report.tables.latent_scales import latent_scale_table
 from vitok_lib.report.tables.machine.fits import fits_table, memory_sizes_table
 from vitok_lib.report.tables.machine.flops import flops_table
 from vitok_lib.report.tables.machine.memory import capacity_tables
+from vitok_lib.report.tables.machine.passes import passes_table
 from vitok_lib.report.tables.machine.roofline import roofline_tables
 from vitok_lib.report.tables.machine.speed import machine_tables, profile_tables, published_window_tables, window_tables
 from vitok_lib.report.tables.machine.worked_example import worked_example
@@ -381,6 +382,7 @@ DIRECTIVES: Mapping[str, Spec] = {
         1,
         ("resolutions", "windows"),
     ),
+    "passes-table": Spec(lambda request: [passes_table(*request.names, *request.sizes())], 1, ("resolutions",)),
     "text-table": Spec(_of_text(text_table), 1, ("quantity",)),
     "text-ground-table": Spec(_of_text(ground_table), 1, ("quantity",)),
     "text-pairs-table": Spec(_of_text(text_pairs_table), 1, ("quantity",)),

@@ -19,6 +19,7 @@
                                       ``text-ground-table``: by what lies behind the lines
 ``{quantiser-table} rate-512``        how one step for all channels changes the rate
 ``{flops-table} 5B-f16x64``           FLOPs by formula over ``:resolutions:`` and ``:windows:``
+``{passes-table} 5B-f16x64``          bytes between the matrix products at ``:resolutions:``
 ``{fits-table} H100``                 the smallest GPU that holds each model, its peak, its time on the named GPU, over
                                       ``:resolutions:``; with ``:memory-sizes:`` how it fits in each memory size
 ``{worked-example} 5B-f16x64``        how such a number comes about, at ``:resolutions:`` on ``:gpu:``

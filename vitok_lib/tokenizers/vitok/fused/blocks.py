@@ -94,8 +94,9 @@ class FusedBlocks(nn.Module):
                 residual_norm(rows[chunk], None, normed[chunk], scales[chunk])
             for index, layer in enumerate(self.layers):
                 assert isinstance(layer, FusedLayer)
-                seen = self._attended(layer, normed, scales, x, rope, window)
-                self._finish(layer, rows, normed, scales, seen, last=index == len(self.layers) - 1)
+                last = index == len(self.layers) - 1
+                # No name for what attention saw: it would live on through the next block's attention.
+                self._finish(layer, rows, normed, scales, self._attended(layer, normed, scales, x, rope, window), last)
         return rows.view(x.shape)
 
     def _attended(
@@ -105,14 +106,14 @@ class FusedBlocks(nn.Module):
         placed = x.new_empty(2, *normed.shape)  # queries and keys
         value = x.new_empty(normed.shape)
         for chunk in evenly(len(normed), 1, self._chunk):
-            packed = _product(layer.queries_and_keys, normed[chunk], scales[chunk], x.dtype)
-            position(packed, layer.gains, rope, placed, chunk.start, self.heads)
-            _product(layer.values, normed[chunk], scales[chunk], x.dtype, out=value[chunk])
+            rows = (normed[chunk], scales[chunk], x.dtype)
+            position(_product(layer.queries_and_keys, *rows), layer.gains, rope, placed, chunk.start, self.heads)
+            _product(layer.values, *rows, out=value[chunk])
         query, key, value = (part.view(*x.shape[:2], self.heads, -1).transpose(1, 2) for part in (*placed, value))
         return self.attend(query, key, value, window).transpose(1, 2).reshape(normed.shape)
 
     def _finish(
-        self, layer: FusedLayer, rows: Tensor, normed: Tensor, scales: Tensor, seen: Tensor, *, last: bool
+        self, layer: FusedLayer, rows: Tensor, normed: Tensor, scales: Tensor, seen: Tensor, last: bool
     ) -> None:
         """Add to ``rows`` what attention saw and the MLP makes of them; ``normed`` is then of the next block."""
         for chunk in evenly(len(rows), 1, self._chunk):

@@ -71,7 +71,7 @@ def position(
     ``out`` ``[2, all rows, HEADS·SIZE]``: row 0 of ``packed`` is its row ``first``. Blocks are powers of two.
     """
     row = tl.program_id(0).to(tl.int64)
-    part = tl.program_id(1).to(tl.int64)
+    part = tl.program_id(1)
     lanes = tl.arange(0, SIZE_BLOCK)
     within = tl.arange(0, HEADS_BLOCK)[:, None] * SIZE + lanes[None, :]
     inside = (tl.arange(0, HEADS_BLOCK)[:, None] < HEADS) & (lanes[None, :] < SIZE)
