@@ -382,7 +382,7 @@ DIRECTIVES: Mapping[str, Spec] = {
         1,
         ("resolutions", "windows"),
     ),
-    "passes-table": Spec(lambda request: [passes_table(*request.names, *request.sizes())], 1, ("resolutions",)),
+    "passes-table": Spec(lambda request: [passes_table(request.arguments[0], request.sizes()[0])], 1, ("resolutions",)),
     "text-table": Spec(_of_text(text_table), 1, ("quantity",)),
     "text-ground-table": Spec(_of_text(ground_table), 1, ("quantity",)),
     "text-pairs-table": Spec(_of_text(text_pairs_table), 1, ("quantity",)),
