@@ -12,7 +12,7 @@ from docutils import nodes
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.report.claims.judge import evaluate_claims
 from vitok_lib.report.data import paired
-from vitok_lib.report.data.groups import CAPACITY, COMPILE, MEMORY, PROFILE, ROOFLINE, SPEED, TILING, WINDOWS
+from vitok_lib.report.data.groups import CAPACITY, COMPILE, MEMORY, PROFILE, ROOFLINE, SPEED, WINDOWS
 from vitok_lib.report.data.record_view import Entry, of_case
 from vitok_lib.report.data.variations import SETTINGS as VARIED
 from vitok_lib.report.findings import (
@@ -73,7 +73,6 @@ NOTEBOOKS = {
     ROOFLINE: "work_and_roofline",
     COMPILE: "compile_modes",
     CAPACITY: MEMORY,
-    TILING: MEMORY,
     **dict.fromkeys(VARIED, "variations"),
 }
 """The notebook that measures a benchmark, where its name differs."""
