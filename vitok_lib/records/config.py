@@ -185,7 +185,7 @@ class RunConfig(Strict):
         named = {field: getattr(self, field) for field in Settings.model_fields if field in RunConfig.model_fields}
         return Settings(
             **named
-            | {flag: getattr(self, flag) or None for flag in ("tiling", "strips", "slicing", "graphs")}
+            | {flag: getattr(self, flag) or None for flag in ("tiling", "strips", "slicing", "fused", "graphs")}
             | {"posterior": "sample" if sampled else None, "seed": self.seed if sampled else None}
         )
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from tests.fakes.images import write_noise
+from vitok_lib.images.sets import open_image_set
 from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.quality import evaluate as evaluation
 from vitok_lib.measure.quality import metric_suite
@@ -153,7 +154,7 @@ def test_two_seeds_of_a_sampled_posterior_are_two_measurements(folder: Path) -> 
 
 def test_two_seeds_of_a_subset_are_two_measurements(tmp_path: Path) -> None:
     folder = write_noise(tmp_path / "many", [(20, 20 + index) for index in range(6)])
-    images = [evaluation.open_image_set(folder, subset_seed=seed) for seed in (0, 1)]
+    images = [open_image_set(folder, subset_seed=seed) for seed in (0, 1)]
     assert images[0].manifest(32, 2) != images[1].manifest(32, 2)
     records = [evaluate("jpeg:q=75", images=held, samples=2, **SMALL) for held in images]
     assert _records() == 2
@@ -165,7 +166,7 @@ def test_two_revisions_have_two_places_and_two_journals(folder: Path) -> None:
     places = set()
     for revision in (None, "a", "b"):
         tokenizer.requested = requested_of(tokenizer).replace(revision=revision)  # type: ignore[attr-defined]
-        images = evaluation.open_image_set(folder)
+        images = open_image_set(folder)
         request = request_of(tokenizer, images, 32, None, ["psnr"], None, "local")
         assert request is not None
         places |= {request.path, request.journal_path, request.key}
@@ -224,7 +225,7 @@ def test_held_features_are_bounded_and_never_those_of_other_pixels() -> None:
 def test_images_are_counted_as_they_come_and_not_again_for_each(tmp_path: Path, monkeypatch) -> None:
     folder = write_noise(tmp_path / "many", [(12, 12)] * 30)
     shutil.copy(folder / sorted(path.name for path in folder.iterdir())[0], folder / "zz-copy.png")
-    images = evaluation.open_image_set(folder)
+    images = open_image_set(folder)
     manifest = images.manifest(16)
     walks = []
 

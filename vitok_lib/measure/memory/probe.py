@@ -51,6 +51,7 @@ _PREDICTED_FROM = (
     "folded",
     "chunk",
     "compile",
+    "fused",
     "graphs",
 )
 _CHILD = "vitok_lib.measure.memory.worker"

@@ -27,7 +27,7 @@ FULL_ATTENTION_TOKENS, WINDOW = 65_536, 1024
 """Above this many tokens ViTok-v2 was published with a sliding window of this radius in tokens."""
 _SETTINGS = (
     *("device", "dtype", "window", "blocks", "batch", "tiling", "tile", "precision", "attention", "folded", "chunk"),
-    *("strips", "compile", "graphs"),
+    *("strips", "compile", "fused", "graphs"),
 )
 
 

@@ -142,6 +142,7 @@ def build_meta_model(
     chunk: int | None = None,
     tile: str | None = None,
     compile: str | None = None,
+    fused: bool | None = None,
     strips: bool = False,
 ) -> MetaModel | None:
     """The meta-device model of a registry entry; None where only loading it tells its shapes (a plug-in, a codec).
@@ -153,7 +154,8 @@ def build_meta_model(
     model = None
     if entry.family == "vitok":
         running = Running(device, dtype, window, blocks, precision, attention=attention, folded=folded, chunk=chunk)
-        model = _vitok(entry, spec, replace(running, attention=_kernel(running)), compiled=compile is not None)
+        running = replace(running, attention=_kernel(running), fused=bool(fused))
+        model = _vitok(entry, spec, running, compiled=compile is not None)
     elif entry.family == "pca":
         model = _pca(spec, getattr(torch, dtype))
     elif entry.family in CONVOLUTIONAL:

@@ -57,6 +57,7 @@ def predict(
     chunk: int | None = None,
     tile: str | None = None,
     compile: str | None = None,
+    fused: bool | None = None,
     graphs: bool | None = None,
     strips: bool = False,
 ) -> Plan:
@@ -97,6 +98,7 @@ def predict(
         chunk=chunk,
         tile=tile,
         compile=compile,
+        fused=fused,
         strips=strips,
     )
     if model is None:

@@ -120,7 +120,7 @@ def load_vitok(
         files = _load(modules, path, device, target, running.blocks)
         identity = with_digests(identity, files, entry.sha256)
     choices = set_up(modules.values(), running)
-    settings = Settings(**{**asdict(running), "graphs": running.graphs or None})
+    settings = Settings(**asdict(running) | {"fused": running.fused or None, "graphs": running.graphs or None})
     encoder, decoder = modules.get("encoder"), modules.get("decoder")
     assert encoder is None or isinstance(encoder, Encoder)
     assert decoder is None or isinstance(decoder, Decoder)
