@@ -135,6 +135,16 @@ def test_a_run_over_more_images_goes_on_with_those_of_a_run_over_fewer(folder: P
     assert rest.calls == COUNT - 2
 
 
+def test_a_run_over_fewer_images_leaves_the_results_of_an_interrupted_one_over_more(folder: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Darkening(4, KeyboardInterrupt()), images=folder, resolution=64)
+    assert evaluate(Darkening(), images=folder, resolution=64, samples=2).outcome.done == 2
+    rest = Darkening()
+    assert evaluate(rest, images=folder, resolution=64).outcome.done == COUNT
+    assert rest.calls == COUNT - 3
+    assert not any(name.endswith(".jsonl") for name in _files())
+
+
 def test_the_work_is_keyed_by_the_content_of_the_images(folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         evaluate(Darkening(3, KeyboardInterrupt()), images=folder, resolution=64)

@@ -109,6 +109,28 @@ def test_what_is_missing_is_named_and_a_plain_run_measures_it(images: Path) -> N
     assert [path.suffix for path in _files()] == [".json", ".parquet"]
 
 
+@pytest.mark.parametrize("time_limit", [1e-3, None])
+def test_a_run_next_to_a_shard_loses_none_of_its_results(images: Path, time_limit: float | None) -> None:
+    """Whether the run ends with every image or, out of time, with some."""
+    runs: list[Record] = []
+
+    def run_all(done: int, total: int) -> None:
+        if done == 1 and not runs:
+            runs.append(_evaluated(images, time_limit=time_limit))
+
+    _evaluated(images, shard="1/2", progress=run_all)
+    assert runs[0].outcome.status is (OutcomeStatus.OK if time_limit is None else OutcomeStatus.TIMEOUT)
+    assert _evaluated(images, shard="2/2").outcome.done == COUNT
+    assert [path.suffix for path in _files()] == [".json", ".parquet"]
+
+
+def test_a_run_over_fewer_images_leaves_the_results_of_a_shard_of_more(images: Path) -> None:
+    _evaluated(images, shard="1/2")
+    assert _evaluated(images, samples=3).outcome.done == 3
+    assert _evaluated(images, shard="2/2").outcome.done == COUNT
+    assert not any(path.suffix == ".jsonl" for path in _files())
+
+
 def test_results_of_other_metrics_are_named_and_not_mixed_in(images: Path) -> None:
     _evaluated(images, shard="1/2")
     evaluate(CODEC, images=images, resolution=32, metrics=["psnr"], shard="2/2")

@@ -19,7 +19,15 @@ from vitok_lib.measure.common.reuse import say_damage
 from vitok_lib.measure.quality.journal import Journal
 from vitok_lib.measure.quality.merging import merged
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
-from vitok_lib.measure.quality.recording import keep, loaded_of, record_of, recorded_answer, seconds_of
+from vitok_lib.measure.quality.recording import (
+    keep,
+    loaded_of,
+    record_of,
+    recorded_answer,
+    remove_parts,
+    remove_whole,
+    seconds_of,
+)
 from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request, request_of
 from vitok_lib.measure.quality.runner import Engine, Limits, Run
 from vitok_lib.measure.quality.shards import known_results, missing, parse_shard, take_up
@@ -191,7 +199,7 @@ def _measured_once(
         recorded = recorded_answer(request, limits, context, retry)
         if recorded is not None:
             if recorded.outcome.status is OutcomeStatus.OK:
-                journal.remove()
+                remove_whole(request, journal)
             return recorded
         say_damage(request.path, context)
         for leftover in request.path.parent.glob(f".{glob.escape(request.path.stem)}.*.part"):
@@ -230,7 +238,8 @@ def _measured_once(
     if lacking is None:
         return merged(whole, limits, context)
     recorded = recorded_answer(whole, limits, context, retry=True)
-    if recorded is not None:  # another process made it meanwhile, and removed the results of the shards
+    if recorded is not None:  # another process made it meanwhile, and removed the results of the other shards
+        remove_parts(whole)
         return recorded
     parts = [record.outcome.detail, f"shard {request.shard} is done; {lacking}"]
     return record.model_copy(

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -170,6 +171,13 @@ def read_journal(path: Path, key: str) -> Journal:
     except FileNotFoundError:  # nothing was measured yet, or its record was made meanwhile
         pass
     return journal
+
+
+def remove_unheld(path: Path) -> None:
+    """Remove the journal at ``path``, unless a process holds it, which may have more to write."""
+    with suppress(FileNotFoundError), path.open("r+b") as stream:
+        if lock_descriptor(stream.fileno(), blocking=False):
+            path.unlink(missing_ok=True)
 
 
 def _line(content: dict[str, Any]) -> bytes:

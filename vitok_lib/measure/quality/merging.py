@@ -11,7 +11,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.images.sets import ImageSet, opened, sized
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.quality.journal import Journal
-from vitok_lib.measure.quality.recording import keep, record_of, recorded_answer, seconds_of
+from vitok_lib.measure.quality.recording import keep, record_of, recorded_answer, remove_whole, seconds_of
 from vitok_lib.measure.quality.request import DEFAULT_METRICS, Request, request_of
 from vitok_lib.measure.quality.runner import Limits, Run
 from vitok_lib.measure.quality.shards import journals_of_parts, missing, of_other_work, take_up
@@ -60,7 +60,7 @@ def merged(request: Request, limits: Limits, context: Context) -> Record:
     with Journal(request.journal_path, request.key) as journal:
         recorded = recorded_answer(request, limits, context, retry=True)
         if recorded is not None:  # it ended as ok; what ended otherwise is made again from what is there now
-            journal.remove()
+            remove_whole(request, journal)
             return recorded
         parts = journals_of_parts(request.journal_path)
         doubled = take_up(journal, request.key, request.journal_path, request.entries)
@@ -73,7 +73,7 @@ def merged(request: Request, limits: Limits, context: Context) -> Record:
             # Another process may have made the record while this one read, and removed what it is made of.
             recorded = recorded_answer(request, limits, context, retry=True)
             if recorded is not None:
-                journal.remove()
+                remove_whole(request, journal)
                 return recorded
             others = of_other_work(request.journal_path, request.record_stem)
             hint = "run them, or 'vitok eval' without --shard, which measures what is missing"

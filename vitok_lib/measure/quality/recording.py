@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from vitok_lib.measure.common.context import Context
 from vitok_lib.measure.common.reuse import answer
 from vitok_lib.measure.quality.aggregate import originals_said, per_image_table, values_of
-from vitok_lib.measure.quality.journal import Journal
+from vitok_lib.measure.quality.journal import Journal, read_journal, remove_unheld
 from vitok_lib.measure.quality.request import ONLY_LOADED, Request
 from vitok_lib.measure.quality.runner import Limits
 from vitok_lib.measure.quality.shards import journals_of_parts
 from vitok_lib.records.object_store import object_store
 from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
-from vitok_lib.records.store import atomic, remove, write_record
+from vitok_lib.records.store import atomic, write_record
 from vitok_lib.tokenizers.interface import Tokenizer
 
 if TYPE_CHECKING:
@@ -80,6 +80,29 @@ def keep(request: Request, journal: Journal, record: Record, table: pd.DataFrame
     write_record(record, request.path)
     ended = record.outcome.status is OutcomeStatus.OK
     if ended or object_store() is None:  # in an object store the parts are all that is left of this journal
-        remove(list(journals_of_parts(request.journal_path)))
+        remove_parts(request)
     if ended:
+        remove_whole(request, journal)
+
+
+def remove_parts(request: Request) -> None:
+    """Remove the journals of parts that have no more than the images of ``request``, and that no process holds."""
+    parts = journals_of_parts(request.journal_path)
+    done = [path for path in parts if not _has_more(request, read_journal(path, request.key))]
+    if store := object_store():
+        store.remove(done)
+    else:
+        for path in done:
+            remove_unheld(path)
+
+
+def remove_whole(request: Request, journal: Journal) -> None:
+    """Remove ``journal``, unless it has more than the images of ``request``, whose record is written."""
+    if not _has_more(request, journal):
         journal.remove()
+
+
+def _has_more(request: Request, journal: Journal) -> bool:
+    """Whether ``journal`` has values of other images than ``request``, as that of a run over more of them has."""
+    asked = {entry.sha256 for entry in request.entries}
+    return any(image not in asked and "error" not in result for image, result in journal.results.items())
