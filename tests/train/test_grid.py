@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from vitok_lib.measure.common.reproduce import parse
+from vitok_lib.project import ROOT
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
-from vitok_lib.records.store import read_samples, record_path, results_root
+from vitok_lib.records.store import read_record, read_records, read_samples, results_root
 from vitok_lib.train import build, cell, grid
 from vitok_lib.train.cell import architecture, flops_of_a_step, steps_within
 from vitok_lib.train.data import TrainingImages
@@ -39,8 +40,8 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def measure(images: Path) -> Record:
-    flops = STEPS * flops_of_a_step(NAME)
+def measure(images: Path, steps: int = STEPS) -> Record:
+    flops = steps * flops_of_a_step(NAME)
     return grid.measure_depth(CONFIG, seeds=SEEDS, flops=flops, images=images, resolution=SIDE)
 
 
@@ -88,7 +89,8 @@ def test_an_interrupted_grid_ends_as_one_that_was_not_and_trains_nothing_twice(
 
 def _holds_each_seed_and_each_image(record: Record) -> None:
     values = {value.quantity: value for value in record.values}
-    table = read_samples(record_path("local", grid.BENCHMARK, SIDE, NAME), record)
+    (path,) = results_root().glob(f"local/{grid.BENCHMARK}-{SIDE}/*seeds={SEEDS}*.json")
+    table = read_samples(path, record)
     assert len(table) == 2
     for seed in range(SEEDS):
         assert values[f"psnr@seed={seed}"].value == pytest.approx(table[f"psnr@seed={seed}"].mean())
@@ -100,6 +102,27 @@ def _holds_each_seed_and_each_image(record: Record) -> None:
     again = parse(record.provenance.command)
     assert (again.what, again.configs) == ("measure_depth", (CONFIG,))
     assert (again.request["seeds"], again.request["flops"]) == (SEEDS, STEPS * flops_of_a_step(NAME))
+
+
+def test_another_budget_leaves_the_record_of_the_first(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITOK_RESULTS", str(tmp_path / "results"))
+    first, second = measure(images, steps=1), measure(images, steps=2)
+    assert measure(images, steps=1) == first
+    held = read_records("local", benchmark=grid.BENCHMARK)
+    assert sorted(held, key=lambda record: record.value("training_steps").value) == [first, second]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob(f"results/cpu/{grid.BENCHMARK}-*/*.json")), ids=lambda path: path.stem
+)
+def test_the_grid_of_the_book_is_the_usual_one(path: Path) -> None:
+    record = read_record(path)
+    assert record.provenance is not None
+    request = parse(record.provenance.command).request
+    assert {name: request[name] for name in grid.USUAL} == grid.USUAL
+    assert record.arguments is None
 
 
 @pytest.mark.parametrize(

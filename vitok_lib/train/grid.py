@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vitok_lib.cost.peak_rates import TERA
 from vitok_lib.errors import RequestError
-from vitok_lib.images.sets import ImageSet, open_image_set, sized
+from vitok_lib.images.sets import ImageSet, opened, sized
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.reproduce import Measurement, command
 from vitok_lib.measure.quality.request import images_arguments
@@ -38,6 +38,8 @@ from vitok_lib.train.data import TrainingImages
 BENCHMARK = "trained-depth"
 IMAGES, RULE, RESOLUTION = "wallpapers", "centre-crop", 256
 LEAST_SEEDS = 3
+USUAL = {"seeds": 4, "flops": 4e11, "threads": 1}
+"""Of the grid in the book; the name of a record says what of them it was trained otherwise with."""
 PSNR = "psnr|rgb|u8|per-image-mean|v1"
 
 
@@ -79,11 +81,8 @@ def measure_depth(
         raise RequestError(f"threads (={threads}) must be at least 1")
     check_device(config.device)
     steps, own = steps_within(config.name, flops), Context(**context)
-    arguments = {"seeds": seeds, "flops": flops, "threads": threads}
-    opened = images
-    if isinstance(opened, str | Path):
-        opened = open_image_set(opened, rule=rule, subset_seed=subset_seed)
-    image_set, side = sized(opened, resolution)
+    arguments = {"seeds": seeds, "flops": float(flops), "threads": threads}
+    image_set, side = sized(opened(images, rule=rule, subset_seed=subset_seed), resolution)
     request = {**images_arguments(image_set, side, samples), **arguments, "study": own.study}
     repeat = command(Measurement("measure_depth", (config,), request))
     if not own.again:
@@ -134,10 +133,11 @@ def measure_depth(
             measure=measured,
             totals=totals,
             arguments=arguments,
+            usual=USUAL,
         ),
         config,
-        images=opened,
-        resolution=resolution,
+        images=image_set,
+        resolution=side,
         samples=samples,
         **context,
     )
@@ -200,11 +200,15 @@ def _measured(variant: str, options: argparse.Namespace, log: Callable[[str], No
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m vitok_lib.train.grid", description=__doc__)
     parser.add_argument("cells", nargs="+", metavar="CELL", help="depths of encoder and decoder, such as 2/4")
-    parser.add_argument("--seeds", type=int, default=LEAST_SEEDS, help="trainings of each cell (default: %(default)s)")
-    parser.add_argument("--flops", type=float, required=True, help="budget of each training, such as 2e13")
+    parser.add_argument(
+        "--seeds", type=int, default=USUAL["seeds"], help="trainings of each cell (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--flops", type=float, default=USUAL["flops"], help="budget of each training (default: %(default)g)"
+    )
     parser.add_argument("--study", default=LOCAL, help="folder of results that the records go to")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="default: %(default)s")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=USUAL["threads"], help="CPU threads (default: %(default)s)")
     return parser
 
 

@@ -329,9 +329,7 @@ def depths(request: Request) -> list[Content]:
     """Encoder and decoder depth at one training budget: a table a grid."""
     shown = [Titled(title, data) for title, data in depth_tables(request.entries)]
     return (
-        [*shown]
-        if shown
-        else [Missing(say("not_trained", command=Code("python -m vitok_lib.train.grid 2/2 2/4 4/2 --flops 1.2e12")))]
+        [*shown] if shown else [Missing(say("not_trained", command=Code("python -m vitok_lib.train.grid 2/2 2/4 4/2")))]
     )
 
 
