@@ -132,5 +132,19 @@ def test_a_profile_without_anything_known_is_refused(records: list[Record]) -> N
     assert "no record tells how fast" in str(refused.value)
 
 
+def test_networks_do_not_run_on_another_gpu_at_the_throughput_of_an_h100(records: list[Record]) -> None:
+    elsewhere = [_measured_on(record, "NVIDIA A100-SXM4-80GB") for record in records]
+    known = study_time(elsewhere, "released", "A100 80GB")
+    assert all(line.network == 0 for line in known.lines if line.gpu)
+    assert any("throughput in float32 of A100 80GB is not known" in sentence for sentence in known.not_known)
+
+
+def _measured_on(record: Record, gpu: str) -> Record:
+    if record.provenance is None or record.provenance.host.gpu is None:
+        return record
+    host = record.provenance.host.model_copy(update={"gpu": gpu})
+    return record.model_copy(update={"provenance": record.provenance.model_copy(update={"host": host})})
+
+
 def test_no_record_of_preparation_is_no_preparation() -> None:
     assert core_seconds([], 1024) is None

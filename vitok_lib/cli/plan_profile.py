@@ -9,8 +9,8 @@ import re
 import typer
 
 from vitok_lib.cli.output import log, print_rows
-from vitok_lib.cost.scaling import Bound, bound_of, scaling
-from vitok_lib.cost.study_time import StudyTime, study_time, weakest
+from vitok_lib.cost.scaling import Bound, bound_of, parts, scaling
+from vitok_lib.cost.study_time import StudyTime, study_time
 from vitok_lib.errors import RequestError
 from vitok_lib.records.store import iterate
 
@@ -38,12 +38,12 @@ def plan_profile(profile: str, gpu: str, gpus: str, cores: float, as_json: bool)
     if not (math.isfinite(cores) and cores > 0):
         raise RequestError(f"CPU cores of each GPU (={cores:g}) must be above 0")
     known = study_time([record for _, record in iterate()], profile, gpu)
-    totals, parts = _totals(known, counts, cores), _parts(known)
+    totals, runs = _totals(known, counts, cores), _parts(known)
     if as_json:
         whole = {"profile": profile, "gpu": gpu, "cores_per_gpu": cores, "evidence": _evidence(known), "gpus": totals}
-        typer.echo(json.dumps(whole | {"parts": parts, "not_known": known.not_known, "assumed": ASSUMED}, indent=1))
+        typer.echo(json.dumps(whole | {"parts": runs, "not_known": known.not_known, "assumed": ASSUMED}, indent=1))
         return
-    print_rows(parts, as_json)
+    print_rows(runs, as_json)
     typer.echo()
     print_rows(totals, as_json)
     log(f"for {gpu} with {cores:g} CPU cores each; seconds of the GPU: {_evidence(known)}; not counted are:")
@@ -74,9 +74,9 @@ def _totals(known: StudyTime, counts: list[int], cores: float) -> list[Row]:
             {
                 "GPUs": found.places,
                 "hours": f"{found.seconds / HOUR:.3g}",
-                "GPU-hours": f"{found.places * found.seconds / HOUR:.3g}",
+                "GPU-hours": f"{found.whole / HOUR:.3g}",
                 "speed-up": f"{point.speedup:.3g}",
-                "GPU busy": f"{100 * found.busy / (found.places * found.seconds):.0f} %",
+                "GPU busy": f"{100 * found.busy / found.whole:.0f} %",
                 "costs most": _WORDS[bound_of(found)],
                 "longest job": f"{found.longest.name} ({found.longest_seconds / HOUR:.2g} h)",
             }
@@ -85,19 +85,16 @@ def _totals(known: StudyTime, counts: list[int], cores: float) -> list[Row]:
 
 
 def _parts(known: StudyTime) -> list[Row]:
-    rows: list[Row] = []
-    for output, lines in known.by_output.items():
-        peak = max((line.peak or 0.0 for line in lines), default=0.0)
-        rows.append(
-            {
-                "run": output,
-                "images": max(line.work.images for line in lines),
-                "tokenizers": len(lines),
-                "GPU-hours": f"{sum(line.gpu * line.work.images for line in lines) / HOUR:.3g}",
-                "of these metrics": f"{sum(line.network * line.work.images for line in lines if line.gpu) / HOUR:.3g}",
-                "core-hours": f"{sum(line.core * line.work.images for line in lines) / HOUR:.3g}",
-                "peak of a model": f"{peak:.3g} GiB" if peak else "",
-                "evidence": str(weakest([line.level for line in lines])),
-            }
-        )
-    return rows
+    return [
+        {
+            "run": part.output,
+            "images": part.images,
+            "tokenizers": len(part.lines),
+            "GPU-hours": f"{part.gpu / HOUR:.3g}",
+            "of these metrics": f"{part.network / HOUR:.3g}",
+            "core-hours": f"{part.core / HOUR:.3g}",
+            "peak of a model": f"{part.peak:.3g} GiB" if part.peak else "",
+            "evidence": str(part.level),
+        }
+        for part in parts(known)
+    ]

@@ -14,8 +14,8 @@ from vitok_lib.records.schema import Kind, Record
 from vitok_lib.tokenizers.registry import find
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
-FLOAT32 = 67.0
-"""TFLOP/s of an H100 in float32 without tensor cores (NVIDIA H100 data sheet, SXM): what networks of metrics run in."""
+FLOAT32 = {"H100": 67.0}
+"""TFLOP/s in float32 without tensor cores (NVIDIA H100 data sheet, SXM): what networks of metrics run in."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,15 @@ class Achieved:
         """Peak FLOP/s of one CPU core in float32; None where no record has it."""
 
     @property
-    def float32(self) -> float:
-        """FLOP/s of networks in float32: that of the data sheet at the share that the models achieve of their peak."""
+    def float32(self) -> float | None:
+        """FLOP/s of networks in float32: that of the data sheet at the share that the models achieve of their peak.
+
+        None where the data sheet's is not known here.
+        """
+        if self._gpu.name not in FLOAT32:
+            return None
         shares = [held.value / 100 for timed in self._timed if (held := timed.record.value("utilisation")) is not None]
-        return FLOAT32 * TERA * (median(shares) if shares else 1.0)
+        return FLOAT32[self._gpu.name] * TERA * (median(shares) if shares else 1.0)
 
     def pace(self, name: str, resolution: int, window: int | None, encodes: float, decodes: float) -> Pace | str:
         """Of ``name`` with so many encodings and decodings of a square image; a sentence where nothing is known."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from vitok_lib.cost.schedule import Schedule
-from vitok_lib.cost.study_time import Line, StudyTime
+from vitok_lib.cost.study_time import Line, StudyTime, weakest
+from vitok_lib.records.schema import Kind
 
 
 class Bound(Enum):
@@ -49,6 +50,44 @@ def bound_of(found: Schedule) -> Bound:
     return max(parts, key=lambda bound: parts[bound])
 
 
-def cores_needed(line: Line) -> float | None:
-    """CPU cores that prepare images as fast as one GPU takes them; None for what runs on the CPU itself."""
-    return line.core / line.gpu if line.gpu else None
+@dataclass(frozen=True)
+class Part:
+    """The ``lines`` of one notebook run: the sums of their seconds over tokenizers and images."""
+
+    output: str
+    lines: Sequence[Line]
+
+    @property
+    def images(self) -> int:
+        return max(line.work.images for line in self.lines)
+
+    @property
+    def gpu(self) -> float:
+        return sum(line.gpu * line.work.images for line in self.lines)
+
+    @property
+    def network(self) -> float:
+        """Of those of the GPU, what networks of metrics take."""
+        return sum(line.network * line.work.images for line in self.lines if line.gpu)
+
+    @property
+    def core(self) -> float:
+        return sum(line.core * line.work.images for line in self.lines)
+
+    @property
+    def peak(self) -> float:
+        """GiB of the model that needs most; 0 where no model runs on the GPU."""
+        return max(line.peak or 0.0 for line in self.lines)
+
+    @property
+    def level(self) -> Kind:
+        """The evidence level of the seconds of the GPU; those of the networks of metrics are estimated."""
+        return Kind.ESTIMATED if self.network else weakest([line.level for line in self.lines])
+
+
+def parts(known: StudyTime) -> list[Part]:
+    """The notebook runs of a profile, in its order."""
+    found: dict[str, list[Line]] = {}
+    for line in known.lines:
+        found.setdefault(line.work.output, []).append(line)
+    return [Part(output, lines) for output, lines in found.items()]

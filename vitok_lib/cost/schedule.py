@@ -42,7 +42,7 @@ class Schedule:
     """``seconds`` from the first start to the last end on ``places``; ``longest``: the longest part of a job.
 
     ``waiting``: seconds of all places together in which the GPU waits for cores; ``loading``: for models; ``busy``: in
-    which it computes. What is left of ``places`` · ``seconds`` is idle.
+    which it computes. What is left of the whole is idle.
     """
 
     places: int
@@ -54,9 +54,14 @@ class Schedule:
     loading: float
 
     @property
+    def whole(self) -> float:
+        """Seconds of all places together."""
+        return self.places * self.seconds
+
+    @property
     def idle(self) -> float:
         """Seconds of all places together after their last job."""
-        return max(0.0, self.places * self.seconds - self.busy - self.waiting - self.loading)
+        return max(0.0, self.whole - self.busy - self.waiting - self.loading)
 
 
 def schedule(jobs: Sequence[Job], places: int, cores: float) -> Schedule:

@@ -16,10 +16,13 @@ from vitok_lib.cost.metric_flops import network_flops
 from vitok_lib.cost.profile_work import Work, profile_work
 from vitok_lib.cost.schedule import Job, Schedule, schedule
 from vitok_lib.errors import RequestError
-from vitok_lib.records.schema import Kind, OutcomeStatus, Record
+from vitok_lib.records.schema import Kind, OutcomeStatus, Record, Value
 from vitok_lib.tokenizers.registry import find
 
-PREPARATION, PREPARED_SIDES, TIMED_AT = "preparation", (512, 1024, 2048, 4096, 8192), 1024
+PREPARATION = "preparation"
+"""The benchmark of records of what one CPU core takes for an image."""
+PREPARED_SIDES, TIMED_AT = (512, 1024, 2048, 4096, 8192), 1024
+"""Longest sides in pixels at which it prepares an image, and at which a codec and the metrics of pixels are timed."""
 PREPARED_SET = "div8k"
 """Whose files are like those of the records of preparation: PNGs of up to 8192 px."""
 BYTES_A_SECOND = 1e9
@@ -71,13 +74,6 @@ class StudyTime:
         return schedule([line.job for line in self.lines], gpus, cores)
 
     @cached_property
-    def by_output(self) -> Mapping[str, list[Line]]:
-        found: dict[str, list[Line]] = {}
-        for line in self.lines:
-            found.setdefault(line.work.output, []).append(line)
-        return found
-
-    @cached_property
     def gpu_seconds(self) -> Mapping[Kind, float]:
         """Seconds of one GPU for all lines, by evidence level; those of the networks of metrics are estimated."""
         found = dict.fromkeys(_ORDER, 0.0)
@@ -88,9 +84,9 @@ class StudyTime:
         return found
 
     @property
-    def peak(self) -> Line:
-        """The line that needs most memory."""
-        return max(self.lines, key=lambda line: line.peak or 0.0)
+    def level(self) -> Kind:
+        """The evidence level of the seconds of the GPU together."""
+        return weakest([level for level, seconds in self.gpu_seconds.items() if seconds] or [Kind.DERIVED])
 
 
 def weakest(levels: Sequence[Kind]) -> Kind:
@@ -98,18 +94,18 @@ def weakest(levels: Sequence[Kind]) -> Kind:
     return max(levels, key=_ORDER.index)
 
 
-def core_seconds(records: Sequence[Record], resolution: int) -> tuple[float, Record] | None:
+def core_seconds(records: Sequence[Record], resolution: int) -> tuple[Value, Record] | None:
     """Seconds of one core to read a PNG of 8192 px and resize it, at the next larger side on record, and their record.
 
     Of several runs the fastest counts: what else a machine does only adds time.
     """
     side = next((side for side in PREPARED_SIDES if side >= resolution), PREPARED_SIDES[-1])
     timed = [
-        (value.value, record)
+        (value, record)
         for record in records
         if record.benchmark == PREPARATION and (value := record.value(f"prepare_{side}")) is not None
     ]
-    return min(timed, key=lambda pair: pair[0], default=None)
+    return min(timed, key=lambda pair: pair[0].value, default=None)
 
 
 def study_time(records: Sequence[Record], profile: str, gpu: str = "H100") -> StudyTime:
@@ -144,6 +140,8 @@ def study_time(records: Sequence[Record], profile: str, gpu: str = "H100") -> St
         f"{image_set}: no record of reading and resizing its images ({_listed(outputs)})"
         for image_set, outputs in unprepared.items()
     ]
+    if achieved.float32 is None:
+        not_known.append(f"networks of metrics: the throughput in float32 of {gpu} is not known")
     return StudyTime(profile, gpu, tuple(lines), (*not_known, *NEVER_COUNTED))
 
 
@@ -156,12 +154,12 @@ def _model(records: Sequence[Record], achieved: Achieved, work: Work) -> Line | 
     pace = achieved.pace(work.tokenizer, work.resolution, work.window, work.encodes, work.decodes)
     if not isinstance(pace, Pace):
         return pace
-    network = work.decodes * network_flops(work.metrics, work.resolution) / achieved.float32
+    network = network_flops(work.metrics, work.resolution) / achieved.float32 if achieved.float32 else 0.0
     prepared = core_seconds(records, work.resolution) if work.image_set == PREPARED_SET else None
     return Line(
         work=work,
         gpu=pace.seconds + network,
-        core=prepared[0] if prepared else 0.0,
+        core=prepared[0].value if prepared else 0.0,
         network=network,
         load=pace.parameters * BYTES_A_PARAMETER / BYTES_A_SECOND,
         peak=pace.peak,
@@ -183,6 +181,6 @@ def _codec(records: Sequence[Record], achieved: Achieved, work: Work) -> Line | 
     own = held[f"codec_{TIMED_AT}"] * work.decodes
     pixels = held[f"pixel_metrics_{TIMED_AT}"] if work.metrics else 0.0
     prepared = core_seconds(records, work.resolution) if work.image_set == PREPARED_SET else None
-    core = (prepared[0] if prepared else 0.0) + (own + pixels) * per_image + network
+    core = (prepared[0].value if prepared else 0.0) + (own + pixels) * per_image + network
     how = f"measured at {TIMED_AT} px on one core, times the pixels; networks at the peak throughput of a core"
     return Line(work, 0.0, core, network, 0.0, None, Kind.DERIVED, how)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.fakes.images import write_noise
+from vitok_lib.cost.study_time import PREPARED_SIDES
 from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.studies import preparation
 from vitok_lib.records.config import RunConfig
@@ -31,7 +32,7 @@ def test_a_record_holds_seconds_of_one_core(tmp_path: Path, monkeypatch: pytest.
     held = {value.quantity: value for value in record.values}
     assert set(held) == {
         *("source_file", "codec_1024", "pixel_metrics_1024"),
-        *(f"prepare_{side}" for side in preparation.RESOLUTIONS),
+        *(f"prepare_{side}" for side in PREPARED_SIDES),
     }
     assert held["source_file"].value == pytest.approx(0.18, rel=0.1), "noise does not compress: 3 bytes a pixel"
     assert all(value.value > 0 and value.n == 2 for value in record.values)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from vitok_lib.cost.study_time import PREPARATION, PREPARED_SIDES, TIMED_AT
 from vitok_lib.images.prepare import prepare
 from vitok_lib.measure.studies.image_study import (
     ImageStudy,
@@ -31,9 +32,6 @@ from vitok_lib.tokenizers.load import load
 
 SOURCE = (5461, 8192)
 """Height and width in pixels of the files that are prepared: 3:2, at the longest side of DIV8K."""
-RESOLUTIONS = (512, 1024, 2048, 4096, 8192)
-CODEC_AT = 1024
-"""Longest side in pixels at which the codec and the metrics are timed."""
 PIXEL_METRICS, COLOURS = ("psnr", "ssim", "ms-ssim", "grid-error"), ("ciede2000", "delta-l", "delta-a", "delta-b")
 _SIGNATURE = "cpu-time|one-thread|v1"
 
@@ -62,13 +60,13 @@ def _measure(tokenizer: Tokenizer, original: Tensor, _: str) -> Result:
     torch.set_num_threads(1)
     try:
         result: Result = {"source_file": len(file) / 1e6}
-        for side in RESOLUTIONS:
+        for side in PREPARED_SIDES:
             result[f"prepare_{side}"] = _seconds(lambda side=side: _prepared(file, side))  # type: ignore[misc]
-        pixels = torch.from_numpy(_prepared(file, CODEC_AT)).permute(2, 0, 1)
+        pixels = torch.from_numpy(_prepared(file, TIMED_AT)).permute(2, 0, 1)
         made: list[Tensor] = []
-        result[f"codec_{CODEC_AT}"] = _seconds(lambda: made.append(to_uint8(reconstructed(tokenizer, pixels[None]))[0]))
+        result[f"codec_{TIMED_AT}"] = _seconds(lambda: made.append(to_uint8(reconstructed(tokenizer, pixels[None]))[0]))
         metrics = [image_metric(name, "cpu", tokenizer.spec.downsampling or 16) for name in PIXEL_METRICS]
-        result[f"pixel_metrics_{CODEC_AT}"] = _seconds(
+        result[f"pixel_metrics_{TIMED_AT}"] = _seconds(
             lambda: [*(metric(pixels, made[0]) for metric in metrics), colour_differences(pixels, made[0], COLOURS)]
         )
     finally:
@@ -102,12 +100,12 @@ def _seconds(work: Callable[[], object]) -> float:
 
 _STUDY = ImageStudy(
     function="measure_preparation",
-    benchmark="preparation",
+    benchmark=PREPARATION,
     quantities={
         "source_file": Quantity("MB", "png|8192x5461|v1"),
-        **{f"prepare_{side}": Quantity("s", f"{_SIGNATURE}|png-8192x5461|lanczos") for side in RESOLUTIONS},
-        f"codec_{CODEC_AT}": Quantity("s", f"{_SIGNATURE}|encode+decode"),
-        f"pixel_metrics_{CODEC_AT}": Quantity("s", f"{_SIGNATURE}|{'+'.join((*PIXEL_METRICS, *COLOURS))}"),
+        **{f"prepare_{side}": Quantity("s", f"{_SIGNATURE}|png-8192x5461|lanczos") for side in PREPARED_SIDES},
+        f"codec_{TIMED_AT}": Quantity("s", f"{_SIGNATURE}|encode+decode"),
+        f"pixel_metrics_{TIMED_AT}": Quantity("s", f"{_SIGNATURE}|{'+'.join((*PIXEL_METRICS, *COLOURS))}"),
     },
     load=load,
     tokenizer=lambda tokenizer: tokenizer,

@@ -68,13 +68,15 @@ def test_an_unknown_part_of_the_page_is_refused(entries: list[Entry]) -> None:
     with pytest.raises(RequestError) as refused:
         scaling_out(Request("scaling", ["released", "total"], {}, entries))
     assert "did you mean totals" in str(refused.value)
+    with pytest.raises(RequestError, match="':gpus: many' must be whole numbers"):
+        scaling_out(Request("scaling", ["released", "totals"], {"gpus": "many"}, entries))
     (drawing,) = scaling_out(Request("scaling", ["released", "figure"], {"cores": "16 4"}, entries))
     assert "with 4 cores" in drawing.drawing.alternative  # type: ignore[union-attr]
 
 
 def test_what_grows_with_more_gpus_is_loading_where_nothing_else_does(known: StudyTime) -> None:
     line = replace(next(line for line in known.lines if line.work.splits), core=0.0, load=10.0, gpu=1.0)
-    (sentence,) = where_it_stops(replace(known, lines=(line,)), [1, 150], 16)
+    (sentence,) = where_it_stops(replace(known, lines=(line,)), 150, 16)
     said = plain(sentence)
     assert "loading models: 50\N{NO-BREAK SPACE}% of their time" in said, "10 s of loading for 10 images of 1 s"
     assert "75.5 times" in said, "1,510 s against 20 s"

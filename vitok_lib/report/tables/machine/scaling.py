@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vitok_lib.cost.scaling import Bound, bound_of, cores_needed, scaling, shares
-from vitok_lib.cost.study_time import Line, StudyTime, core_seconds, study_time, weakest
+from vitok_lib.cost.scaling import Bound, bound_of, parts, scaling, shares
+from vitok_lib.cost.study_time import Line, StudyTime, core_seconds, study_time
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data.formatting import number
@@ -38,22 +38,21 @@ def known_of(entries: Sequence[Entry], profile: str, gpu: str) -> StudyTime:
 
 def totals_table(known: StudyTime, counts: Sequence[int], cores: float) -> Table:
     """A row a number of GPUs: hours, GPU-hours, speed-up, and what takes most of the GPUs' time."""
-    level = weakest([level for level, seconds in known.gpu_seconds.items() if seconds])
     rows: list[list[Sentence]] = []
     for point in scaling(known, counts, cores):
         found = point.schedule
         numbers = (
             found.seconds / HOUR,
-            found.places * found.seconds / HOUR,
+            found.whole / HOUR,
             point.speedup,
-            100 * found.busy / (found.places * found.seconds),
+            100 * found.busy / found.whole,
         )
         how = f"simulated, {cores:g} CPU cores for each GPU"
-        shown: list[Sentence] = [(_number(value, level, how),) for value in numbers]
-        longest = (found.longest.name, ": ", _number(found.longest_seconds / HOUR, level, how), " h")
+        shown: list[Sentence] = [(_number(value, known.level, how),) for value in numbers]
+        longest = (found.longest.name, ": ", _number(found.longest_seconds / HOUR, known.level, how), " h")
         rows.append([(f"{found.places}",), *shown, (BOUNDS[bound_of(found)],), longest])
     names = ("GPUs", "Hours", "GPU-hours", "Speed-up, ×", "GPUs computing, %", "Most of the time", "Longest job")
-    whole = sum(known.gpu_seconds.values())
+    whole = sum(known.gpu_seconds.values()) or 1.0
     by_level = [
         (_number(100 * seconds / whole, level, "share of the seconds of a GPU"), f"\N{NO-BREAK SPACE}% {level}")
         for level, seconds in known.gpu_seconds.items()
@@ -66,25 +65,22 @@ def totals_table(known: StudyTime, counts: Sequence[int], cores: float) -> Table
 def parts_table(known: StudyTime) -> Table:
     """A row a notebook run of the profile, in its order."""
     rows: list[list[Sentence]] = []
-    for output, lines in known.by_output.items():
-        level = weakest([line.level for line in lines])
-        peak = max((line.peak or 0.0 for line in lines), default=0.0)
-        metrics = sum(line.network * line.work.images for line in lines if line.gpu) / HOUR
-        hours = sum(line.gpu * line.work.images for line in lines) / HOUR
-        core_hours = sum(line.core * line.work.images for line in lines) / HOUR
+    for part in parts(known):
         rows.append(
             [
-                (output,),
-                (f"{max(line.work.images for line in lines):,}",),
-                (f"{len(lines)}",),
-                (_number(hours, Kind.ESTIMATED if metrics else level, "sum over tokenizers and images"),),
-                (_number(metrics, Kind.ESTIMATED, "FLOPs of the networks over a throughput in float32"),)
-                if metrics
+                (part.output,),
+                (f"{part.images:,}",),
+                (f"{len(part.lines)}",),
+                (_number(part.gpu / HOUR, part.level, "sum over tokenizers and images"),),
+                (_number(part.network / HOUR, Kind.ESTIMATED, "FLOPs of the networks over a throughput in float32"),)
+                if part.network
                 else (Note("–"),),
-                (_number(core_hours, Kind.DERIVED, "seconds of one core, over tokenizers and images"),)
-                if core_hours
+                (_number(part.core / HOUR, Kind.DERIVED, "seconds of one core, over tokenizers and images"),)
+                if part.core
                 else (Note("–"),),
-                (_number(peak, Kind.DERIVED, "largest over the models, without metrics"),) if peak else (Note("–"),),
+                (_number(part.peak, Kind.DERIVED, "largest over the models, without metrics"),)
+                if part.peak
+                else (Note("–"),),
             ]
         )
     names = ("Run", "Images", "Tokenizers", "GPU-hours", "Of these metrics", "Core-hours", "Peak of a model, GiB")
@@ -106,8 +102,8 @@ def cores_table(entries: Sequence[Entry], known: StudyTime) -> Table:
             raise RequestError(
                 "no record of reading and resizing a PNG; measure_preparation writes one", code="no-record"
             )
-        entry = next(entry for entry in entries if entry.record is prepared[1])
-        value = next(value for value in prepared[1].values if value.value == prepared[0])
+        value, record = prepared
+        entry = next(entry for entry in entries if entry.record is record)
         row: list[Sentence] = [(f"{side} px",), (number(entry, value).without_interval,)]
         for name in SHOWN:
             line = next(
@@ -127,11 +123,9 @@ def cores_table(entries: Sequence[Entry], known: StudyTime) -> Table:
 def _cells(line: Line | None) -> list[Sentence]:
     if line is None:
         return [(Note("–"),), (Note("–"),)]
-    needed = cores_needed(line)
-    assert needed is not None  # a model runs on the GPU
     return [
         (_number(line.gpu, Kind.ESTIMATED, f"{line.how}, and the networks of metrics"),),
-        (_number(needed, Kind.ESTIMATED, "seconds of a core over seconds of the GPU"),),
+        (_number(line.core / line.gpu, Kind.ESTIMATED, "seconds of a core over seconds of the GPU"),),
     ]
 
 
@@ -139,19 +133,18 @@ def _number(value: float, level: Kind, how: str) -> Number:
     return Number(three_digits(value), level, f"{level}: {how}")
 
 
-def where_it_stops(known: StudyTime, counts: Sequence[int], cores: float) -> list[Sentence]:
-    """Hours on the first and on the last of ``counts`` GPUs, and what takes a larger share of their time on the last.
+def where_it_stops(known: StudyTime, gpus: int, cores: float) -> list[Sentence]:
+    """Hours on one and on ``gpus`` GPUs, and what takes a larger share of their time on many.
 
     What codecs take is said apart: a GPU waits for them on one host as on many.
     """
-    level = weakest([level for level, seconds in known.gpu_seconds.items() if seconds])
-    first, last = (point.schedule for point in scaling(known, [counts[0], counts[-1]], cores))
-    how = f"simulated with {cores:g} CPU cores for each GPU"
+    first, last = known.on(1, cores), known.on(gpus, cores)
+    level, how = known.level, f"simulated with {cores:g} CPU cores for each GPU"
 
     def share(seconds: float, whole: float) -> Number:
         return Number(f"{100 * seconds / whole:.0f}\N{NO-BREAK SPACE}%", level, f"{level}: {how}")
 
-    spent, before = ({b: s / (run.places * run.seconds) for b, s in shares(run).items()} for run in (last, first))
+    spent, before = ({b: s / run.whole for b, s in shares(run).items()} for run in (last, first))
     lost = max((bound for bound in spent if bound != Bound.GPUS), key=lambda bound: spent[bound] - before[bound])
     codecs = sum(line.job.seconds(cores) for line in known.lines if not line.gpu)
     waited = say(
