@@ -80,6 +80,7 @@ def value(**fields: Any) -> Callable[[dict[str, Any]], object]:
     [
         (value(value=31.6), "holds 'psnr' = 31.6, and the mean of its single images is 31.5"),
         (value(n=4), "holds 'psnr' at n = 4, and 3 single images have one"),
+        (value(n=None), "holds 'psnr' = 31.5, and the single images add up to 94.5"),
         (value(value=40.0), "holds 'psnr' = 40 outside its interval ["),
         (
             value(interval=interval(30.0, 33.5, "percentile bootstrap over images")),

@@ -95,7 +95,7 @@ def _outcome(path: Path, record: Record) -> Iterator[str]:
 
 
 def _samples(path: Path, record: Record) -> Iterator[str]:
-    """Whether the means of a record, and their intervals, are those of the single images that it keeps."""
+    """Whether the means of a record, their intervals and its totals are those of the single images that it keeps."""
     if record.samples is None:
         return
     try:
@@ -107,6 +107,10 @@ def _samples(path: Path, record: Record) -> Iterator[str]:
         if value.quantity not in table.columns:
             continue
         column = table[value.quantity].dropna().tolist()
+        if value.n is None:  # a total, such as a count of lines
+            if value.value != sum(column):
+                yield f"holds '{value.quantity}' = {value.value:g}, and the single images add up to {sum(column):g}"
+            continue
         if len(column) != value.n:
             yield f"holds '{value.quantity}' at n = {value.n}, and {len(column)} single images have one"
             continue

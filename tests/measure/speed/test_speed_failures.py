@@ -310,7 +310,7 @@ def test_what_is_there_twice_is_refused(machine: FakeMachine) -> None:
     [
         ({"preset": "quickest"}, "unknown preset 'quickest'"),
         ({"name": "nonesuch"}, "unknown tokenizer 'nonesuch'"),
-        ({"tiling": True}, "tiling, slicing and posterior do not apply"),
+        ({"tiling": True}, "tiling, strips, slicing and posterior do not apply"),
         ({"batch": 2}, "batch must be one in a run, not 1 and 2"),
         ({"device": "cuda"}, "device must be one in a run, not cpu and cuda"),
     ],

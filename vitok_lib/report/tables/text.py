@@ -92,5 +92,5 @@ def _heads(read: TextRead, over: str, *first: str) -> list[list[Head]]:
 
 
 def _counts(entry: Entry, found: OnGround) -> Sentence:
-    tip = f"measured: lines of study {entry.study} that the recogniser reads rightly in the original"
-    return (Number(f"{found.counted:,}", Kind.MEASURED, tip, entry.anchor), f" of {found.drawn:,}")
+    tip = f"derived: lines of study {entry.study} that the recogniser reads rightly in the original, over these pages"
+    return (Number(f"{found.counted:,}", Kind.DERIVED, tip, entry.anchor), f" of {found.drawn:,}")
