@@ -43,6 +43,8 @@ def test_a_url_with_credentials_is_refused_and_not_repeated(
         ("sftp://host/x", "only object stores write whole or not at all"),
         ("s3://", "name no bucket"),
         ("memory:///", "name no bucket"),
+        ("memory://bucket/runs[1]", "name one folder"),
+        ("memory://bucket/*/x", "name one folder"),
         ("gs://bucket/x", "pip install gcsfs"),
         ("s3://bucket/x", r"pip install 'vitok-lib\[store\]'"),
     ],

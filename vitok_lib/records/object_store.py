@@ -128,7 +128,8 @@ def checked_url(url: str) -> str:
     """The scheme of ``url``.
 
     Raises:
-        RequestError: it holds credentials, which the message does not repeat, or is of another scheme.
+        RequestError: it holds credentials, which the message does not repeat, or is of another scheme, or names no
+            folder or several.
     """
     found = _URL.fullmatch(url)
     scheme, rest = (found[1], found[2]) if found else ("", "")
@@ -144,6 +145,8 @@ def checked_url(url: str) -> str:
         )
     if not rest.strip("/") or not rest.isprintable():
         raise RequestError(f"results at {url!r} name no bucket; write it as {scheme}://BUCKET/FOLDER")
+    if any(sign in rest for sign in "*["):  # fsspec would read, and remove, whatever matches
+        raise RequestError(f"results at {url!r} hold '*' or '[', which stand for other names; name one folder")
     return scheme
 
 
