@@ -25,7 +25,7 @@ from vitok_lib.measure.common.device_memory import allocated_bytes, free
 from vitok_lib.measure.common.outcomes import Failure, failure_of, is_gpu_lost
 from vitok_lib.measure.common.reuse import Asked
 from vitok_lib.measure.memory.worker import GpuMeter, ProbeResult, measure_peaks, warm
-from vitok_lib.measure.predict.plan import predict
+from vitok_lib.measure.predict.fits import plan_of
 from vitok_lib.measure.predict.prediction import Plan
 from vitok_lib.measure.speed.state import unloaded_weights
 from vitok_lib.records.config import RunConfig
@@ -33,27 +33,9 @@ from vitok_lib.records.schema import ImagesIdentity, OutcomeStatus
 from vitok_lib.records.store import record_path
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import checked, load
-from vitok_lib.tokenizers.presets import resolve
 from vitok_lib.tokenizers.registry import check_runs, describe
 
 GIB = 2**30
-_PREDICTED_FROM = (
-    "device",
-    "dtype",
-    "batch",
-    "window",
-    "blocks",
-    "tiling",
-    "tile",
-    "strips",
-    "precision",
-    "attention",
-    "folded",
-    "chunk",
-    "compile",
-    "fused",
-    "graphs",
-)
 _CHILD = "vitok_lib.measure.memory.worker"
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(2**17)}
 """Else glibc learns to keep what is freed, and a peak depends on the order of all that was done before it."""
@@ -91,9 +73,7 @@ class ProbeSpec:
     def plan(self, resolution: int) -> Plan | None:
         """What is predicted; None where a setting does not run here, or the GPU does not even give its memory."""
         try:
-            resolved = resolve(self.config)
-            settings = {name: getattr(resolved, name) for name in _PREDICTED_FROM}
-            return predict(self.config.name, resolution, **settings)
+            return plan_of(self.config, resolution)
         except (UnsupportedError, torch.AcceleratorError):
             return None
 
