@@ -139,8 +139,9 @@ def _measured(subject: _Subject, original: Tensor, name: str) -> Result:
     pixels = original.shape[2] * original.shape[3]
     result: Result = {}
     for point, (reconstruction, bits) in subject.points(original, name).items():
-        for name in DISTORTIONS:
-            result[f"{name}:{point}"] = PIXEL_METRICS[name](original[0], reconstruction.to(original.device))
+        reconstruction = reconstruction.to(original.device)
+        for distortion in DISTORTIONS:
+            result[f"{distortion}:{point}"] = PIXEL_METRICS[distortion](original[0], reconstruction)
         result[f"bpp:{point}"] = bits / pixels
     return result
 
