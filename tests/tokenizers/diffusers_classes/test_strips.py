@@ -112,3 +112,16 @@ def test_a_plan_knows_what_strips_save_at_any_size() -> None:
     assert strips.decode_bytes is not None
     assert strips.decode_bytes == pytest.approx(1024 * 4096**2, rel=0.05)
     assert strips.decode_work == whole.decode_work
+
+
+def test_a_plan_of_strips_with_plain_attention_grows_with_the_scores() -> None:
+    """No strip holds fewer of them than the whole; a straight line from 2048 px on would fall short by half."""
+    whole, strips = (
+        predict("nano-kl-f8x16", 4096, device="cuda", attention="math", strips=asked) for asked in (False, True)
+    )
+    assert whole.decode_bytes is not None
+    assert strips.decode_bytes == pytest.approx(whole.decode_bytes, rel=0.02)
+
+
+def test_strips_are_planned_for_a_device_of_any_kind() -> None:
+    assert predict("nano-kl-f8x16", 64, device="mps", strips=True).total_bytes is not None

@@ -46,7 +46,8 @@ class Footprint:
 class MetaModel:
     """``parameters`` counts the real model's, which take ``weight_bytes``; of these ``encoder_bytes`` are read at least
     once to encode, and ``decoder_bytes`` to decode. Beyond ``straight_from`` pixels a side of one image, or as many
-    pixels in a batch, memory is a straight line, on which each image has at least ``straight_tokens`` tokens.
+    pixels in a batch, memory is a straight line, on which each image has at least ``straight_tokens`` tokens; where
+    attention holds its scores, it is a power of the side.
     ``only_side`` is that of the images in pixels where the model takes no others. With a ``tile`` one is predicted, and
     what is held beside it, in values of ``value_bytes``.
     """
@@ -117,13 +118,19 @@ class MetaModel:
         def along(first: int, second: int) -> int:
             return round(first + (second - first) * steps)
 
+        def by_power(first: int, second: int) -> int:
+            """Of attention: grows with the pixels where there is a window, else with their square."""
+            power: float = math.log(second / first) / math.log(sides[1] / sides[0])
+            grown: float = second * (resolution / sides[1]) ** power
+            return round(grown)
+
         def line(first: MemoryTrace, second: MemoryTrace) -> MemoryTrace:
             flops = {kind: along(first.flops_by_type[kind], count) for kind, count in second.flops_by_type.items()}
             one, two = first.flops_by_type["attention"], second.flops_by_type["attention"]
-            if one:  # grows with the pixels where there is a window, else with their square
-                power = math.log(two / one) / math.log(sides[1] / sides[0])
-                flops["attention"] = round(two * (resolution / sides[1]) ** power)
-            return MemoryTrace(along(first.peak_bytes, second.peak_bytes), Counter(flops))
+            if one:
+                flops["attention"] = by_power(one, two)
+            peak_of = along if self.kernels.fused_attention else by_power  # the scores are the peak, of so many tokens
+            return MemoryTrace(peak_of(first.peak_bytes, second.peak_bytes), Counter(flops))
 
         return Footprint(line(low.encode, high.encode), line(low.decode, high.decode))
 
@@ -290,6 +297,7 @@ def _autoencoder(
         _bytes(model.decoder),
         repeated,
         straight_from=_STRIPS_TRACED if strips else None,
+        straight_tokens=0 if attention != "math" else (_STRIPS_TRACED // (spec.downsampling or 1)) ** 2,
         kernels=Kernels(attention != "math", cudnn=torch.device(device).type == "cuda"),
         only_side=adapter_of(model).only_side(model),
     )

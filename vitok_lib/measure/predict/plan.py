@@ -1,8 +1,8 @@
 """What an evaluation would take, before anything is loaded: memory, FLOPs, the least time, the largest image that fits.
 
 A resolution caps the longest side of an image, so that a square is the worst case, and the one that is predicted.
-Not predicted, but covered by a margin, is what libraries on a CPU take for themselves. Not covered are what a compiler
-saves of another model than a ViTok; images that are prepared ahead; and metrics that hold whole maps of an image.
+Not predicted, but covered by a margin, is what libraries on a CPU take for themselves. Not covered are images that are
+prepared ahead, and metrics that hold whole maps of an image.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MARGIN_ON_CPU, FIXED_MARGIN_ON_CPU = 0.35, 8 * 2**20
 """Of the peak: oneDNN keeps weights and images in layouts of its own as well. Measured peaks were up to 1.32 times the
 predicted ones (qwen at 256 px), and of small tokenizers up to 1.30 times, which is 7 MiB."""
 MARGIN_ON_GPU = 0.1
-"""Measured peaks of flux, sd and ViToks on an H100 were 0.94 to 1.02 times the predicted ones."""
+"""Measured peaks of flux, sd and ViToks on an H100 were 0.94 to 1.00 times the predicted ones."""
 CUBLAS_WORKSPACE = 32 * 2**20
 """Bytes that torch gives cuBLAS on a Hopper GPU, once for the process and once for each CUDA graph; others get less."""
 SIDES = ("encode", "decode")

@@ -29,8 +29,8 @@ class Plan:
 
     ``encode_bytes`` and ``decode_bytes`` are the peaks of activations, the model's output among them;
     ``evaluation_bytes`` what the evaluation holds beside; ``total_bytes`` the peak of all that lives at one time
-    on ``device``, of which ``available_bytes`` are free; a library's workspaces come to at most the ``margin`` of it, a
-    share, and ``fixed_margin_bytes`` more. ``encode_work`` has convolutions among its linear operations;
+    on ``device``, of which ``available_bytes`` are free; what is measured exceeds it by at most the ``margin``, a share
+    of it, and ``fixed_margin_bytes``. ``encode_work`` has convolutions among its linear operations;
     ``encode_moved`` counts the bytes that cannot but go through memory: the weights and the images. ``only_side`` is
     that of the images in pixels where the model takes no others.
     """

@@ -26,7 +26,7 @@ Model = Any
 Prepare = Callable[[Tensor], Tensor]
 
 STRIP_VALUES = {"cpu": 2**21, "cuda": 2**25}
-"""Of the widest tensor of a strip, by device: what a cache of a CPU nearly holds, and what fills a GPU."""
+"""Of the widest tensor of a strip: what a cache of a CPU nearly holds, and what fills a GPU of any kind."""
 _SIDES = "diffusers.models.autoencoders.vae"
 _BLOCKS = {"DownEncoderBlock2D", "UpDecoderBlock2D", "UNetMidBlock2D"}
 
@@ -53,7 +53,8 @@ def work_in_strips(model: Model, device: str, values: int | None = None) -> None
         device: where it would run, which need not be here.
         values: of the widest tensor of a strip, about; None: as suits the device.
     """
-    values = STRIP_VALUES[torch.device(device).type] if values is None else values
+    if values is None:
+        values = STRIP_VALUES["cpu" if torch.device(device).type == "cpu" else "cuda"]
     model.encoder, model.decoder = StripEncoder(model.encoder, values), StripDecoder(model.decoder, values)
 
 
