@@ -83,6 +83,7 @@ def speed(images: int, side: int) -> dict[str, Any]:
                     **options,
                 )
                 found[name] = round(time.monotonic() - began, 2)
+                print(f"{name}: {found[name]} s", file=sys.stderr, flush=True)
                 found[f"{name}, per image"] = round((times[-1] - times[0]) / (images - 1), 4)
     found["one worker against none"] = round(found["one, per image"] / found["none, per image"], 3)
     found["two workers against one"] = round(found["one, per image"] / found["two, per image"], 3)
@@ -123,7 +124,7 @@ def peak(images: int, side: int) -> int:
 
         def watch() -> None:
             nonlocal most
-            while not done.wait(0.2):
+            while not done.wait(0.5):
                 most = max(most, memory_of_tree())
 
         os.environ["VITOK_CACHE_GIB"] = "0"
