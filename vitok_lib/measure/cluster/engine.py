@@ -15,6 +15,8 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from vitok_lib.errors import RequestError, error_text
 from vitok_lib.images.ahead import MAX_BYTES
 from vitok_lib.images.manifest import ManifestEntry
@@ -187,7 +189,9 @@ class _Dispatch:
 
     def _start(self) -> None:
         limits = Limits(smaller_batch=self._run.limits.smaller_batch)
-        actor = self._worker.remote(self._request, limits, self._run.journal.batch_limit, self._share.cores)
+        # As many as here where the cores allow it: torch adds in another order with another number of threads.
+        threads = min(self._share.cores, torch.get_num_threads())
+        actor = self._worker.remote(self._request, limits, self._run.journal.batch_limit, threads)
         self._starting[actor.load.remote()] = _Hand(actor)
 
     def _started(self, ref: Any) -> None:
