@@ -121,11 +121,12 @@ def test_a_lost_node_and_a_killed_worker_change_nothing(images: Path, log: Path,
     cluster = Cluster(nodes.address, workers=NODES)
     record = _evaluated(images, cluster=cluster, progress=lose, log=said.append)
     assert len(lost) == 2
-    assert len(said) == 2, said
+    # A new worker may be lost, too, where it was sent to the node that is going.
+    assert len(said) >= 2, said
     _same(record, single, table)
     seen = Counter(line.split()[0] for line in log.read_text(encoding="utf-8").splitlines())
     assert len(seen) == len(table)
-    assert sum(seen.values()) <= len(table) + 2  # the image that each lost process was at
+    assert sum(seen.values()) <= len(table) + len(said)  # the image that each lost process was at
 
 
 def test_a_driver_that_is_killed_is_followed_by_another(images: Path, log: Path, nodes: Any) -> None:

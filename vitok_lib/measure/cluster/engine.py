@@ -246,6 +246,7 @@ class _Dispatch:
     def _died(self, hand: _Hand, error: Exception) -> None:
         """What a worker had in hand goes to others, and another worker takes its place."""
         self._hands.remove(hand)
+        self._ray.kill(hand.actor)  # one that only did not answer would measure on and hold its GPU
         first, *others = hand.chunks.values()
         self._prepared.extendleft(reversed(others))
         self._again(first, error)
