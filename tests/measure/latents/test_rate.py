@@ -16,7 +16,7 @@ from tests.fakes.tokenizers import Identity
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.latents import rate
-from vitok_lib.measure.latents.rate import measure_rate
+from vitok_lib.measure.latents.rate import QUALITIES, measure_rate
 from vitok_lib.metrics.pixel import PSNR_CAP
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record
@@ -105,6 +105,14 @@ def test_the_command_asks_for_the_same_points(images: Path, results: Path) -> No
     measurement = parse(record.provenance.command)
     assert measurement.configs == (RunConfig(name="pca-f16x64"),)
     assert {"points": "bits=4", "samples": 2, "resolution": SIZE}.items() <= measurement.request.items()
+
+
+def test_the_usual_points_are_not_spelt_out_and_answer_for_themselves(images: Path, results: Path) -> None:
+    record = measure_rate(RunConfig(name="jpeg"), images=images, resolution=SIZE)
+    assert record.provenance is not None
+    assert "points" not in parse(record.provenance.command).request
+    again = measure_rate(RunConfig(name="jpeg"), images=images, resolution=SIZE, points=",".join(QUALITIES))
+    assert again == record
 
 
 def test_a_record_answers_for_its_points_alone(images: Path, results: Path) -> None:

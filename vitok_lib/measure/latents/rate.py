@@ -122,8 +122,8 @@ def measure_rate(
         load=subject,
         tokenizer=lambda held: held.tokenizer,
         measure=_measured,
-        arguments={"points": ",".join(asked)},
-        usual={"points": usual},
+        arguments={"points": None if asked == usual else ",".join(asked)},
+        usual={"points": None},
     )
     return measure_images(study, config, images=image_set, resolution=side, samples=samples, **context)
 
