@@ -127,6 +127,13 @@ def test_the_command_names_the_file_of_the_weights(folder: Path, tmp_path: Path,
     assert evaluate(config, images=folder, **SMALL) == record
 
 
+@pytest.mark.parametrize("name", [VITOK, "nano-kl-f8x16", "pca-f16x64"])
+def test_a_record_of_every_family_with_weights_answers_without_loading(name: str, folder: Path, monkeypatch) -> None:
+    first = evaluate(name, images=folder, **SMALL)
+    monkeypatch.setattr(evaluation, "load", lambda config: pytest.fail("a record answers without loading"))
+    assert evaluate(name, images=folder, **SMALL) == first
+
+
 def test_weights_are_the_same_by_content_wherever_they_lie(folder: Path, tmp_path: Path, monkeypatch) -> None:
     first = evaluate(RunConfig(name=VITOK, weights=str(_copy(tmp_path / "a"))), images=folder, **SMALL)
     moved = RunConfig(name=VITOK, weights=str(_copy(tmp_path / "b")))

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import requests
-from PIL import Image
 
 from tests.fakes.bucket import KEY, SECRET, Bucket, environment, evaluate_in_process, on_another_machine, s3_server
 from tests.fakes.counting import counting_environment
+from tests.fakes.images import write_noise
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.quality import runner
 from vitok_lib.measure.quality.evaluate import evaluate
@@ -51,12 +50,7 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    rng = np.random.default_rng(5)
-    for index in range(COUNT):
-        Image.fromarray(rng.integers(0, 256, (24, 24, 3), np.uint8)).save(folder / f"{index:02d}.png")
-    return folder
+    return write_noise(tmp_path / "images", [(24, 24)] * COUNT, seed=5)
 
 
 def _evaluated(images: Path, **options: Any) -> Record:

@@ -13,12 +13,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from tests.fakes.counting import counting_environment
+from tests.fakes.images import write_noise
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.quality import evaluate as evaluation
 from vitok_lib.measure.quality.evaluate import evaluate
@@ -36,12 +35,7 @@ CODEC = RunConfig(name="jpeg:q=50")
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    rng = np.random.default_rng(5)
-    for index in range(COUNT):
-        Image.fromarray(rng.integers(0, 256, (24, 24, 3), np.uint8)).save(folder / f"{index:02d}.png")
-    return folder
+    return write_noise(tmp_path / "images", [(24, 24)] * COUNT, seed=5)
 
 
 def _evaluated(images: Path, **options: Any) -> Record:
