@@ -65,8 +65,7 @@ def configurations(name):
         return [*first, first[0].replace(chunk=0)]
     if vl.describe(name).family == "kl":
         kernels = [first[0].replace(attention=kernel) for kernel in run.kernels]
-        strips = [first[0].replace(strips=True)] if name in run.strips else []
-        return [*first, first[0].replace(tiling=True), *strips, *kernels]
+        return [*first, first[0].replace(tiling=True), *kernels]
     return first
 
 
@@ -75,6 +74,11 @@ records = [
     measure_memory(configuration, resolution=resolution, **asked)
     for name in run.tokenizers
     for configuration in configurations(name)
+    for resolution in run.resolutions
+]
+records += [
+    measure_memory(RunConfig(name=name, strips=True, batch=run.batch, **shared), resolution=resolution, **asked)
+    for name in run.strips
     for resolution in run.resolutions
 ]
 

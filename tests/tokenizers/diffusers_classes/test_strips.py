@@ -106,6 +106,13 @@ def test_what_has_no_strips_is_refused(name: str, options: dict[str, Any], said:
     assert said in str(caught.value)
 
 
+def test_norms_that_differ_by_place_are_refused() -> None:
+    """A VQModel may have the same sides, with norms that read the latent at each place."""
+    model = diffusers_class("VQModel")(block_out_channels=(32,), norm_type="spatial")
+    with pytest.raises(RequestError, match=r"'spatial' \(VQModel\) does not work in strips"):
+        check_strips(model, "spatial")
+
+
 def test_a_plan_knows_what_strips_save_at_any_size() -> None:
     """Of flux in 16 bits 512 + 256 + 256 bytes a pixel, and the same operations as of the whole."""
     whole, strips = (predict("flux", 4096, dtype="bfloat16", device="cuda", strips=asked) for asked in (False, True))
