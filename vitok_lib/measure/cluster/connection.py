@@ -46,6 +46,9 @@ def ray_module() -> Any:
     """
     # Read by Ray at its import. Nothing of a measurement is reported to its makers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Read by the nodes that Ray starts here. Its workers are what the command is for, and yet Ray lets whatever else
+    # runs on a machine go before them, by a niceness of 15.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     try:
         import ray
     except ModuleNotFoundError as error:
