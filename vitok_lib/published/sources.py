@@ -39,6 +39,20 @@ SOURCES = {
             "SDXL's as f8x8 (24 : 1), which has 4."
         ),
     ),
+    "vitok-v1": Source(
+        name="vitok-v1",
+        title="Hansen-Estruch et al. 2025, Learnings from Scaling Visual Tokenizers for Reconstruction and Generation",
+        url="https://arxiv.org/html/2501.09755v1",
+        repository="https://github.com/deep-diver/ai-paper-reviewer",
+        file="content/2025-01-17/2501.09755/index.md",
+        commit="0c3d7baedf67fa4f8db27a04b5dac1a6917549ff",
+        read=READ,
+        note=(
+            "Read in a copy of the paper's tables and captions, the file named here, and not on arXiv itself. They "
+            "name neither the latent channels of the two ViToks of Table 3 nor how images came to 256 px. Figure 7, "
+            "which has more decoders, is a plot without numbers."
+        ),
+    ),
 }
 
 

@@ -55,9 +55,14 @@ IMAGES = {
         "native aspect ratio, not cropped; how it was resized is not named",
     ),
     "coco-val2017-centre-crop": ("COCO val2017", "centre crop to a square"),
+    "imagenet-1k-val": ("ImageNet-1K, validation set", "256p; how it was resized is not named"),
+    "coco-2017-val": ("COCO 2017, validation set", "256p; how it was resized is not named"),
 }
 
 VITOK_SIDES = {"350M": "Ld4-Ld24", "5B": "Td4-T"}
+
+VITOK_V1 = {"ViTok S-B/16": 129_000_000, "ViTok S-L/16": 426_800_000}
+"""Parameters as the first paper prints them; its blocks are not those of a variant."""
 
 AUTOENCODERS = {
     "flux": ("kl", 8, 16),
@@ -136,6 +141,11 @@ def published_identity(name: str) -> TokenizerIdentity:
             parameters=variant.parameters,
             compression_ratio=variant.compression_ratio,
             weights=weights,
+        )
+    if name in VITOK_V1:
+        patch = int(name.partition("/")[2])
+        return TokenizerIdentity(
+            name=name, family="vitok", downsampling=patch, parameters=VITOK_V1[name], weights=weights
         )
     family, downsampling, channels = _known("tokenizer", name, AUTOENCODERS)
     return TokenizerIdentity(
