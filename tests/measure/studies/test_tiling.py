@@ -256,11 +256,11 @@ def test_a_difference_by_chunks_is_a_share_of_the_range(images: Path, monkeypatc
 
 
 class Slow(Shifted):
-    """Takes 10 ms whole and 30 ms in parts; its first call takes 200 ms more, as that of compiled code does."""
+    """Takes 10 ms whole and 30 ms in parts; its first call takes 600 ms more, as that of compiled code does."""
 
     def __init__(self, chunk: int) -> None:
         super().__init__(0, chunk)
-        self._wait = 0.2
+        self._wait = 0.6
 
     def decode(self, latent: Latent) -> torch.Tensor:
         time.sleep(self._wait + (0.03 if self.settings.chunk else 0.01))
@@ -277,8 +277,8 @@ def test_time_and_peak_memory_are_those_of_whole_and_of_parts(images: Path, monk
     monkeypatch.setattr(MemoryProbe, "attempt", attempt)
     record = measure_tiling(RANDOM, images=images, resolution=SIDE, peaks=True)
     values = _values(record)
-    assert 10 <= values["whole_time"] < 100, "the first call, of 200 ms, is not timed"
-    assert 30 <= values["parts_time"] < 100
+    assert 10 <= values["whole_time"] < 300, "the first call, of 600 ms, is not timed"
+    assert 30 <= values["parts_time"] < 300
     slowdown = record.value("parts_slowdown")
     assert slowdown is not None
     assert slowdown.n == 2
