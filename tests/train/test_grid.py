@@ -94,6 +94,7 @@ def _holds_each_seed_and_each_image(record: Record) -> None:
     assert len(table) == 2
     for seed in range(SEEDS):
         assert values[f"psnr@seed={seed}"].value == pytest.approx(table[f"psnr@seed={seed}"].mean())
+        assert values[f"psnr_at_start@seed={seed}"].value == pytest.approx(table[f"psnr_at_start@seed={seed}"].mean())
         assert values[f"training_seconds@seed={seed}"].value >= 0
     assert values["training_steps"].value == STEPS
     tera = STEPS * flops_of_a_step(NAME) / 1e12

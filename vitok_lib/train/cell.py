@@ -63,18 +63,23 @@ def state_file(folder: Path, variant: str, seed: int) -> Path:
     return folder / f"{variant.replace('/', '_')}-seed{seed}.pt"
 
 
-def trained(
-    variant: str, seed: int, flops: float, images: TrainingImages, device: str, state: Path, log: Callable[[str], None]
-) -> Built:
-    """The ViTok of a cell after its steps; its state is kept in the file ``state``, also once it is done.
+def begun(variant: str, seed: int, images: TrainingImages, device: str) -> Built:
+    """The ViTok of a cell before its first step: the principal components, whatever its depths."""
+    return build(Recipe(f"{variant} seed {seed}", "vitok", variant, (CROPS,), LEARNING_RATE, seed), images, device)
+
+
+def train(
+    built: Built, flops: float, images: TrainingImages, device: str, state: Path, log: Callable[[str], None]
+) -> None:
+    """Take the steps that ``flops`` pay for, of ``built`` as it has begun; the state stays in a file also at the end.
 
     Raises:
         RequestError: the budget is below one step, or the state is damaged or of another training.
     """
-    steps = steps_within(variant, flops)
-    recipe = Recipe(f"{variant} seed {seed}", "vitok", variant, (CROPS,), LEARNING_RATE, seed)
-    built = build(recipe, images, device)
-    assert built.training is not None  # a ViTok has no closed form
+    training = built.training
+    assert training is not None  # a ViTok has no closed form
+    recipe = training.recipe
+    steps = steps_within(recipe.architecture, flops)
     run = {
         "recipe": repr(recipe),
         "steps": steps,
@@ -83,7 +88,6 @@ def trained(
         "torch": str(torch.__version__),
         "training images": images.sha256[:12],
     }
-    checkpoint.resume(state, run, built.training)
-    log(f"{recipe.name}: step {built.training.step} of {steps}")
-    checkpoint.finish(built.training, steps, state, run, log)
-    return built
+    checkpoint.resume(state, run, training)
+    log(f"{recipe.name}: step {training.step} of {steps}")
+    checkpoint.finish(training, steps, state, run, log)

@@ -32,13 +32,14 @@ from vitok_lib.records.store import LOCAL, read_records, results_root
 from vitok_lib.tokenizers.interface import Tokenizer
 from vitok_lib.tokenizers.load import check_device, load
 from vitok_lib.tokenizers.vitok.checkpoint import ViTok
-from vitok_lib.train.cell import architecture, flops_of_a_step, state_file, steps_within, trained
+from vitok_lib.train.build import Built
+from vitok_lib.train.cell import architecture, begun, flops_of_a_step, state_file, steps_within, train
 from vitok_lib.train.data import TrainingImages
 
 BENCHMARK = "trained-depth"
 IMAGES, RULE, RESOLUTION = "wallpapers", "centre-crop", 256
 LEAST_SEEDS = 3
-USUAL = {"seeds": 4, "flops": 4e11, "threads": 1}
+USUAL = {"seeds": 4, "flops": 1e12, "threads": 1}
 """Of the grid in the book; the name of a record says what of them it was trained otherwise with."""
 PSNR = "psnr|rgb|u8|per-image-mean|v1"
 
@@ -58,8 +59,9 @@ def measure_depth(
 ) -> Record:
     """Train the ViTok that ``config`` names from each of ``seeds`` seeds, and keep its PSNR on held-out images.
 
-    The record holds ``psnr@seed=K``, the mean over images, with the ``training_seconds@seed=K`` that its machine took
-    under the load it had; the ``training_budget``, and the ``training_steps`` and ``training_flops`` that it came to.
+    The record holds ``psnr@seed=K`` and, before the first step, ``psnr_at_start@seed=K``, means over images; the
+    ``training_seconds@seed=K`` that its machine took under the load it had; the ``training_budget``, and the
+    ``training_steps`` and ``training_flops`` that it came to.
     What is evaluated are the weights in the 16 bits that they are saved in. A record of the same training answers, and
     nothing is trained.
 
@@ -94,20 +96,23 @@ def measure_depth(
     seconds: dict[int, float] = {}
 
     def trained_seeds(config: RunConfig) -> list[Tokenizer]:
-        found: list[Tokenizer] = []
+        ends: list[Tokenizer] = []
+        starts: list[Tokenizer] = []
         for seed, state in enumerate(states):
-            built = trained(config.name, seed, flops, _images(), config.device, state, own.log)
+            built = begun(config.name, seed, _images(), config.device)
+            starts.append(_in_16_bits(built, config))
+            train(built, flops, _images(), config.device, state, own.log)
             assert built.training is not None
             seconds[seed] = built.training.seconds
-            with TemporaryDirectory() as folder:
-                built.save(Path(folder))
-                found.append(load(config.replace(weights=folder)))
-        return [_named_together(found), *found[1:]]
+            ends.append(_in_16_bits(built, config))
+        return [_named_together(ends), *ends[1:], *starts]
+
+    quantities = [f"{name}@seed={seed}" for name in ("psnr", "psnr_at_start") for seed in range(seeds)]
 
     def measured(tokenizers: list[Tokenizer], original: Tensor, name: str) -> Result:
         return {
-            f"psnr@seed={seed}": psnr(original[0], to_uint8(reconstructed(tokenizer, original))[0])
-            for seed, tokenizer in enumerate(tokenizers)
+            quantity: psnr(original[0], to_uint8(reconstructed(tokenizer, original))[0])
+            for quantity, tokenizer in zip(quantities, tokenizers, strict=True)
         }
 
     def totals(tokenizers: list[Tokenizer]) -> tuple[Value, ...]:
@@ -127,7 +132,7 @@ def measure_depth(
         ImageStudy(
             function="measure_depth",
             benchmark=BENCHMARK,
-            quantities={f"psnr@seed={seed}": Quantity("dB", PSNR) for seed in range(seeds)},
+            quantities={quantity: Quantity("dB", PSNR) for quantity in quantities},
             load=trained_seeds,
             tokenizer=lambda tokenizers: tokenizers[0],
             measure=measured,
@@ -145,6 +150,13 @@ def measure_depth(
         for state in states:
             state.unlink(missing_ok=True)
     return record
+
+
+def _in_16_bits(built: Built, config: RunConfig) -> Tokenizer:
+    """``built`` as it stands, read back from the file that its weights are saved in."""
+    with TemporaryDirectory() as folder:
+        built.save(Path(folder))
+        return load(config.replace(weights=folder))
 
 
 def _named_together(tokenizers: Sequence[Tokenizer]) -> ViTok:
