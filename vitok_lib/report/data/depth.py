@@ -18,17 +18,21 @@ from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 BENCHMARK = "trained-depth"
 LEVEL = 0.95
-_OF_A_SEED = "psnr@seed="
+_AT_END, _AT_START = "psnr@seed=", "psnr_at_start@seed="
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A record of the grid: the depths of ``encoder`` and ``decoder``, and the PSNR of each seed in dB."""
+    """A record of the grid: the depths of ``encoder`` and ``decoder``.
+
+    ``by_seed`` has the PSNR of each seed in dB after training, ``start`` that before the first step.
+    """
 
     entry: Entry
     encoder: int
     decoder: int
     by_seed: dict[str, float]
+    start: dict[str, float]
 
     @property
     def blocks(self) -> str:
@@ -77,19 +81,24 @@ class Grid:
         ]
 
     def against(self, one: Cell, other: Cell) -> Change:
-        """PSNR of ``one`` minus that of ``other``, paired by seed.
+        """PSNR of ``one`` minus that of ``other``, paired by seed."""
+        return self._change(one, other.by_seed, f"PSNR of {one.blocks} minus that of {other.blocks}")
 
-        All differences to the baseline and within pairs of one depth hold at once with :data:`LEVEL` (Bonferroni).
-        """
-        differences = [one.by_seed[seed] - other.by_seed[seed] for seed in one.by_seed]
-        comparisons = len(self.cells) - 1 + len(self.pairs_of_one_depth)
+    def against_start(self, cell: Cell) -> Change:
+        """PSNR of ``cell`` after training minus that before the first step, paired by seed."""
+        return self._change(cell, cell.start, f"PSNR of {cell.blocks} minus that before its first step")
+
+    def _change(self, one: Cell, other: dict[str, float], what: str) -> Change:
+        """The intervals of all changes that the page shows hold at once with :data:`LEVEL` (Bonferroni)."""
+        differences = [one.by_seed[seed] - other[seed] for seed in one.by_seed]
+        comparisons = len(self.cells) - 1 + len(self.pairs_of_one_depth) + len(self.cells)
         ends = mean_interval(differences, LEVEL, comparisons)
         method = f"{METHOD} over {len(differences)} differences by seed, {comparisons} at once (Bonferroni)"
         mean = float(np.mean(differences))
         number = Number(
             text=signed(QUANTITY, mean),
             kind=Kind.DERIVED,
-            tip=f"derived: PSNR of {one.blocks} minus that of {other.blocks} · {LEVEL:.0%} interval, {method}",
+            tip=f"derived: {what} · {LEVEL:.0%} interval, {method}",
             anchor=one.entry.anchor,
             interval=bracket(QUANTITY, Interval(low=ends[0], high=ends[1], method=method), 0.0) if ends else None,
         )
@@ -110,8 +119,15 @@ def _has_values(entry: Entry) -> bool:
 
 def _cell(entry: Entry) -> Cell:
     variant = parse_variant(entry.record.tokenizer.variant or "")
-    by_seed = {value.quantity: value.value for value in entry.record.values if value.quantity.startswith(_OF_A_SEED)}
-    return Cell(entry, variant.encoder.depth, variant.decoder.depth, by_seed)
+    by_seed, start = (
+        {
+            value.quantity.removeprefix(name): value.value
+            for value in entry.record.values
+            if value.quantity.startswith(name)
+        }
+        for name in (_AT_END, _AT_START)
+    )
+    return Cell(entry, variant.encoder.depth, variant.decoder.depth, by_seed, start)
 
 
 def _kind(cell: Cell) -> tuple[str, str, float, tuple[str, ...]]:

@@ -26,6 +26,7 @@ def trained(entries: Sequence[Entry]) -> list[Sentence]:
             "budget": number(baseline.entry, baseline.entry.value("training_budget"), unit=True),
             "best": best.blocks,
             "psnr": _in_decibels(best),
+            "learned": grid.against_start(best),
             "count": f"{len(grid.cells)}",
             "seeds": f"{len(best.by_seed)}",
             "fewest": baseline.blocks,
@@ -35,7 +36,15 @@ def trained(entries: Sequence[Entry]) -> list[Sentence]:
         else:
             found.append(say("deeper_best", **about, change=grid.against(best, baseline)))
         if last is not best:
-            found.append(say("deepest", last=last.blocks, fewest=baseline.blocks, change=grid.against(last, baseline)))
+            found.append(
+                say(
+                    "deepest",
+                    last=last.blocks,
+                    fewest=baseline.blocks,
+                    change=grid.against(last, baseline),
+                    learned=grid.against_start(last),
+                )
+            )
         for deeper_decoder, deeper_encoder in grid.pairs_of_one_depth:
             found.append(
                 say(

@@ -8,6 +8,7 @@ from vitok_lib.records.schema import Kind
 from vitok_lib.report.data.depth import Cell, Grid, grids
 from vitok_lib.report.data.formatting import JOINT, number
 from vitok_lib.report.data.record_view import Entry
+from vitok_lib.report.data.variations import Change
 from vitok_lib.report.page.content import Head, Link, Note, Number, Sentence, Table
 from vitok_lib.report.page.templates import sentences
 
@@ -28,7 +29,7 @@ def _title(grid: Grid) -> str:
 
 def _table(grid: Grid) -> Table:
     rows = [_row(grid, cell) for cell in grid.cells]
-    heads = [*HEADS, f"Change to {grid.baseline.blocks}, dB"]
+    heads = [*HEADS, "Change to the start, dB", f"Change to {grid.baseline.blocks}, dB"]
     value = grid.baseline.entry.value("training_budget")
     notes = say(
         "notes",
@@ -49,8 +50,9 @@ def _row(grid: Grid, cell: Cell) -> list[Sentence]:
     )
     row: list[Sentence] = [(Link(cell.blocks, entry.anchor),), (parameters,)]
     row += [(number(entry, entry.value(quantity)),) for quantity in ("training_steps", "training_flops")]
-    row.append((cell.psnr,))
-    if cell is grid.baseline:
-        return [*row, (Note("–"),)]
-    change = grid.against(cell, grid.baseline)
-    return [*row, (change.number, JOINT, Note(change.remark)) if change.remark else (change.number,)]
+    row += [(cell.psnr,), _said(grid.against_start(cell))]
+    return [*row, (Note("–"),) if cell is grid.baseline else _said(grid.against(cell, grid.baseline))]
+
+
+def _said(change: Change) -> Sentence:
+    return (change.number, JOINT, Note(change.remark)) if change.remark else (change.number,)
