@@ -14,7 +14,7 @@
 # where it is read rightly in the original. JPEG at falling quality is the yardstick.
 
 # %% tags=["parameters"]
-image_set: str = "text"  # a set that knows its lines: text or challenge
+image_set: str = "text"  # a set that knows its lines: text, han (Chinese) or challenge
 resolution: int = 512  # side of each image in pixels; lines keep their height, and a larger image has more of them
 tokenizers: list[str] = "pca-f16x64,nano-f16x64,jpeg:q=75,jpeg:q=30,jpeg:q=10"  # by commas
 samples: int = 0  # only the first so many images; 0: all of them

@@ -27,7 +27,10 @@ Draw = Callable[[str, int], NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class TextLine:
-    """A line of known text: ``box`` is left, top, right and bottom in pixels, ``height`` that of its capitals."""
+    """A line of known text.
+
+    ``box`` is left, top, right and bottom in pixels, ``height`` that of its capitals or Chinese characters.
+    """
 
     text: str
     box: tuple[int, int, int, int]

@@ -56,6 +56,13 @@ _FACTS = (
         f"{len(text_pages.NAMES)} drawn pages of known lines, with capitals of {text_pages.HEIGHTS[0]} to "
         f"{text_pages.HEIGHTS[-1]} px: dark on light, light on dark, and on photographs.",
     ),
+    ImageSetFacts(
+        "han",
+        "han",
+        len(text_pages.NAMES),
+        f"{len(text_pages.NAMES)} drawn pages of known Chinese lines, with characters of {text_pages.HEIGHTS[0]} to "
+        f"{text_pages.HEIGHTS[-1]} px: dark on light, light on dark, and on photographs.",
+    ),
     ImageSetFacts("div8k", "div8k", 1500, "DIV8K's training split: 1,500 photographs of up to 8K, PNG."),
     ImageSetFacts(
         "coco", "coco-val2017-centre-crop", 5000, "COCO's val2017 split: 5,000 photographs, most of 640 × 480, JPEG."

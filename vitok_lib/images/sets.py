@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.images import challenge, hub, leaves, photographs, plugins, text_pages, wallpapers
-from vitok_lib.images.drawn import DrawnSet
+from vitok_lib.images import challenge, hub, leaves, photographs, plugins, scripts, text_pages, wallpapers
+from vitok_lib.images.drawn import Draw, DrawnSet, Lines, TextLine
 from vitok_lib.images.facts import IMAGE_SET_FACTS, LEAVES_COUNT, ImageSetFacts
 from vitok_lib.images.file_set import FileSet
 from vitok_lib.images.files.archive import is_archive_name, open_archive
@@ -106,12 +106,21 @@ def _challenge() -> DrawnSet:
     return DrawnSet(facts.benchmark, facts.description, names, challenge.render, sources, lines=lines)
 
 
-def _text() -> DrawnSet:
-    facts = IMAGE_SET_FACTS["text"]
+def _pages(name: str, render: Draw, lines: Lines) -> DrawnSet:
+    facts, fonts = IMAGE_SET_FACTS[name], scripts.SCRIPTS[name].fonts()
     photographed = [photograph.file() for photograph in photographs.held_out()]
-    sources = (Path(text_pages.__file__), Path(challenge.text.__file__), *text_pages.font_files(), *photographed)
-    names, render = text_pages.NAMES, text_pages.render
-    return DrawnSet(facts.benchmark, facts.description, names, render, sources, lines=text_pages.text_lines)
+    code = (Path(module.__file__) for module in (text_pages, scripts, challenge.text))
+    return DrawnSet(
+        facts.benchmark, facts.description, text_pages.NAMES, render, (*code, *fonts, *photographed), lines=lines
+    )
+
+
+def _draw_han(name: str, resolution: int) -> NDArray[np.uint8]:
+    return text_pages.render(name, resolution, scripts.HAN)
+
+
+def _han_lines(name: str, resolution: int) -> Sequence[TextLine]:
+    return text_pages.text_lines(name, resolution, scripts.HAN)
 
 
 IMAGE_SETS: Mapping[str, Callable[[], ImageSet]] = {
@@ -119,7 +128,8 @@ IMAGE_SETS: Mapping[str, Callable[[], ImageSet]] = {
     "wallpapers": _wallpapers,
     "leaves": _leaves,
     "challenge": _challenge,
-    "text": _text,
+    "text": partial(_pages, "text", text_pages.render, text_pages.text_lines),
+    "han": partial(_pages, "han", _draw_han, _han_lines),
     **{name: partial(open_remote, name) for name in REMOTES},
 }
 

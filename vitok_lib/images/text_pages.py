@@ -1,48 +1,32 @@
-"""Pages of known lines for reading: words and digits in six fonts, capitals of 6 to 48 px, on three grounds.
+"""Pages of known lines for reading: a script in several fonts, letters of 6 to 48 px, on three grounds.
 
 Unlike the other drawn sets a larger page has more lines and not larger ones: the height of a line in pixels is what is
-varied. Each line stands by itself at a place that has nothing to do with any grid of patches. The fonts are read from
-matplotlib's installed package and never copied into this project; the words are those of the challenge image ``text``.
+varied. Each line stands by itself at a place that has nothing to do with any grid of patches. Pages of two scripts have
+the same grounds, colours, heights and numbers of lines.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from vitok_lib.errors import RequestError
 from vitok_lib.images import photographs
-from vitok_lib.images.challenge.text import WORDS
 from vitok_lib.images.drawn import TextLine
+from vitok_lib.images.scripts import LATIN, Script
 
 HEIGHTS = (6, 8, 12, 16, 24, 48)
-"""Of a line's capitals, in pixels."""
+"""Of a line's capitals or Chinese characters, in pixels."""
 GROUNDS = ("dark-on-light", "light-on-dark", "on-photograph")
 PAGES = 6
 """With each ground: as many as there are photographs."""
 NAMES = tuple(f"{ground}-{page}" for page in range(PAGES) for ground in GROUNDS)
-FONTS = (
-    "DejaVuSans.ttf",
-    "DejaVuSans-Bold.ttf",
-    "DejaVuSerif.ttf",
-    "DejaVuSansMono.ttf",
-    "STIXGeneral.ttf",
-    "STIXGeneralItalic.ttf",
-)
-"""All under free licences, LICENSE_DEJAVU and LICENSE_STIX, which lie next to them."""
-_LETTERS = range(3, 6)  # of a word
 _LINES, _SIDE = 3, 512  # lines of each height on a page of this side
 _GAP = 4  # pixels at least between boxes
 _LIGHT, _DARK = (225, 256), (0, 56)  # levels of a channel
-_SHORT_WORDS = tuple(
-    sorted({word for word in (each.strip("“”,.?!:;()") for each in WORDS) if word.isalpha() and len(word) in _LETTERS})
-)
 
 
 @dataclass(frozen=True)
@@ -54,24 +38,12 @@ class _Placed:
     origin: tuple[int, int]
 
 
-def font_files() -> tuple[Path, ...]:
-    """The fonts in the order of ``FONTS``; RequestError where matplotlib is not installed."""
-    spec = importlib.util.find_spec("matplotlib")
-    if spec is None or spec.origin is None:
-        raise RequestError(
-            "image set 'text' needs the fonts in matplotlib's package, which is not installed; "
-            "pip install 'vitok-lib[text]'",
-            code="images-not-found",
-        )
-    return tuple(Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / font for font in FONTS)
-
-
-def text_lines(name: str, resolution: int) -> tuple[TextLine, ...]:
+def text_lines(name: str, resolution: int, script: Script = LATIN) -> tuple[TextLine, ...]:
     """The lines of page ``name``, the largest first: what has no room at ``resolution`` is not on the page."""
-    return tuple(placed.line for placed in _laid_out(name, resolution))
+    return tuple(placed.line for placed in _laid_out(name, resolution, script))
 
 
-def render(name: str, resolution: int) -> NDArray[np.uint8]:
+def render(name: str, resolution: int, script: Script = LATIN) -> NDArray[np.uint8]:
     """Page ``name`` as ``[resolution, resolution, 3]``, 8 bits."""
     ground, page = _parts(name)
     rng = np.random.default_rng([1872, GROUNDS.index(ground), page])
@@ -82,7 +54,7 @@ def render(name: str, resolution: int) -> NDArray[np.uint8]:
         canvas = Image.new("RGB", (resolution, resolution), light if ground == "dark-on-light" else dark)
     grey = np.asarray(canvas.convert("L"))
     draw = ImageDraw.Draw(canvas)
-    for placed in _laid_out(name, resolution):
+    for placed in _laid_out(name, resolution, script):
         left, top, right, bottom = placed.line.box
         on_light = grey[top:bottom, left:right].mean() > 127.5
         draw.text(placed.origin, placed.line.text, fill=dark if on_light else light, font=placed.font, anchor="ls")
@@ -101,16 +73,16 @@ def _photograph(page: int, resolution: int) -> Image.Image:
 
 
 @lru_cache(maxsize=64)
-def _laid_out(name: str, resolution: int) -> tuple[_Placed, ...]:
+def _laid_out(name: str, resolution: int, script: Script) -> tuple[_Placed, ...]:
     ground, page = _parts(name)
     rng = np.random.default_rng([1865, GROUNDS.index(ground), page])
     count = max(1, round(_LINES * (resolution / _SIDE) ** 2))
+    fonts = len(script.fonts())
     rows: list[list[_Placed]] = [[]]
     for size, height in enumerate(HEIGHTS[::-1]):
         for line in range(count):
-            font = _font((page * count + line + size) % len(FONTS), height)
-            text = f"{_SHORT_WORDS[rng.integers(len(_SHORT_WORDS))]} {rng.integers(100, 1000)}"
-            placed = _boxed(text, font, height)
+            font = _font(script, (page * count + line + size) % fonts, height)
+            placed = _boxed(script.write(rng), font, height)
             if _width([placed]) > resolution:
                 continue
             if _width([*rows[-1], placed]) > resolution:
@@ -153,9 +125,9 @@ def _height(row: list[_Placed]) -> int:
 
 
 @lru_cache(maxsize=64)
-def _font(index: int, height: int) -> ImageFont.FreeTypeFont:
-    """The font at the size at which its capitals are ``height`` pixels high."""
-    file = str(font_files()[index])
+def _font(script: Script, index: int, height: int) -> ImageFont.FreeTypeFont:
+    """The font at the size at which the full letters of ``script`` are ``height`` pixels high."""
+    file = str(script.fonts()[index])
     large = ImageFont.truetype(file, 1000, layout_engine=ImageFont.Layout.BASIC)
-    capital = -large.getbbox("H", anchor="ls")[1] / 1000
-    return ImageFont.truetype(file, height / capital, layout_engine=ImageFont.Layout.BASIC)
+    _, top, _, bottom = large.getbbox(script.full, anchor="ls")
+    return ImageFont.truetype(file, height / ((bottom - top) / 1000), layout_engine=ImageFont.Layout.BASIC)

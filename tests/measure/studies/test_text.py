@@ -46,9 +46,14 @@ def test_a_record_has_both_scores_and_the_counts_of_each_height() -> None:
     assert again.request == {"images": "text", "resolution": 160, "samples": 2}
 
 
-def test_of_the_challenge_images_the_one_with_text_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_sets_have_their_own_folders_and_of_the_challenge_images_the_one_with_text_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(text, "load_recogniser", lambda: lambda line: "")
+    measure_text(RunConfig(name="jpeg:q=90"), images="han", resolution=256, samples=1)
     record = measure_text(RunConfig(name="jpeg:q=90"), images="challenge", resolution=256, samples=2)
+    folders = sorted(path.parent.name for path, _ in iterate())
+    assert folders == ["text-by-height-challenge-256", "text-by-height-han-256"]
     assert (record.outcome.total, record.outcome.done) == (2, 1)
     assert record.outcome.detail == "1 of 2 images have no text and were left out"
     counts = {value.quantity: value.value for value in record.values if value.unit == "lines"}

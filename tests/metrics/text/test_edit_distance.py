@@ -74,6 +74,14 @@ def test_nothing_read_where_nothing_stands_is_right() -> None:
     assert exact_match("", "") == 1
 
 
+def test_a_chinese_character_is_one_and_its_widths_are_two() -> None:
+    """Nothing is normalised: a wide comma is not a narrow one, so that the drawn lines have none."""
+    assert ned("姐姐在河边骑鸟", "姐姐在河边骑马") == pytest.approx(1 / 7)
+    assert ned("河边,骑马", "河边，骑马") == pytest.approx(1 / 5)
+    assert exact_match("𠮷", "吉") == 0
+    assert edit_distance("𠮷", "") == 1
+
+
 def test_case_and_spaces_count() -> None:
     assert exact_match("alice 470", "Alice 470") == 0
     assert ned("Alice470", "Alice 470") == pytest.approx(1 / 9)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vitok_lib.errors import RequestError
-from vitok_lib.images.text_pages import font_files
+from vitok_lib.images.scripts import HAN, LATIN
 from vitok_lib.metrics.networks.pins import PINS
 from vitok_lib.metrics.text import recogniser
 from vitok_lib.metrics.text.recogniser import NAME, Read, check_recogniser, load_recogniser
@@ -47,6 +47,14 @@ def test_it_reads_what_is_written_dark_on_light_and_light_on_dark(read: Read, te
     assert read(_line(text, ink=230, ground=30)) == text
 
 
+@pytest.mark.parametrize("font", HAN.fonts(), ids=lambda font: font.stem)
+def test_it_reads_large_chinese_lines(read: Read, font: Path) -> None:
+    large = ImageFont.truetype(str(font), 40)
+    for seed in range(4):
+        text = HAN.write(np.random.default_rng(seed))
+        assert read(_line(text, font=large)) == text
+
+
 def test_it_reads_nothing_where_nothing_is(read: Read) -> None:
     assert read(np.full((40, 160, 3), 200, np.uint8)) == ""
 
@@ -57,8 +65,8 @@ def test_it_reads_nothing_where_nothing_is(read: Read) -> None:
     ids=["Cyrillic", "Greek"],
 )
 def test_scripts_that_no_text_page_has_are_misread_in_the_original(read: Read, words: str, most: int) -> None:
-    """The text pages have Latin alone: of what is misread before any tokenizer too few lines would count."""
-    font = ImageFont.truetype(str(font_files()[0]), 33)
+    """The text pages have Latin and Han: of what is misread before any tokenizer too few lines would count."""
+    font = ImageFont.truetype(str(LATIN.fonts()[0]), 33)
     lines = [(word, read(_line(word, font=font))) for word in words.split()]
     assert sum(found == word for word, found in lines) <= most
 

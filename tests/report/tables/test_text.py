@@ -16,9 +16,9 @@ from vitok_lib.report.data.text import read_from, text_read
 from vitok_lib.report.figures.text import by_height
 from vitok_lib.report.findings.text import smallest_height
 from vitok_lib.report.page.content import plain
-from vitok_lib.report.tables.text import ground_table, text_pairs_table, text_table
+from vitok_lib.report.tables.text import ground_table, script_table, text_pairs_table, text_table
 
-CASE = "text-by-height-512"
+CASE, HAN = "text-by-height-512", "text-by-height-han-512"
 
 
 def test_the_table_has_a_row_a_tokenizer_below_the_lines_that_count(results: Path) -> None:
@@ -56,6 +56,35 @@ def test_the_figure_says_every_value_in_words(results: Path) -> None:
     write_text(results)
     drawing = by_height(load(), CASE, "ned")
     assert "nano-f16x64 0.60 at 6 px, 0.30 at 12 px, 0.15 at 24 px" in drawing.alternative
+
+
+def test_by_script_each_has_the_lines_that_count_above_its_tokenizers(results: Path) -> None:
+    """Of Chinese no line of 6 px counts, so that there is a count without a score."""
+    write_text(results, names=["nano-f16x64", "jpeg:q=75"])
+    table = script_table(load(), [CASE, HAN], "exact-match")
+    assert [head.text for head in table.heads[1]] == ["Script", "Tokenizer", "6 px", "12 px", "24 px"]
+    shown = [[plain(cell) for cell in row] for row in table.rows]
+    assert [row[:2] for row in shown] == [
+        [script, what] for script in ("Latin", "Han") for what in ("lines that count", "nano-f16x64", "jpeg:q=75")
+    ]
+    assert table.groups == [3]
+    assert [row[2] for row in shown[3:]] == ["0 [0, 0] of 6 [6, 6]", "–", "–"]
+    assert shown[3][3].startswith("5 ")
+    assert [row[3:] for row in shown[4:]] == [row[3:] for row in shown[1:3]]
+    assert shown[1][2].startswith("0.60 [")
+
+
+def test_a_height_at_which_no_chinese_line_counts_is_in_no_other_table_and_letters_have_their_name(
+    results: Path,
+) -> None:
+    write_text(results)
+    table = text_table(load(), HAN, "ned")
+    assert [head.text for head in table.heads[1]] == ["Tokenizer", "Rate", "12 px", "24 px"]
+    assert table.heads[0][1].text.endswith("characters of")
+    said = [plain(sentence) for sentence in smallest_height(load(), HAN)]
+    assert "Han lines" in said[0]
+    assert "characters of 24 px on" in said[0]
+    assert "Latin lines" in plain(smallest_height(load(), CASE)[0])
 
 
 def test_records_of_other_pages_are_not_mixed_in(results: Path) -> None:

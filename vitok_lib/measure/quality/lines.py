@@ -69,6 +69,6 @@ def known_lines(image_set: ImageSet, resolution: int, what: str) -> Lines:
     if lines is None:
         raise RequestError(
             f"{what} needs the true text of the lines, which image set '{image_set.name}' does not have; "
-            "take image set text or challenge"
+            "take image set text, han or challenge"
         )
     return lambda name: lines(name, resolution)

@@ -26,6 +26,7 @@ from vitok_lib.tokenizers.outputs import bits_of, check_finite, decoded, encoded
 from vitok_lib.tokenizers.registry import find
 
 BENCHMARK = "text-by-height"
+"""Of image set ``text``; of another one its name follows."""
 
 
 @dataclass
@@ -69,7 +70,7 @@ def measure_text(
     config = checked(config)
     study = ImageStudy(
         function="measure_text",
-        benchmark=BENCHMARK,
+        benchmark=BENCHMARK if image_set.name == "text" else f"{BENCHMARK}-{image_set.name}",
         quantities={
             **{
                 f"{name}_{height}": Quantity(METRICS[name].unit, METRICS[name].signature)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from vitok_lib.errors import RequestError
+from vitok_lib.images.scripts import LATIN, SCRIPTS, Script
 from vitok_lib.images.text_pages import GROUNDS
 from vitok_lib.metrics.quantities import bounds_of, text_metric
 from vitok_lib.metrics.statistics import METHOD, clipped, holm, mean_interval
@@ -20,11 +21,20 @@ from vitok_lib.report.data.record_view import Entry, natural
 
 @dataclass(frozen=True)
 class TextRead:
-    """Entries of one protocol, those of the highest rate first, and the ``heights`` in pixels that they have."""
+    """Entries of one protocol, those of the highest rate first, and the ``heights`` in pixels that they have.
+
+    At a height of ``drawn`` that is none of these, lines were drawn and none is read rightly in the original.
+    """
 
     shared: Protocol
     entries: list[Entry]
     heights: list[int]
+    drawn: list[int]
+
+    @property
+    def script(self) -> Script:
+        """What the lines are written in: Latin where the image set has no other."""
+        return SCRIPTS.get(self.entries[0].record.images.name, LATIN)
 
 
 def text_read(entries: Sequence[Entry], case: str) -> TextRead:
@@ -34,7 +44,7 @@ def text_read(entries: Sequence[Entry], case: str) -> TextRead:
         RequestError: nothing was.
     """
     held = {
-        int(value.quantity.rpartition("_")[2])
+        _height(value)
         for entry in entries
         if entry.case == case and entry.measured
         for value in entry.record.values
@@ -45,7 +55,12 @@ def text_read(entries: Sequence[Entry], case: str) -> TextRead:
     shared, found = protocol.common(entries, case, f"ned_{max(held)}")
     ordered = sorted((each.entry for each in found), key=lambda entry: (-(rate_of(entry) or 0), natural(entry.title)))
     heights = sorted(height for height in held if all(entry.record.value(f"ned_{height}") for entry in ordered))
-    return TextRead(shared, ordered, heights)
+    drawn = [_height(value) for value in ordered[0].record.values if value.quantity.startswith("drawn_")]
+    return TextRead(shared, ordered, heights, sorted(drawn))
+
+
+def _height(value: Value) -> int:
+    return int(value.quantity.rpartition("_")[2])
 
 
 def read_from(entry: Entry, heights: Sequence[int], share: float) -> int | None:

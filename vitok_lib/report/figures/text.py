@@ -21,7 +21,7 @@ _SPREAD = 1.012
 
 
 def by_height(entries: Sequence[Entry], case: str, quantity: str) -> Drawing:
-    """``ned`` or ``exact-match`` of each tokenizer against the height of capitals, with intervals over the images.
+    """``ned`` or ``exact-match`` of each tokenizer against the height of its letters, with intervals over the images.
 
     Raises:
         RequestError: nothing was measured in ``case``.
@@ -50,8 +50,10 @@ def by_height(entries: Sequence[Entry], case: str, quantity: str) -> Drawing:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlim(read.heights[0] / 1.6, read.heights[-1] * 1.15)
         axes.set_ylim(-0.03, 1.03)
-        axes.set_xlabel("height of capitals")
+        axes.set_xlabel(f"height of {read.script.letters}")
         axes.set_ylabel(name_of(quantity))
         axes.set_title(f"{case} (study {read.shared.origin}, {read.shared.count})", fontsize=10)
-        alternative = f"{name_of(quantity)} against the height of capitals. " + "; ".join(words) + "."
-        return finished(figure, alternative, say.text("by_height", metric=name_of(quantity)), labels)
+        alternative = f"{name_of(quantity)} against the height of {read.script.letters}. " + "; ".join(words) + "."
+        return finished(
+            figure, alternative, say.text("by_height", metric=name_of(quantity), letters=read.script.letters), labels
+        )

@@ -28,5 +28,16 @@ def smallest_height(entries: Sequence[Entry], case: str) -> list[Sentence]:
         least = Number(f"{at} px", Kind.DERIVED, f"derived: least of the heights {read.heights} px", entry.anchor)
         rate = replace(rate_number([entry]), anchor=entry.anchor) if rate_of(entry) else None
         share = number(entry, entry.value(f"exact-match_{at}"))
-        found.append(say("smallest", tokenizer=entry.title, rate=rate, kept=height is not None, at=least, share=share))
+        found.append(
+            say(
+                "smallest",
+                tokenizer=entry.title,
+                rate=rate,
+                script=read.script.name,
+                letters=read.script.letters,
+                kept=height is not None,
+                at=least,
+                share=share,
+            )
+        )
     return found

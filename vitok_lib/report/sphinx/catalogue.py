@@ -39,7 +39,7 @@ from vitok_lib.report.tables.quality import quality_table
 from vitok_lib.report.tables.rate_curves import bjontegaard_table, quantiser_table, true_rate_table
 from vitok_lib.report.tables.released import released_table
 from vitok_lib.report.tables.size_rules import size_rule_table
-from vitok_lib.report.tables.text import ground_table, text_pairs_table, text_table
+from vitok_lib.report.tables.text import ground_table, script_table, text_pairs_table, text_table
 from vitok_lib.report.tables.variations import variation_tables
 from vitok_lib.report.tables.versus import versus_table
 from vitok_lib.tokenizers.registry import RELEASED
@@ -249,6 +249,11 @@ def depths(request: Request) -> list[Content]:
     )
 
 
+def scripts(request: Request) -> list[Content]:
+    """``exact-match`` of several cases, unless ``:quantity:`` says otherwise, by script and height of lines."""
+    return [Wide(script_table(request.entries, request.names, request.options.get("quantity", "exact-match")))]
+
+
 def _of_text(make: Callable[[Sequence[Entry], str, str], Table]) -> Callable[[Request], list[Content]]:
     """A table of a case by height of lines, of ``exact-match`` unless ``:quantity:`` says otherwise."""
     return lambda request: [
@@ -298,6 +303,7 @@ DIRECTIVES: Mapping[str, Spec] = {
     "passes-table": Spec(lambda request: [passes_table(request.arguments[0], request.sizes()[0])], 1, ("resolutions",)),
     "text-table": Spec(_of_text(text_table), 1, ("quantity",)),
     "text-ground-table": Spec(_of_text(ground_table), 1, ("quantity",)),
+    "text-script-table": Spec(scripts, 1, ("quantity",)),
     "text-pairs-table": Spec(_of_text(text_pairs_table), 1, ("quantity",)),
     "worked-example": Spec(example, 1, ("resolutions", "gpu")),
     "fits-table": Spec(fits, 1, ("resolutions", "memory-sizes")),

@@ -16,7 +16,8 @@
 ``{true-rate-table} rate-512``        what latents take in bits, written, at little loss
 ``{bjontegaard-table} rate-512 A``    BD-rate of tokenizers and codecs to a codec at equal ``:quantity:``, by image
 ``{text-pairs-table} text-by-…-512``  tokenizers of equal rate on the same lines; ``text-table``: each of them,
-                                      ``text-ground-table``: by what lies behind the lines
+                                      ``text-ground-table``: by what lies behind the lines;
+                                      ``text-script-table`` of several cases: by script
 ``{quantiser-table} rate-512``        how one step for all channels changes the rate
 ``{flops-table} 5B-f16x64``           FLOPs by formula over ``:resolutions:`` and ``:windows:``
 ``{passes-table} 5B-f16x64``          bytes between the matrix products at ``:resolutions:``

@@ -48,13 +48,13 @@ APART = {
     "rate": "rate with entropy coding",
     "drift": "repeated passes",
     "padding": "padding and aspect ratio",
-    "text-by-height": "text by height",
+    "text-by-height-": "text by height",
     "window-quality": "quality by window",
     "truncated-depth": "quality by blocks",
     "trained-depth": "quality by trained depth",
 }
 """What benchmarks measure that are no image set, by name, or by its start up to a hyphen where a set or an extractor
-follows."""
+may follow."""
 STUDIES = {CPU: "Here, without a GPU", LOCAL: "Here, your own runs"}
 
 
@@ -124,7 +124,9 @@ def _questions(entries: Iterable[Entry]) -> list[Question]:
 
 def _named(start: str, benchmarks: Iterable[str]) -> list[str]:
     """Those of ``benchmarks`` that a key of ``APART`` names, sorted."""
-    return sorted(name for name in benchmarks if name == start or (start.endswith("-") and name.startswith(start)))
+    return sorted(
+        name for name in benchmarks if name == start or (start.endswith("-") and f"{name}-".startswith(start))
+    )
 
 
 def in_words(benchmarks: Collection[str]) -> str:

@@ -1,4 +1,4 @@
-"""The tables of text that survives: a column a height of lines; by tokenizer, by ground, and of pairs."""
+"""The tables of text that survives: a column a height of lines; by tokenizer, by ground, by script, and of pairs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.text import OnGround, TextRead, grounds_of, on_ground, text_pairs, text_read
 from vitok_lib.report.page.content import Head, Link, Note, Number, Sentence, Table
 from vitok_lib.report.page.labels import name_of
-from vitok_lib.report.page.templates import sentences
+from vitok_lib.report.page.templates import listed, sentences
 
 say = sentences("text")
 _LINES: Sentence = ("lines that count",)
 
 
 def text_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
-    """``ned`` or ``exact-match`` by height of capitals, the highest rate first; above, how many lines count.
+    """``ned`` or ``exact-match`` by height of lines, the highest rate first; above, how many lines count.
 
     Raises:
         RequestError: nothing was measured in ``case``.
@@ -36,11 +36,11 @@ def text_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
         cells: list[Sentence] = [(number(entry, entry.value(f"{quantity}_{height}")),) for height in read.heights]
         rows.append([(Link(entry.title, entry.anchor),), rate, *cells])
     note = say("text_table", shared=read.shared.count, origin=read.shared.origin)
-    return Table(_heads(read, name_of(quantity), "Tokenizer", "Rate"), rows, groups=[1], notes=[note])
+    return Table(_heads_of(read, name_of(quantity), "Tokenizer", "Rate"), rows, groups=[1], notes=[note])
 
 
 def ground_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
-    """``ned`` or ``exact-match`` by ground and height of capitals; above each ground, how many lines count on it.
+    """``ned`` or ``exact-match`` by ground and height of lines; above each ground, how many lines count on it.
 
     Raises:
         RequestError: nothing was measured in ``case``, or not on pages with grounds.
@@ -57,7 +57,36 @@ def ground_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
             cells: list[Sentence] = [(number(entry, each.value) if each.value else Note("–"),) for each in by_height]
             rows.append([words, (Link(entry.title, entry.anchor),), *cells])
     note = say("ground_table", origin=read.shared.origin)
-    return Table(_heads(read, name_of(quantity), "Ground", "Tokenizer"), rows, groups=groups[1:], notes=[note])
+    return Table(_heads_of(read, name_of(quantity), "Ground", "Tokenizer"), rows, groups=groups[1:], notes=[note])
+
+
+def script_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -> Table:
+    """``ned`` or ``exact-match`` by script, which is that of a case, and height of lines; above each, how many count.
+
+    Raises:
+        RequestError: nothing was measured in one of ``cases``.
+    """
+    reads = [text_read(entries, case) for case in cases]
+    heights = sorted({height for read in reads for height in read.drawn})
+    rows: list[list[Sentence]] = []
+    groups = []
+    for read in reads:
+        groups.append(len(rows))
+        script, first = (read.script.name,), read.entries[0]
+        counts = ((_shown(first, f"{what}_{height}") for what in ("lines", "drawn")) for height in heights)
+        rows.append([script, _LINES, *((*counted, " of ", *drawn) for counted, drawn in counts)])
+        for entry in read.entries:
+            cells = [_shown(entry, f"{quantity}_{height}") for height in heights]
+            rows.append([script, (Link(entry.title, entry.anchor),), *cells])
+    note = say("script_table", origins=listed([*dict.fromkeys(read.shared.origin for read in reads)]))
+    heads = _heads(heights, f"{name_of(quantity)}, at a height of", "Script", "Tokenizer")
+    return Table(heads, rows, groups=groups[1:], notes=[note])
+
+
+def _shown(entry: Entry, quantity: str) -> Sentence:
+    """Its value, or a dash where it has none."""
+    value = entry.record.value(quantity)
+    return (Note("–"),) if value is None else (number(entry, value),)
 
 
 def text_pairs_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
@@ -83,12 +112,16 @@ def text_pairs_table(entries: Sequence[Entry], case: str, quantity: str) -> Tabl
         clear=Number(f"{clear:,}", Kind.DERIVED, "derived: intervals that exclude 0"),
         origin=read.shared.origin,
     )
-    return Table(_heads(read, f"Δ {name_of(quantity)}", "Tokenizer", "Compared with", "Rate"), rows, notes=[note])
+    return Table(_heads_of(read, f"Δ {name_of(quantity)}", "Tokenizer", "Compared with", "Rate"), rows, notes=[note])
 
 
-def _heads(read: TextRead, over: str, *first: str) -> list[list[Head]]:
-    top = [Head("", span=len(first)), Head(f"{over}, at capitals of", span=len(read.heights))]
-    return [top, [*(Head(text) for text in first), *(Head(f"{height} px") for height in read.heights)]]
+def _heads_of(read: TextRead, over: str, *first: str) -> list[list[Head]]:
+    return _heads(read.heights, f"{over}, at {read.script.letters} of", *first)
+
+
+def _heads(heights: Sequence[int], over: str, *first: str) -> list[list[Head]]:
+    top = [Head("", span=len(first)), Head(over, span=len(heights))]
+    return [top, [*(Head(text) for text in first), *(Head(f"{height} px") for height in heights)]]
 
 
 def _counts(entry: Entry, found: OnGround) -> Sentence:
