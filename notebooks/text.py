@@ -11,10 +11,11 @@
 # # Text that survives
 #
 # Lines whose text is known are encoded, decoded and read by a recogniser, in their known boxes. A line counts only
-# where it is read rightly in the original. JPEG at falling quality is the yardstick.
+# where it is read rightly in the original. JPEG at falling quality is the yardstick. Image set `text` is in Latin letters,
+# `han` in Chinese characters.
 
 # %% tags=["parameters"]
-image_set: str = "text"  # a set that knows its lines: text, han (Chinese) or challenge
+image_sets: list[str] = "text,han"  # sets that know their lines: text, han (Chinese) or challenge; by commas
 resolution: int = 512  # side of each image in pixels; lines keep their height, and a larger image has more of them
 tokenizers: list[str] = "pca-f16x64,nano-f16x64,jpeg:q=75,jpeg:q=30,jpeg:q=10"  # by commas
 samples: int = 0  # only the first so many images; 0: all of them
@@ -32,35 +33,38 @@ run = checked("text", globals())
 # %%
 from IPython.display import Markdown, display
 
+from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.several import configurations, measure_each
 from vitok_lib.measure.studies.text import measure_text
 
-records, refused = measure_each(
-    configurations(run.tokenizers, device=run.device, dtype=run.dtype, weights=run.weights, window=run.window),
-    lambda config: measure_text(
-        config,
-        images=run.image_set,
-        resolution=run.resolution,
-        samples=run.samples or None,
-        study=run.study,
-        notebook="text",
-        parameters=vars(run),
-    ),
-)
-for sentence in refused.values():
-    display(Markdown(f"Not measured: {sentence}"))
+if not run.image_sets:
+    raise RequestError("image_sets is empty; name at least one")
+configs = configurations(run.tokenizers, device=run.device, dtype=run.dtype, weights=run.weights, window=run.window)
+measured = {}
+for image_set in run.image_sets:
+    measured[image_set], refused = measure_each(
+        configs,
+        lambda config, image_set=image_set: measure_text(
+            config,
+            images=image_set,
+            resolution=run.resolution,
+            samples=run.samples or None,
+            study=run.study,
+            notebook="text",
+            parameters=vars(run),
+        ),
+    )
+    for sentence in refused.values():
+        display(Markdown(f"Not measured: {sentence}"))
 
 # %% [markdown]
-# ## Lines read rightly, by the height of their capitals
+# ## Lines read rightly, and the normalised edit distance, by the height of the lines
 
 # %%
 from vitok_lib.report.notebook import machine_frame
 
-quantities = [value.quantity for value in records[0].values]
-machine_frame(records, [name for name in quantities if name.startswith("exact-match")])
-
-# %% [markdown]
-# ## Normalised edit distance
-
-# %%
-machine_frame(records, [name for name in quantities if name.startswith("ned")])
+for image_set, records in measured.items():
+    quantities = [value.quantity for value in records[0].values]
+    display(Markdown(f"Image set `{image_set}`:"))
+    for score in ("exact-match", "ned"):
+        display(machine_frame(records, [name for name in quantities if name.startswith(score)]))

@@ -69,7 +69,7 @@ RECORDS = {
     "memory": {"memory-64": 3, "tiling-160": 1},
     "tiling": {"tiling-64": 2},
     "profile": {"profile-32": 1},
-    "text": {"text-by-height-64": 1},
+    "text": {"text-by-height-64": 1, "text-by-height-han-64": 1},
     "drift": {"drift-32": 1},
     "padding": {"padding-64": 1},
     "how_many": {"how-many-random-32": 1},

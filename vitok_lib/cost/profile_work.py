@@ -107,8 +107,9 @@ def _cases(notebook: str, asked: Parameters) -> Iterator[tuple[str, int, int]]:
             yield image_set, int(resolution), int(asked["count"])
         return
     sides = _words(asked["resolutions"]) if notebook == "variations" else [asked["resolution"]]
-    for side in sides:
-        yield asked["image_set"], int(side), _count(asked["image_set"], int(asked["samples"]))
+    for image_set in _words(asked["image_sets" if notebook == "text" else "image_set"]):
+        for side in sides:
+            yield image_set, int(side), _count(image_set, int(asked["samples"]))
 
 
 def _count(image_set: str, samples: int) -> int:

@@ -75,7 +75,7 @@ def test_nothing_read_where_nothing_stands_is_right() -> None:
 
 
 def test_a_chinese_character_is_one_and_its_widths_are_two() -> None:
-    """Nothing is normalised: a wide comma is not a narrow one, so that the drawn lines have none."""
+    """Nothing is normalised: a wide comma is not a narrow one."""
     assert ned("姐姐在河边骑鸟", "姐姐在河边骑马") == pytest.approx(1 / 7)
     assert ned("河边,骑马", "河边，骑马") == pytest.approx(1 / 5)
     assert exact_match("𠮷", "吉") == 0
