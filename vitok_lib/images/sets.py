@@ -109,10 +109,9 @@ def _challenge() -> DrawnSet:
 def _pages(name: str, render: Draw, lines: Lines) -> DrawnSet:
     facts, fonts = IMAGE_SET_FACTS[name], scripts.SCRIPTS[name].fonts()
     photographed = [photograph.file() for photograph in photographs.held_out()]
-    code = (Path(module.__file__) for module in (text_pages, scripts, challenge.text))
-    return DrawnSet(
-        facts.benchmark, facts.description, text_pages.NAMES, render, (*code, *fonts, *photographed), lines=lines
-    )
+    code = map(Path, (text_pages.__file__, scripts.__file__, challenge.text.__file__))
+    sources = (*code, *fonts, *photographed)
+    return DrawnSet(facts.benchmark, facts.description, text_pages.NAMES, render, sources, lines=lines)
 
 
 def _draw_han(name: str, resolution: int) -> NDArray[np.uint8]:
