@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from tests.fakes.images import write_noise
 from vitok_lib.errors import RequestError, UnsupportedError
 from vitok_lib.measure.memory.peak import measure_memory
+from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.measure.speed.benchmark import measure_speed
 from vitok_lib.measure.speed.numerical_error import (
     exact_config,
@@ -120,6 +124,21 @@ def test_peak_memory_of_a_gpu_holds_weights_and_grows_with_the_image() -> None:
         assert 0 < weights.value < model.value <= evaluation.value
         peaks.append(model.value)
     assert peaks[0] < peaks[1]
+
+
+@pytest.mark.gpu
+def test_metrics_of_a_codec_on_a_gpu_are_those_of_a_cpu(tmp_path: Path) -> None:
+    images = write_noise(tmp_path, [(200, 240)])
+    metrics = ["psnr", "ssim", "ms-ssim", "ssimulacra2", "ciede2000", "bpp"]
+    asked: dict[str, Any] = {"images": images, "resolution": 240, "metrics": metrics}
+    on_gpu = evaluate(RunConfig(name="jpeg:q=75", device="cuda"), **asked)
+    on_cpu = evaluate("jpeg:q=75", **asked, study="alone")
+    assert on_gpu.provenance is not None
+    assert on_gpu.provenance.host.gpu is not None
+    assert on_gpu.settings == on_cpu.settings
+    found = {value.quantity: value.value for value in on_gpu.values}
+    assert found == pytest.approx({value.quantity: value.value for value in on_cpu.values}, rel=1e-5)
+    assert set(found) == set(metrics)
 
 
 @pytest.mark.gpu

@@ -60,7 +60,7 @@ def load_tokenizer(
         preset: of a ViTok, a named configuration (:mod:`vitok_lib.tokenizers.presets`), which sets what of the settings
             below is left at None.
         part: of a ViTok, load only the ``"encoder"`` or only the ``"decoder"``.
-        device: where parameters and activations live.
+        device: where parameters and activations live, and metrics are computed; a codec itself runs on the CPU.
         dtype: of parameters and activations: float32, float64, bfloat16 or float16.
         window: of a ViTok, the sliding-window radius in tokens of raster order, or in rows and columns of tokens as in
             ``"2d:8"``; None: full attention.
@@ -119,6 +119,8 @@ def load_tokenizer(
 def load(config: RunConfig, part: Part = "both") -> Tokenizer:
     """Load a tokenizer as :func:`load_tokenizer` does, whose attribute ``requested`` is then the configuration.
 
+    Its attribute ``asked_device`` is the device that was asked for, which of a codec ``requested`` does not say.
+
     Raises:
         RequestError: the request is wrong, or its weights cannot be read; the message says what to do.
         UnsupportedError: the tokenizer has no preset of this name.
@@ -130,7 +132,7 @@ def load(config: RunConfig, part: Part = "both") -> Tokenizer:
 
         tokenizer = Tiled(tokenizer, requested.tile)
     try:
-        tokenizer.requested = requested  # type: ignore[attr-defined]
+        tokenizer.requested, tokenizer.asked_device = requested, config.device  # type: ignore[attr-defined]
         if requested.preset is not None:
             tokenizer.settings = tokenizer.settings.model_copy(update={"preset": requested.preset})
     except (AttributeError, TypeError) as error:
@@ -155,6 +157,14 @@ def requested_of(tokenizer: Tokenizer) -> RunConfig:
     return RunConfig(name=tokenizer.spec.name, **settings)
 
 
+def device_for_metrics(given: Tokenizer | RunConfig) -> str:
+    """Where metrics of what ``given`` makes are computed: on the device that was asked for, also of a codec."""
+    if isinstance(given, RunConfig):
+        return given.device
+    asked: str | None = getattr(given, "asked_device", None)
+    return asked or given.settings.device or "cpu"
+
+
 def checked(config: RunConfig) -> RunConfig:
     """``config`` as the record keeps it: weights by their absolute path, and nothing that this tokenizer has not.
 
@@ -171,7 +181,7 @@ def checked(config: RunConfig) -> RunConfig:
         from vitok_lib.tokenizers.folder import located
 
         return located(config)
-    if entry.family == "codec":  # it runs in Pillow, whatever device the tokenizers next to it run on
+    if entry.family == "codec":  # it runs in Pillow, whatever device its metrics and other tokenizers run on
         config = config.replace(device="cpu", dtype="float32", seed=0)
     if config.weights in (RELEASED, RANDOM):
         return config

@@ -95,8 +95,8 @@ def living_nodes(ray: Any) -> list[dict[str, float]]:
 def share_of(nodes: Sequence[dict[str, float]], device: str, gpus: int | None, workers: int | None) -> Share:
     """What each worker takes of ``nodes``.
 
-    On GPUs there is one worker for each, or ``workers`` that share ``gpus`` of them. On a CPU, as of a codec, there is
-    one for each node, or ``workers`` with equally many cores.
+    On GPUs there is one worker for each, or ``workers`` that share ``gpus`` of them. On a CPU there is one for each
+    node, or ``workers`` with equally many cores.
 
     Raises:
         RequestError: the nodes have not as many GPUs or cores.

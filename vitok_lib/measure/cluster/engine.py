@@ -86,8 +86,7 @@ class _Run(Run):
 
     def _go_through(self, todo: Sequence[ManifestEntry]) -> Outcome | None:
         ray = connect(self.cluster.address)
-        device = self.request.settings.device or "cpu"
-        share = share_of(living_nodes(ray), device, self.cluster.gpus, self.cluster.workers)
+        share = share_of(living_nodes(ray), self.request.device, self.cluster.gpus, self.cluster.workers)
         dispatch = _Dispatch(ray, self, share, todo)
         try:
             with redirect_stdout(sys.stderr):  # where Ray prints what dies; stdout is for results

@@ -87,8 +87,8 @@ class Worker:
             )
         paired = paired_with(tokenizer, request)
         self._run = Run(paired, request, self._kept, self._limits, lambda done, total: None)
-        self._suite = MetricSuite(paired, request.metrics, request.lines)
-        return Ready(loaded_of(tokenizer), describe_host(request.settings.device or "cpu"))
+        self._suite = MetricSuite(paired, request.metrics, request.lines, request.device)
+        return Ready(loaded_of(tokenizer), describe_host(request.device))
 
     def measure(self, entries: Sequence[ManifestEntry], *pixels: Loaded) -> Answer:
         """Measure images, whose ``pixels`` are ``[H, W, 3]``, or an error where one cannot be read."""

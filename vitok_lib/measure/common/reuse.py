@@ -27,7 +27,8 @@ class Asked:
     ``arguments`` are those of a study, as a record holds them. ``device`` is that of a measurement of time or memory,
     which compares on one machine with the same libraries alone; None where the machine does not matter. A record of
     less than is asked for is no answer: one that ran out of a shorter ``time_limit`` (in seconds, None: none), or out
-    of memory with several images at once where ``smaller_batch`` may be tried.
+    of memory with several images at once where ``smaller_batch`` may be tried. What ran out of the memory of another
+    device than ``memory_of`` is none either: metrics of a codec may run on any.
     """
 
     requested: RunConfig
@@ -36,6 +37,7 @@ class Asked:
     images: ImagesIdentity
     signatures: tuple[str, ...] = ()
     device: str | None = None
+    memory_of: str | None = None
     time_limit: float | None = None
     smaller_batch: bool = False
     arguments: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +73,9 @@ class Asked:
         if outcome.status is OutcomeStatus.TIMEOUT:
             had = _time_limit_of(record)
             return self.time_limit is None or (had is not None and self.time_limit > had)
-        return self.smaller_batch and outcome.memory is not None and outcome.memory.batch > 1
+        if outcome.memory is None:
+            return False
+        return (self.smaller_batch and outcome.memory.batch > 1) or self.memory_of not in (None, outcome.memory.device)
 
 
 def _time_limit_of(record: Record) -> float | None:

@@ -223,7 +223,7 @@ def _measured_once(
         if tokenizer is not None and journal.results:
             journal.note(loaded_of(tokenizer))
         ended_by = limits.time_limit if outcome.status is OutcomeStatus.TIMEOUT else None
-        device = request.settings.device or "cpu"
+        device = request.device
         provenance = context.provenance(request.command(ended_by), started, device, earlier)
         if run.host is not None:
             provenance = provenance.model_copy(update={"host": run.host})

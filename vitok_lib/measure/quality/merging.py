@@ -82,7 +82,7 @@ def merged(request: Request, limits: Limits, context: Context) -> Record:
                 hint += f"; {names}: of other metrics, settings, weights or another size rule, and not counted"
             raise RequestError(f"{request.tokenizer.name}: {lacking}; {hint}")
         outcome = Run(None, request, journal, limits, context.progress).finish()
-        device, earlier = request.settings.device or "cpu", seconds_of(request, journal)
+        device, earlier = request.device, seconds_of(request, journal)
         provenance = context.provenance(request.command(), started, device, earlier)
         record, table = record_of(request, journal, outcome, provenance)
         keep(request, journal, record, table)

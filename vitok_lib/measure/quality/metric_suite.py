@@ -25,6 +25,7 @@ from vitok_lib.records.schema import OutcomeStatus
 from vitok_lib.tokenizers.codec_names import block_of
 from vitok_lib.tokenizers.folder import Paired
 from vitok_lib.tokenizers.interface import Tokenizer
+from vitok_lib.tokenizers.load import check_device
 from vitok_lib.tokenizers.outputs import bits_of, decoded, encoded, non_finite
 
 Pixels = NDArray[np.uint8]
@@ -33,13 +34,26 @@ IDENTICAL = "identical"
 
 
 class MetricSuite:
-    """The metrics of a request, loaded once for all images, on the device that the tokenizer runs on."""
+    """The metrics of a request, loaded once for all images."""
 
-    def __init__(self, tokenizer: Tokenizer | Paired, metrics: Sequence[Metric], lines: Lines | None = None) -> None:
-        """``lines`` gives the known text of an image by its name, for the metrics that read it."""
+    def __init__(
+        self,
+        tokenizer: Tokenizer | Paired,
+        metrics: Sequence[Metric],
+        lines: Lines | None = None,
+        device: str | None = None,
+    ) -> None:
+        """``lines`` gives the known text of an image by its name, for the metrics that read it.
+
+        Metrics are computed on ``device``; None: where the tokenizer runs, which of a codec is always the CPU.
+
+        Raises:
+            RequestError: the device is not here, or the network of a metric cannot be loaded.
+        """
         self.stages = Stages()
         self._tokenizer = tokenizer
-        self._device = tokenizer.settings.device or "cpu"
+        self._device = device or tokenizer.settings.device or "cpu"
+        check_device(self._device)
         self._output = [metric.name for metric in metrics if metric.scope == "output"]
         self._rate = [metric.name for metric in metrics if metric.scope == "rate"]
         period = tokenizer.spec.downsampling or block_of(tokenizer.spec.name)
@@ -73,9 +87,10 @@ class MetricSuite:
         with self.stages.timed(TOKENIZER):
             originals = as_tensor(batch).to(self._device)
             bits, images = self._reconstructed(originals, names)
+            images = images.to(self._device)  # from the CPU, if that is where they were made
             faults = [non_finite(image) for image in images]
         outside = [100 * share_outside(image) for image in images] if self._output else [0.0] * len(images)
-        reconstructions = to_uint8(images).to(self._device)
+        reconstructions = to_uint8(images)
         del images
         height, width = originals.shape[2:]
         results: list[dict[str, Any]] = []
@@ -105,7 +120,7 @@ class MetricSuite:
         tokenizer = self._tokenizer
         if isinstance(tokenizer, Paired):
             return tokenizer.bits(names), tokenizer.images(names, *originals.shape[2:])
-        latent = encoded(tokenizer, from_uint8(originals))
+        latent = encoded(tokenizer, from_uint8(originals.to(tokenizer.settings.device or "cpu")))
         return bits_of(tokenizer, latent), decoded(tokenizer, latent, originals.shape)
 
     def _scores(self, pixels: Pixels, name: str, reconstruction: Tensor) -> dict[str, float]:

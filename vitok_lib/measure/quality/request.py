@@ -23,7 +23,7 @@ from vitok_lib.records.schema import ImagesIdentity, Record, TokenizerIdentity
 from vitok_lib.records.store import record_path
 from vitok_lib.tokenizers.identify import identify
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.load import checked, requested_of
+from vitok_lib.tokenizers.load import checked, device_for_metrics, requested_of
 
 DEFAULT_METRICS = ("psnr", "ssim")
 _KEY_IN_NAME = 12  # hex digits
@@ -35,13 +35,15 @@ ONLY_LOADED = ("parameters", "downsampling", "latent_channels", "compression_rat
 class Request:
     """One tokenizer on the first ``samples`` images of a set at one resolution.
 
-    ``requested`` is its configuration, ``tokenizer`` and ``settings`` what that came to. With a ``shard`` only its
-    images are measured; the record is that of all of them.
+    ``requested`` is its configuration, ``tokenizer`` and ``settings`` what that came to. ``device`` is that of the
+    metrics; values do not depend on it, so that a record of a codec answers for any. With a ``shard`` only its images
+    are measured; the record is that of all of them.
     """
 
     requested: RunConfig
     tokenizer: TokenizerIdentity
     settings: Settings
+    device: str
     image_set: ImageSet
     resolution: int
     samples: int | None
@@ -81,7 +83,14 @@ class Request:
     @property
     def asked(self) -> Asked:
         """What a record must be of to answer; quality does not depend on the machine."""
-        return Asked(self.requested, self.tokenizer, self.settings, self.images_identity, self.signatures)
+        return Asked(
+            self.requested,
+            self.tokenizer,
+            self.settings,
+            self.images_identity,
+            self.signatures,
+            memory_of=self.device,
+        )
 
     @property
     def key(self) -> str:
@@ -128,7 +137,7 @@ class Request:
             "study": self.study,
             "time_limit": time_limit,
         }
-        return command(Measurement(EVAL, (self.requested,), request))
+        return command(Measurement(EVAL, (self.requested.replace(device=self.device),), request))
 
 
 def request_of(
@@ -166,6 +175,7 @@ def request_of(
         requested=requested,
         tokenizer=identity,
         settings=settings.model_copy(update={"batch": requested.batch}),
+        device=device_for_metrics(given),
         image_set=image_set,
         resolution=resolution,
         samples=samples,

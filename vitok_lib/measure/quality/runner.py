@@ -105,8 +105,15 @@ class Run:
     def _go_through(self, todo: Sequence[ManifestEntry]) -> Outcome | None:
         """None once every image has a result; otherwise what stopped the run."""
         assert self.tokenizer is not None
-        suite = MetricSuite(self.tokenizer, self.request.metrics, self.request.lines)
-        loading = load_ahead(self.request.image_set, todo, self.request.resolution, self.limits.workers)
+        request = self.request
+        try:
+            suite = MetricSuite(self.tokenizer, request.metrics, request.lines, request.device)
+        except Exception as error:
+            failure, tried = failure_of(error), Batch(request.batch, request.resolution, request.resolution)
+            if failure.status is not OutcomeStatus.OOM:
+                raise
+            return outcome_of(failure, request.device, tried, subject=", loading the networks of metrics for")
+        loading = load_ahead(request.image_set, todo, request.resolution, self.limits.workers)
         self.stages = suite.stages
         with closing(loading) as loaded:
             return self.measure(suite, self.stages.waiting(loaded))
@@ -221,8 +228,7 @@ class Run:
         fits = None if largest is None else Batch(largest["batch"], largest["height"], largest["width"])
         entry, pixels = piece[0]
         tried = Batch(len(piece), *pixels.shape[:2])
-        device = self.request.settings.device or "cpu"
-        return outcome_of(failure, device, tried, fits, subject=f" on image {entry.name},")
+        return outcome_of(failure, self.request.device, tried, fits, subject=f" on image {entry.name},")
 
     def _reduced(self) -> str | None:
         if self.journal.batch_limit is None:

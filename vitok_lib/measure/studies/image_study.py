@@ -34,7 +34,7 @@ from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, Record, Value
 from vitok_lib.records.store import atomic, read_record, record_path, write_record
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.load import checked
+from vitok_lib.tokenizers.load import check_device, checked
 from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
 from vitok_lib.tokenizers.registry import describe
 
@@ -60,14 +60,16 @@ class ImageStudy(Generic[Subject]):
         function: the name in :data:`vitok_lib.measure.common.reproduce.FUNCTIONS` of what measures it.
         benchmark: the first part of the name of the records' folder.
         quantities: what an image can give, by name; a record holds those that some image gave.
-        load: what goes through the images: a tokenizer, or a group of variations of it.
+        load: what goes through the images: a tokenizer, or a group of variations of it; networks of metrics, too, go to
+            the device of the configuration that it is given, also next to a codec.
         tokenizer: the one of ``load`` that the record names.
-        measure: the result of an image, 8-bit ``[1, 3, H, W]`` on the device, and its name; None leaves it out.
+        measure: the result of an image, 8-bit ``[1, 3, H, W]`` on that device, and its name; None leaves it out.
         totals: values of the set as a whole, once all images are measured.
         arrays: the record's arrays, likewise.
         left_out: after "3 of 9 images", what is said of those left out.
         nothing: after "at 512 px", what is said where all images are left out.
-        of_machine: whether results are those of one machine, so that only records of the same one answer.
+        of_machine: whether results are those of one machine, so that only records of the same one answer; of a codec it
+            is the CPU, whatever device is asked for.
         arguments: of ``function``, beside those of :func:`measure_images`, which its command repeats.
         usual: of those of ``arguments`` that ``benchmark`` does not name, the usual value, or None where there is none.
             A record's name has each that differs, so that no other choice replaces it.
@@ -129,14 +131,17 @@ def measure_images(
         RequestError: the request is wrong, the record would replace one of another image set, or the results folder
             cannot be written.
     """
-    own, started, config = Context(**context), datetime.now(UTC), checked(config)
+    own, started, asked_device, config = Context(**context), datetime.now(UTC), config.device, checked(config)
+    device = config.device if image_study.of_machine else asked_device
+    check_device(device)
+    running = config.replace(device=device)
     image_set, side = sized(opened(images, rule=rule, subset_seed=subset_seed), resolution)
     check_resolution(side)
     manifest = image_set.manifest(side, samples)
     identity, settings = describe(config.name, config.blocks).identity(unloaded_weights(config)), config.settings
     subject, failure = None, None
     try:
-        subject = image_study.load(config)
+        subject = image_study.load(running)
         tokenizer = image_study.tokenizer(subject)
         identity, settings = tokenizer.spec.identity(tokenizer.weights), tokenizer.settings
     except RequestError:
@@ -153,7 +158,8 @@ def measure_images(
         settings,
         shown,
         tuple(dict.fromkeys(quantity.signature for quantity in image_study.quantities.values())),
-        device=config.device if image_study.of_machine else None,
+        device=device if image_study.of_machine else None,
+        memory_of=device,
         arguments=image_study.chosen,
     )
     kept = answer(path, asked, own)
@@ -166,20 +172,20 @@ def measure_images(
     values: tuple[Value, ...] = ()
     arrays: dict[str, tuple[float, ...]] | None = None
     if subject is not None and failure is None:
-        results, outcome = _go_through(image_study, subject, image_set, manifest, config, side, own)
+        results, outcome = _go_through(image_study, subject, image_set, manifest, device, side, own)
         values = _values(image_study.quantities, list(results.values()))
         if results:
             values += image_study.totals(subject)
             arrays = image_study.arrays(subject) if image_study.arrays is not None else None
     elif failure is not None:
-        outcome = outcome_of(failure, config.device, Batch(1, side, side))
+        outcome = outcome_of(failure, device, Batch(1, side, side))
     table = path.with_suffix(".parquet") if results else None
     arguments = {
         **images_arguments(image_set, side, samples),
         **image_study.arguments,
         "study": own.study,
     }
-    repeat = command(Measurement(image_study.function, (config,), arguments))
+    repeat = command(Measurement(image_study.function, (running,), arguments))
     record = Record(
         benchmark=image_study.benchmark,
         resolution=side,
@@ -194,7 +200,7 @@ def measure_images(
         metrics=asked.signatures,
         choices=dict(getattr(image_study.tokenizer(subject), "choices", {})) if subject is not None else {},
         samples=table.name if table else None,
-        provenance=own.provenance(repeat, started, config.device),
+        provenance=own.provenance(repeat, started, device),
     )
     if table is not None:
         with atomic(table) as temporary:
@@ -234,7 +240,7 @@ def _go_through(
     subject: Subject,
     image_set: ImageSet,
     manifest: Manifest,
-    config: RunConfig,
+    device: str,
     side: int,
     context: Context,
 ) -> tuple[dict[str, Result], Outcome]:
@@ -246,7 +252,7 @@ def _go_through(
     for position, entry in enumerate(manifest.entries):
         shape = (side, side)
         try:
-            original = as_tensor([load_image(image_set, entry.name, side)]).to(config.device)
+            original = as_tensor([load_image(image_set, entry.name, side)]).to(device)
             shape = original.shape[2], original.shape[3]
             result = study.measure(subject, original, entry.name)
         except RequestError:
@@ -254,7 +260,7 @@ def _go_through(
         except Exception as error:  # a model raises what it likes
             failure = failure_of(error)
             if failure.status is OutcomeStatus.OOM:
-                out_of_memory = outcome_of(failure, config.device, Batch(1, *shape))
+                out_of_memory = outcome_of(failure, device, Batch(1, *shape))
                 break
             failures[entry.name] = failure
             continue
