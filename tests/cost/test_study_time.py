@@ -146,5 +146,20 @@ def _measured_on(record: Record, gpu: str) -> Record:
     return record.model_copy(update={"provenance": record.provenance.model_copy(update={"host": host})})
 
 
+def test_a_codec_codes_on_cores_and_the_networks_of_its_metrics_run_on_the_gpu(
+    records: list[Record], released: StudyTime
+) -> None:
+    evaluated = {line.work.tokenizer: line for line in released.lines if line.work.output == "div8k-8192"}
+    line, model = evaluated["avif:bpp=1"], evaluated["flux"]
+    assert line.gpu == line.network == model.network
+    (timed,) = [r for r in records if r.benchmark == "preparation" and r.tokenizer.name == "avif:bpp=1"]
+    coding = timed.value("codec_1024")
+    assert coding is not None
+    assert line.core == pytest.approx(model.core + 64 * coding.value), (
+        "64 times the pixels; an image is prepared for both"
+    )
+    assert line.job.seconds(1e9) == pytest.approx(line.gpu * 1500), "with cores enough, the GPU bounds"
+
+
 def test_no_record_of_preparation_is_no_preparation() -> None:
     assert core_seconds([], 1024) is None

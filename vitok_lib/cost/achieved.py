@@ -9,7 +9,7 @@ from statistics import median
 from vitok_lib.cost.fits import FITS, GIB, Predicted, predicted
 from vitok_lib.cost.flops import SideFlops, vitok_flops
 from vitok_lib.cost.gpus import find_gpu
-from vitok_lib.cost.peak_rates import TERA, rates_of
+from vitok_lib.cost.peak_rates import TERA
 from vitok_lib.records.schema import Kind, Record
 from vitok_lib.tokenizers.registry import find
 from vitok_lib.tokenizers.vitok.variant import parse_variant
@@ -52,15 +52,6 @@ class Achieved:
         self._gpu = find_gpu(gpu)
         self._fits = [record for record in records if record.benchmark == FITS]
         self._timed = [timed for record in records if (timed := self._timing(record)) is not None]
-        cores = [
-            rates.matmul / record.provenance.host.cores
-            for record in records
-            if record.provenance is not None
-            and (record.settings.device, record.settings.dtype) == ("cpu", "float32")
-            and (rates := rates_of(record)) is not None
-        ]
-        self.core: float | None = max(cores, default=None)
-        """Peak FLOP/s of one CPU core in float32; None where no record has it."""
 
     @property
     def float32(self) -> float | None:

@@ -68,7 +68,7 @@ class Part:
     @property
     def network(self) -> float:
         """Of those of the GPU, what networks of metrics take."""
-        return sum(line.network * line.work.images for line in self.lines if line.gpu)
+        return sum(line.network * line.work.images for line in self.lines)
 
     @property
     def core(self) -> float:

@@ -17,12 +17,12 @@ from vitok_lib.cost.profile_work import Work, profile_work
 from vitok_lib.cost.schedule import Job, Schedule, schedule
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind, OutcomeStatus, Record, Value
-from vitok_lib.tokenizers.registry import find
+from vitok_lib.tokenizers.codec_names import is_codec
 
 PREPARATION = "preparation"
 """The benchmark of records of what one CPU core takes for an image."""
 PREPARED_SIDES, TIMED_AT = (512, 1024, 2048, 4096, 8192), 1024
-"""Longest sides in pixels at which it prepares an image, and at which a codec and the metrics of pixels are timed."""
+"""Longest sides in pixels at which it prepares an image, and at which a codec is timed."""
 PREPARED_SET = "div8k"
 """Whose files are like those of the records of preparation: PNGs of up to 8192 px."""
 BYTES_A_SECOND = 1e9
@@ -41,8 +41,8 @@ _ORDER = (Kind.MEASURED, Kind.DERIVED, Kind.ESTIMATED)
 class Line:
     """What a part of the profile takes: seconds of a GPU and of a CPU core for each image; ``peak`` in GiB.
 
-    ``network`` are the seconds of the networks of metrics, which are among those of the GPU, or of the core for a
-    codec, whose metrics run where it runs. ``level`` is that of encoding and decoding, ``how`` where they come from.
+    ``network`` are those of the GPU's seconds that the networks of metrics take, of a codec all of them. ``level`` is
+    that of encoding and decoding, ``how`` where they come from.
     """
 
     work: Work
@@ -117,12 +117,12 @@ def study_time(records: Sequence[Record], profile: str, gpu: str = "H100") -> St
     works, not_known = profile_work(profile)
     measured = [record for record in records if record.outcome.status == OutcomeStatus.OK]
     achieved = Achieved(measured, gpu)
+    network = achieved.float32
     lines: list[Line] = []
     untold: dict[tuple[str, str], list[str]] = {}
     unprepared: dict[str, list[str]] = {}
     for work in works:
-        is_codec = find(work.tokenizer).family == "codec"
-        line = _codec(measured, achieved, work) if is_codec else _model(measured, achieved, work)
+        line = _codec(measured, network, work) if is_codec(work.tokenizer) else _model(measured, achieved, work)
         if isinstance(line, str):
             untold.setdefault((work.tokenizer, line), []).append(work.output)
             continue
@@ -140,7 +140,7 @@ def study_time(records: Sequence[Record], profile: str, gpu: str = "H100") -> St
         f"{image_set}: no record of reading and resizing its images ({_listed(outputs)})"
         for image_set, outputs in unprepared.items()
     ]
-    if achieved.float32 is None:
+    if network is None:
         not_known.append(f"networks of metrics: the throughput in float32 of {gpu} is not known")
     return StudyTime(profile, gpu, tuple(lines), (*not_known, *NEVER_COUNTED))
 
@@ -154,12 +154,11 @@ def _model(records: Sequence[Record], achieved: Achieved, work: Work) -> Line | 
     pace = achieved.pace(work.tokenizer, work.resolution, work.window, work.encodes, work.decodes)
     if not isinstance(pace, Pace):
         return pace
-    network = network_flops(work.metrics, work.resolution) / achieved.float32 if achieved.float32 else 0.0
-    prepared = core_seconds(records, work.resolution) if work.image_set == PREPARED_SET else None
+    network = _network(work, achieved.float32)
     return Line(
         work=work,
         gpu=pace.seconds + network,
-        core=prepared[0].value if prepared else 0.0,
+        core=_prepared(records, work),
         network=network,
         load=pace.parameters * BYTES_A_PARAMETER / BYTES_A_SECOND,
         peak=pace.peak,
@@ -168,19 +167,24 @@ def _model(records: Sequence[Record], achieved: Achieved, work: Work) -> Line | 
     )
 
 
-def _codec(records: Sequence[Record], achieved: Achieved, work: Work) -> Line | str:
-    """A codec and its metrics run on the CPU."""
-    name, per_image = work.tokenizer, (work.resolution / TIMED_AT) ** 2
-    timed = [r for r in records if r.benchmark == PREPARATION and r.tokenizer.name == name]
-    if not timed:
+def _codec(records: Sequence[Record], float32: float | None, work: Work) -> Line | str:
+    """A codec runs on the CPU, and the networks of its metrics on the GPU."""
+    timed = [r for r in records if r.benchmark == PREPARATION and r.tokenizer.name == work.tokenizer]
+    coding = timed[0].value(f"codec_{TIMED_AT}") if timed else None
+    if coding is None:
         return "no record of its speed on a CPU"
-    if achieved.core is None:
-        return "no record of the peak throughput of a CPU, which its metrics need"
-    held = {value.quantity: value.value for value in timed[0].values}
-    network = network_flops(work.metrics, work.resolution) / achieved.core
-    own = held[f"codec_{TIMED_AT}"] * work.decodes
-    pixels = held[f"pixel_metrics_{TIMED_AT}"] if work.metrics else 0.0
-    prepared = core_seconds(records, work.resolution) if work.image_set == PREPARED_SET else None
-    core = (prepared[0].value if prepared else 0.0) + (own + pixels) * per_image + network
-    how = f"measured at {TIMED_AT} px on one core, times the pixels; networks at the peak throughput of a core"
-    return Line(work, 0.0, core, network, 0.0, None, Kind.DERIVED, how)
+    network = _network(work, float32)
+    core = _prepared(records, work) + coding.value * work.decodes * (work.resolution / TIMED_AT) ** 2
+    how = f"measured at {TIMED_AT} px on one core, times the pixels"
+    return Line(work, network, core, network, 0.0, None, Kind.DERIVED, how)
+
+
+def _network(work: Work, float32: float | None) -> float:
+    """Seconds of a GPU for the networks of metrics of an image; 0 where their throughput is not known."""
+    return network_flops(work.metrics, work.resolution) / float32 if float32 else 0.0
+
+
+def _prepared(records: Sequence[Record], work: Work) -> float:
+    """Seconds of a core to read and resize an image; 0 where no record tells."""
+    found = core_seconds(records, work.resolution) if work.image_set == PREPARED_SET else None
+    return found[0].value if found else 0.0

@@ -13,6 +13,7 @@ from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Head, Note, Number, Sentence, Table
 from vitok_lib.report.page.labels import three_digits
 from vitok_lib.report.page.templates import sentences
+from vitok_lib.tokenizers.codec_names import is_codec
 
 say = sentences("scaling")
 
@@ -136,7 +137,7 @@ def _number(value: float, level: Kind, how: str) -> Number:
 def where_it_stops(known: StudyTime, gpus: int, cores: float) -> list[Sentence]:
     """Hours on one and on ``gpus`` GPUs, and what takes a larger share of their time on many.
 
-    What codecs take is said apart: a GPU waits for them on one host as on many.
+    What codecs take is said apart, and for how much of it the GPU waits: on one host as on many.
     """
     first, last = known.on(1, cores), known.on(gpus, cores)
     level, how = known.level, f"simulated with {cores:g} CPU cores for each GPU"
@@ -146,9 +147,14 @@ def where_it_stops(known: StudyTime, gpus: int, cores: float) -> list[Sentence]:
 
     spent, before = ({b: s / run.whole for b, s in shares(run).items()} for run in (last, first))
     lost = max((bound for bound in spent if bound != Bound.GPUS), key=lambda bound: spent[bound] - before[bound])
-    codecs = sum(line.job.seconds(cores) for line in known.lines if not line.gpu)
+    codecs = [line.job for line in known.lines if is_codec(line.work.tokenizer)]
+    coded = sum(job.seconds(cores) for job in codecs)
     waited = say(
-        "codecs", hours=_number(codecs / HOUR, level, how), share=share(codecs, first.seconds), cores=f"{cores:g}"
+        "codecs",
+        hours=_number(coded / HOUR, level, how),
+        share=share(coded, first.seconds),
+        waiting=_number((coded - sum(job.gpu for job in codecs)) / HOUR, level, how),
+        cores=f"{cores:g}",
     )
     return [
         say(
