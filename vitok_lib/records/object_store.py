@@ -15,17 +15,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vitok_lib.errors import RequestError
 
-_PACKAGES = {
-    "s3": "s3fs; pip install 'vitok-lib[store]'",
-    "gs": "gcsfs; pip install gcsfs",
-    "az": "adlfs; pip install adlfs",
-    "memory": "fsspec",
+
+class _Service(NamedTuple):
+    """What serves a scheme: a package, and the variables that give credentials and, where it is another, an address."""
+
+    package: str
+    credentials: str = ""
+    address: str = ""
+
+
+_SERVICES = {
+    "s3": _Service(
+        "s3fs; pip install 'vitok-lib[store]'", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"
+    ),
+    "gs": _Service("gcsfs; pip install gcsfs", "GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST"),
+    "az": _Service("adlfs; pip install adlfs", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_CONNECTION_STRING"),
+    "memory": _Service("fsspec"),
 }
-"""The schemes whose stores take an object whole or not at all, and what serves each."""
+"""The schemes whose stores take an object whole or not at all."""
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
@@ -35,13 +46,14 @@ class ObjectStore:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         scheme = checked_url(url)
+        self._service = _SERVICES[scheme]
         try:
             import fsspec
 
             kind = fsspec.get_filesystem_class(scheme)
         except ImportError:
             raise RequestError(
-                f"results at '{self.url}' need a package that is not installed: {_PACKAGES[scheme]}",
+                f"results at '{self.url}' need a package that is not installed: {self._service.package}",
                 code="missing-package",
             ) from None
         with self._said():
@@ -110,7 +122,7 @@ class ObjectStore:
         try:
             yield
         except Exception as error:
-            raise RequestError(f"results at '{self.url}': {_reason(error)}", code="results-unreachable") from None
+            raise RequestError(f"results at '{self.url}': {_reason(error, self._service)}", code="results-unreachable") from None
 
 
 def object_store() -> ObjectStore | None:
@@ -136,12 +148,12 @@ def checked_url(url: str) -> str:
     if any(sign in rest for sign in "@?#"):
         raise RequestError(
             "the URL of the results has a user, a password or a query ('@', '?' or '#'); leave them out, and give "
-            "credentials in the environment, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            f"credentials in the environment, such as {_SERVICES['s3'].credentials}"
         )
-    if scheme not in _PACKAGES:
+    if scheme not in _SERVICES:
         raise RequestError(
             f"results at '{scheme}://…' are not supported, since only object stores write whole or not at all; use "
-            f"{', '.join(f'{known}://' for known in _PACKAGES)}, or mount it and name the folder"
+            f"{', '.join(f'{known}://' for known in _SERVICES)}, or mount it and name the folder"
         )
     if not rest.strip("/") or not rest.isprintable():
         raise RequestError(f"results at {url!r} name no bucket; write it as {scheme}://BUCKET/FOLDER")
@@ -150,16 +162,17 @@ def checked_url(url: str) -> str:
     return scheme
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, service: _Service) -> str:
     kind = type(error).__name__
     if isinstance(error, FileNotFoundError):
         return "there is no such bucket; create it, or correct the URL"
-    if isinstance(error, PermissionError) or "Credential" in kind or "Token" in kind:
+    refused = isinstance(error, PermissionError) or str(error).startswith("Forbidden")  # gcsfs raises an OSError
+    if refused or getattr(error, "code", None) == 401 or "Credential" in kind or "Token" in kind:
         return (
-            f"credentials are missing or refused ({kind}); set them in the environment, such as AWS_ACCESS_KEY_ID and "
-            f"AWS_SECRET_ACCESS_KEY, with the right to list, read, write and delete"
+            f"credentials are missing or refused ({kind}); set them in the environment, such as {service.credentials}, "
+            "with the right to list, read, write and delete"
         )
     return (
-        f"it cannot be reached ({kind}); check the network and its address, such as AWS_ENDPOINT_URL, and run the same "
-        f"again, which goes on where it was"
+        f"it cannot be reached ({kind}); check the network and its address, such as {service.address}, and run the "
+        "same again, which goes on where it was"
     )

@@ -32,7 +32,7 @@ from vitok_lib.records.schema import Outcome, OutcomeStatus
 _AT_A_WORKER = 2  # chunks: one is measured while the pixels of the next one come
 _MOST_AHEAD = 16  # images on their way for each worker
 _DEATHS = 3  # of processes that had an image in hand, after which it is not tried again
-_IN_A_ROW = 3  # images that ran out of memory, after which no other is tried
+_IN_A_ROW = 3  # images that ran out of memory, or have no result after that, after which no other is tried
 _CHECK = 5.0  # seconds between two looks at the nodes while nothing else happens
 _PATIENCE = 60.0  # seconds that a cluster without room for a worker may take to get a node
 
@@ -136,6 +136,7 @@ class _Dispatch:
         self._in_a_row = 0
         self._failed_starts = 0
         self._given_up: dict[str, str] = {}
+        self._given_up_in_a_row = 0
         self._without_room: float | None = None
         self._image_set, self._request = ray.put(request.image_set), ray.put(request)
         self._prepare = ray.remote(num_cpus=OF_A_PREPARING_TASK)(prepare)
@@ -176,15 +177,17 @@ class _Dispatch:
         """Have images prepared, and give each worker what it can take."""
         on_their_way = len(self._prepared) + sum(len(hand.chunks) for hand in self._hands)
         for _ in range(min(len(self._waiting), self._ahead - on_their_way)):
-            entries = self._waiting.popleft()
-            resolution = self._run.request.resolution
-            pixels = [self._prepare.remote(self._image_set, entry, resolution) for entry in entries]
-            self._prepared.append(_Chunk(entries, pixels))
+            self._prepared.append(self._chunk(self._waiting.popleft()))
         for _ in range(_AT_A_WORKER):  # one for each, then a second one
             for hand in sorted(self._hands, key=lambda hand: len(hand.chunks)):
                 if self._prepared and len(hand.chunks) < _AT_A_WORKER:
                     chunk = self._prepared.popleft()
                     hand.chunks[hand.actor.measure.remote(chunk.entries, *chunk.pixels)] = chunk
+
+    def _chunk(self, entries: Sequence[ManifestEntry], deaths: int = 0) -> _Chunk:
+        resolution = self._run.request.resolution
+        pixels = [self._prepare.remote(self._image_set, entry, resolution) for entry in entries]
+        return _Chunk(entries, pixels, deaths)
 
     def _start(self) -> None:
         limits = Limits(smaller_batch=self._run.limits.smaller_batch)
@@ -202,7 +205,7 @@ class _Dispatch:
             raise _as_request(error, "a worker cannot load the tokenizer") from error
         except self._ray.exceptions.RayError as error:
             self._failed_starts += 1
-            if self._failed_starts >= _DEATHS:
+            if self._failed_starts >= _DEATHS * self._share.workers:  # a node that dies takes all of its own along
                 raise RequestError(f"workers die while they load the tokenizer ({_reason(error)})") from error
             self._say(
                 f"a worker was lost while it loaded the tokenizer ({_reason(error)}); another one takes its place"
@@ -220,7 +223,9 @@ class _Dispatch:
         try:
             answer: Answer = self._ray.get(ref)
         except self._ray.exceptions.RayTaskError as error:
-            raise _as_request(error, "an image cannot be measured") from error
+            if not isinstance(error.cause, self._ray.exceptions.RayError):
+                raise _as_request(error, "an image cannot be measured") from error
+            self._again(hand.chunks.pop(ref), error.cause)
         except self._ray.exceptions.RayActorError as error:
             self._died(hand, error)
         except self._ray.exceptions.RayError as error:
@@ -232,6 +237,7 @@ class _Dispatch:
 
     def _count(self, answer: Answer) -> None:
         """Out of memory is an image's outcome; another one stops the run."""
+        self._given_up_in_a_row = 0
         if answer.stopped is None:
             self._in_a_row = 0
         elif answer.stopped.status is OutcomeStatus.OOM:
@@ -253,11 +259,17 @@ class _Dispatch:
         self._start()
 
     def _again(self, chunk: _Chunk, error: Exception) -> None:
-        chunk.deaths += 1
-        if chunk.deaths < _DEATHS:
-            self._prepared.appendleft(chunk)
-        else:
-            self._given_up |= {entry.name: _reason(error) for entry in chunk.entries}
+        """Prepare the images of ``chunk`` anew, since the failure may be that of their pixels, and measure them."""
+        deaths = chunk.deaths + 1
+        if deaths < _DEATHS:
+            # The last attempt is each image's own, as with any failure of a batch.
+            parts = [chunk.entries] if deaths < _DEATHS - 1 else [[entry] for entry in chunk.entries]
+            self._prepared.extendleft(self._chunk(entries, deaths) for entries in reversed(parts))
+            return
+        self._given_up |= {entry.name: _reason(error) for entry in chunk.entries}
+        self._given_up_in_a_row += 1
+        if self._given_up_in_a_row >= _IN_A_ROW:
+            self._stopped = self._without_result()
 
     def _say(self, sentence: str) -> None:
         self._run.log(f"{self._run.request.tokenizer.name}: {sentence}")
@@ -282,14 +294,19 @@ class _Dispatch:
     def _outcome(self) -> Outcome | None:
         memory = self._out_of_memory
         stopped = self._stopped or (memory[0] if memory else None)
-        if stopped is None and self._given_up:
-            named = "; ".join(f"{name}: {reason}" for name, reason in list(self._given_up.items())[:3])
-            detail = f"{len(self._given_up)} images have no result after {_DEATHS} attempts each: {named}"
-            return Outcome(status=OutcomeStatus.ERROR, detail=detail)
-        if stopped is not None and stopped.status is OutcomeStatus.OOM and len(memory) > 1:
-            detail = f"{stopped.detail}; and so did {len(memory) - 1} other images"
-            return stopped.model_copy(update={"detail": detail})
-        return stopped
+        if stopped is None:
+            return self._without_result() if self._given_up else None
+        said = [stopped.detail]
+        if stopped.status is OutcomeStatus.OOM and len(memory) > 1:
+            said.append(f"and so did {len(memory) - 1} other images")
+        if stopped.status is OutcomeStatus.OOM and self._given_up:
+            said.append(self._without_result().detail)
+        return stopped.model_copy(update={"detail": "; ".join(filter(None, said))})
+
+    def _without_result(self) -> Outcome:
+        named = "; ".join(f"{name}: {reason}" for name, reason in list(self._given_up.items())[:3])
+        detail = f"{len(self._given_up)} images have no result after {_DEATHS} attempts each: {named}"
+        return Outcome(status=OutcomeStatus.ERROR, detail=detail)
 
 
 def _as_request(error: Any, what: str) -> RequestError:
