@@ -46,6 +46,7 @@ from IPython.display import Markdown, display
 
 import vitok_lib as vl
 from vitok_lib.images.sets import sized
+from vitok_lib.measure.cluster.engine import NotLoadedError
 from vitok_lib.measure.common.several import configurations
 from vitok_lib.tokenizers.load import load
 
@@ -69,22 +70,26 @@ for config in configs:
     except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from being measured
         refused[config.name] = str(error)
         continue
-    record = vl.evaluate(
-        tokenizer or config,
-        images=images,
-        resolution=side,
-        samples=samples,
-        metrics=run.metrics,
-        batch=run.batch,
-        on_oom=run.on_oom,
-        time_limit=run.time_limit or None,
-        retry=run.retry,
-        shard=run.shard or None,
-        cluster=cluster,
-        study=run.study,
-        notebook="div8k",
-        parameters={name: value for name, value in vars(run).items() if name not in where},
-    )
+    try:
+        record = vl.evaluate(
+            tokenizer or config,
+            images=images,
+            resolution=side,
+            samples=samples,
+            metrics=run.metrics,
+            batch=run.batch,
+            on_oom=run.on_oom,
+            time_limit=run.time_limit or None,
+            retry=run.retry,
+            shard=run.shard or None,
+            cluster=cluster,
+            study=run.study,
+            notebook="div8k",
+            parameters={name: value for name, value in vars(run).items() if name not in where},
+        )
+    except NotLoadedError as error:  # the same, of a worker
+        refused[config.name] = str(error)
+        continue
     records.append(record)
     if record.outcome.status == "ok" and run.cluster in ("", "local"):  # elsewhere this machine may have no such device
         reconstructions[config.name] = vl.reconstruct_pixels(tokenizer or load(config), first_image)

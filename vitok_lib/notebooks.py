@@ -127,6 +127,8 @@ def run_profile(
         report(f"running {entry['notebook']} -> {os.path.relpath(output)}")
         try:
             elsewhere = _on_cluster(entry, cluster or {})
+            if cluster and not elsewhere:
+                report(f"{entry['notebook']} takes no cluster and measures on this machine")
             run_notebook(entry["notebook"], entry["parameters"] | elsewhere | {"study": study}, output)
         except RequestError as error:
             failures.append(f"run '{entry['output']}' of profile '{profile}' failed: {error}")

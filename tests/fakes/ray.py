@@ -25,12 +25,14 @@ class FakeRay:
     """The functions of Ray that an evaluation calls.
 
     ``dies`` is asked before each call of a worker, with the names of the images, and ``lost`` after each task that
-    prepares one: an exception takes the place of the result, as Ray raises it for a process that died.
+    prepares one: an exception takes the place of the result, as Ray raises it for a process that died. ``refused`` is
+    why no worker can load the tokenizer.
     """
 
     exceptions: Any
     dies: Dies = lambda names: None
     lost: Dies = lambda names: None
+    refused: Exception | None = None
     measured: list[list[str]] = field(default_factory=list)
     started: int = 0
 
@@ -41,7 +43,9 @@ class FakeRay:
         return value
 
     def remote(self, **resources: Any) -> Callable[[Any], Any]:
-        return lambda thing: SimpleNamespace(remote=self._actor(thing) if isinstance(thing, type) else self._task(thing))
+        return lambda thing: SimpleNamespace(
+            remote=self._actor(thing) if isinstance(thing, type) else self._task(thing)
+        )
 
     def wait(self, pending: list[_Ref], num_returns: int, timeout: float) -> tuple[list[_Ref], list[_Ref]]:
         return pending[:num_returns], pending[num_returns:]
@@ -79,7 +83,7 @@ class FakeRay:
                     return _Ref(error=error)
                 return _Ref(worker.measure(entries, *(ref.value for ref in pixels)))
 
-            load = SimpleNamespace(remote=lambda: _Ref(worker.load()))
+            load = SimpleNamespace(remote=lambda: _Ref(error=self.refused) if self.refused else _Ref(worker.load()))
             return SimpleNamespace(load=load, measure=SimpleNamespace(remote=measure))
 
         return remote

@@ -122,7 +122,9 @@ class ObjectStore:
         try:
             yield
         except Exception as error:
-            raise RequestError(f"results at '{self.url}': {_reason(error, self._service)}", code="results-unreachable") from None
+            raise RequestError(
+                f"results at '{self.url}': {_reason(error, self._service)}", code="results-unreachable"
+            ) from None
 
 
 def object_store() -> ObjectStore | None:

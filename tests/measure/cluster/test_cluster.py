@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from papermill.engines import papermill_engines
 from PIL import Image
 
 from tests.fakes.coarse import write_coarse
+from tests.fakes.engine import InThisProcess
+from vitok_lib import notebooks
 from vitok_lib.errors import RequestError
 from vitok_lib.images.photographs import PHOTOGRAPHS
 from vitok_lib.measure.cluster.connection import ray_module
 from vitok_lib.measure.cluster.engine import Cluster
 from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.records.schema import OutcomeStatus, Record
-from vitok_lib.records.store import results_root
+from vitok_lib.records.store import read_records, results_root
 
 pytestmark = pytest.mark.slow
 ray = pytest.importorskip("ray")
+COARSE = "coarse:Coarse"
 SIDE = 64
 METRICS = ["psnr", "ssim", "fd-random"]
 NODES = 2
@@ -66,16 +72,24 @@ def nodes(log: Path) -> Iterator[Any]:
     ray_module()  # for what it sets before nodes start
     from ray.cluster_utils import Cluster as Nodes
 
-    cluster = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    for _ in range(NODES - 1):
-        cluster.add_node(num_cpus=1)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"initial_delay_ms": 500, "period_ms": 500, "failure_threshold": 3}.items():
+            patch.setenv(f"RAY_health_check_{name}", str(value))  # a lost node is found in 2 s and not in 25
+        few = {
+            "include_dashboard": False,
+            "include_log_monitor": False,
+            "no_monitor": True,
+        }  # processes, to start early
+        cluster = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, **few})
+        for _ in range(NODES - 1):
+            cluster.add_node(num_cpus=1)
     yield cluster
     ray.shutdown()
     cluster.shutdown()
 
 
 def _evaluated(images: Path, **options: Any) -> Record:
-    return evaluate("coarse:Coarse", images=images, resolution=SIDE, metrics=METRICS, **options)
+    return evaluate(COARSE, images=images, resolution=SIDE, metrics=METRICS, **options)
 
 
 def _table() -> pd.DataFrame:
@@ -133,57 +147,77 @@ def test_a_lost_node_and_a_killed_worker_change_nothing(images: Path, log: Path,
     assert sum(seen.values()) <= len(table) + 2 * len(said)  # what each lost process was given and had not answered
 
 
-def test_a_driver_that_is_killed_is_followed_by_another(images: Path, log: Path, nodes: Any) -> None:
+def test_drivers_that_die_are_followed_by_others(
+    images: Path, log: Path, nodes: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first one is killed, the second one waits for it and finds the disk full, the third one has no cluster."""
     log.write_text("", encoding="utf-8")
-    words = [sys.executable, "-c", "from vitok_lib.cli.app import main; main()", "eval", "coarse:Coarse"]
+    words = [sys.executable, "-c", "from vitok_lib.cli.app import main; main()", "eval", COARSE]
     words += ["--images", str(images), "--resolution", str(SIDE), "--metrics", ",".join(METRICS)]
-    victim = subprocess.Popen([*words, "--cluster", nodes.address, "--workers", "1"])
-    deadline = time.monotonic() + 120
-    while len(log.read_text(encoding="utf-8").splitlines()) < 4 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    victim.send_signal(signal.SIGKILL)
-    victim.wait()
-    assert not list(results_root().rglob("*.json"))
-    _evaluated(images, shard="1/2")  # and what a shard measured meanwhile counts
-    record = _evaluated(images, cluster=Cluster(nodes.address, workers=1))
-    count = len(_table())
-    assert (record.outcome.status, record.outcome.done) == (OutcomeStatus.OK, count)
-    seen = Counter(line.split()[0] for line in log.read_text(encoding="utf-8").splitlines())
-    assert len(seen) == count
-    assert sum(seen.values()) <= count + 2  # what the worker of the first driver was at
-    assert [path.suffix for path in sorted(results_root().rglob("*.*"))] == [".json", ".parquet"]
+    first = subprocess.Popen([*words, "--cluster", nodes.address, "--workers", "1"])
+    _until(lambda: list(results_root().rglob("*.jsonl")))
 
+    def kill() -> None:
+        _until(lambda: len(log.read_text(encoding="utf-8").splitlines()) >= 4)
+        first.kill()
 
-def test_a_full_disk_says_what_is_missing(images: Path, log: Path, nodes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COARSE_SECONDS", "0")
+    killing = threading.Thread(target=kill)
+    killing.start()
     kept: list[int] = []
     sync = os.fsync
 
     def full(handle: int) -> None:
-        if len(kept) == 6:  # the key of the work, what the worker told, and four images
+        if len(kept) == 4:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         kept.append(handle)
         sync(handle)
 
-    cluster = Cluster(nodes.address, workers=1)
     with monkeypatch.context() as patch:
         patch.setattr("vitok_lib.measure.quality.journal.os.fsync", full)
-        with pytest.raises(RequestError, match=rf"No space left.*{2 * len(PHOTOGRAPHS) - 5} of {2 * len(PHOTOGRAPHS)}"):
-            _evaluated(images, cluster=cluster)
-    assert _evaluated(images).outcome.done == 2 * len(PHOTOGRAPHS)
+        count = 2 * len(PHOTOGRAPHS)
+        with pytest.raises(RequestError, match=rf"No space left.*; \d+ of {count} images have no result yet"):
+            _evaluated(images, cluster=Cluster(nodes.address, workers=1))
+    killing.join()
+    assert first.wait() == -signal.SIGKILL
+    assert "waiting for it" in capsys.readouterr().err
+    assert not list(results_root().rglob("*.json"))
+    monkeypatch.setenv("COARSE_SECONDS", "0")
+    record = _evaluated(images)
+    assert (record.outcome.status, record.outcome.done) == (OutcomeStatus.OK, count)
+    assert len(_table()) == count
+    seen = Counter(line.split()[0] for line in log.read_text(encoding="utf-8").splitlines())
+    assert len(seen) == count
+    assert sum(seen.values()) <= count + 2 * 2  # what the worker of either driver had been given
+    assert [path.suffix for path in sorted(results_root().rglob("*.*"))] == [".json", ".parquet"]
 
 
-def test_out_of_memory_is_the_outcome_of_its_image(images: Path, log: Path, nodes: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "sizes"
-    folder.mkdir()
-    for index, path in enumerate(sorted(images.iterdir())[:8]):
-        side = 72 if index == 2 else 64
-        Image.open(path).crop((0, 0, side, side)).save(folder / path.name)
-    options: dict[str, Any] = {"images": folder, "resolution": 80, "cluster": Cluster(nodes.address, workers=1)}
-    record = evaluate("coarse:Coarse", **options)
-    assert (record.outcome.status, record.outcome.done, record.outcome.total) == (OutcomeStatus.OOM, 7, 8)
-    memory = record.outcome.memory
-    assert memory is not None
-    assert (memory.height, memory.width, memory.requested_bytes) == (72, 72, 2 << 30)
-    assert (memory.fit_height, memory.fit_width) == (64, 64)
-    assert len(_table()) == 7
+def _until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 120
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def test_a_profile_measures_on_the_cluster_what_takes_one(
+    images: Path, log: Path, nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_text("", encoding="utf-8")
+    small = {"resolution": "64", "samples": 3, "metrics": "psnr"}
+    entries = [
+        {
+            "notebook": "div8k",
+            "output": "on-it",
+            "parameters": {**small, "image_set": str(images), "tokenizers": COARSE},
+        },
+        {"notebook": "challenge", "output": "here", "parameters": {"resolution": 32, "tokenizers": "jpeg:q=50"}},
+    ]
+    (tmp_path / "small.yml").write_text(json.dumps(entries), encoding="utf-8")
+    monkeypatch.setattr(notebooks, "in_clone", lambda name: tmp_path)
+    monkeypatch.setattr(notebooks, "RUNS", tmp_path)
+    monkeypatch.setitem(papermill_engines._engines, None, InThisProcess)
+    said: list[str] = []
+    assert notebooks.run_profile("small", "local", said.append, {"cluster": nodes.address, "workers": 1}) == []
+    assert "challenge takes no cluster and measures on this machine" in said
+    seen = [line.split() for line in log.read_text(encoding="utf-8").splitlines()]
+    assert len(seen) == 3
+    assert str(os.getpid()) not in {pid for _, pid in seen}
+    assert {record.outcome.done for record in read_records()} == {3, 5}

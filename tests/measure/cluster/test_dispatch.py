@@ -6,14 +6,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from tests.fakes.coarse import write_coarse
 from tests.fakes.images import write_noise
 from tests.fakes.ray import FakeRay
+from vitok_lib.errors import RequestError
 from vitok_lib.measure.cluster import engine
-from vitok_lib.measure.cluster.engine import Cluster
+from vitok_lib.measure.cluster.engine import Cluster, NotLoadedError
 from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.records.schema import OutcomeStatus, Record
+from vitok_lib.records.store import results_root
 
 exceptions = pytest.importorskip("ray.exceptions")
 COUNT = 8
@@ -27,7 +31,8 @@ def images(tmp_path: Path) -> Path:
 def _evaluated(images: Path, ray: FakeRay, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Record:
     with monkeypatch.context() as patch:
         patch.setattr(engine, "connect", lambda address: ray)
-        return evaluate("jpeg:q=50", images=images, resolution=32, cluster=Cluster(), **options)
+        asked = {"tokenizer": "jpeg:q=50", "resolution": 32, **options}
+        return evaluate(images=images, cluster=Cluster(), **asked)
 
 
 def _names(images: Path) -> list[str]:
@@ -69,7 +74,37 @@ def test_a_machine_that_no_image_leaves_alive_ends_the_run_early(images: Path, m
 
 def test_pixels_that_are_lost_are_prepared_anew(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unlucky = _names(images)[1]
-    full = [exceptions.OutOfDiskError("full"), exceptions.RayTaskError("prepare", "", exceptions.OutOfDiskError("full"))]
+    full = [
+        exceptions.OutOfDiskError("full"),
+        exceptions.RayTaskError("prepare", "", exceptions.OutOfDiskError("full")),
+    ]
     ray = FakeRay(exceptions, lost=lambda names: full.pop() if full and unlucky in names else None)
     assert _evaluated(images, ray, monkeypatch).outcome.done == COUNT
     assert sorted(ray.measured) == [[name] for name in _names(images)]
+
+
+def test_a_tokenizer_that_no_worker_can_load_is_told_from_other_mistakes(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cause = RequestError("its owner asks for a licence", code="gated-weights")
+    ray = FakeRay(exceptions, refused=exceptions.RayTaskError("load", "", cause))
+    with pytest.raises(NotLoadedError, match=rf"a licence; {COUNT} of {COUNT} images") as raised:
+        _evaluated(images, ray, monkeypatch)
+    assert raised.value.code == "gated-weights"
+
+
+def test_out_of_memory_is_the_outcome_of_its_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_coarse(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("COARSE_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("COARSE_SECONDS", "0")
+    sides = [(72, 72) if index == 2 else (64, 64) for index in range(COUNT)]
+    images = write_noise(tmp_path / "sizes", sides, seed=4)
+    record = _evaluated(images, FakeRay(exceptions), monkeypatch, tokenizer="coarse:Coarse", resolution=80)
+    assert (record.outcome.status, record.outcome.done, record.outcome.total) == (OutcomeStatus.OOM, COUNT - 1, COUNT)
+    memory = record.outcome.memory
+    assert memory is not None
+    assert (memory.height, memory.width, memory.requested_bytes) == (72, 72, 2 << 30)
+    assert (memory.fit_height, memory.fit_width) == (64, 64)
+    (table,) = results_root().rglob("*.parquet")
+    assert len(pd.read_parquet(table)) == COUNT - 1

@@ -37,6 +37,10 @@ _CHECK = 5.0  # seconds between two looks at the nodes while nothing else happen
 _PATIENCE = 60.0  # seconds that a cluster without room for a worker may take to get a node
 
 
+class NotLoadedError(RequestError):
+    """A worker cannot load the tokenizer; it may load another one."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A Ray cluster that measures instead of this process; ``address`` is ``"local"`` for one of this machine.
@@ -94,7 +98,7 @@ class _Run(Run):
         except RequestError as error:
             entries, kept = self.request.entries, read_journal(self.request.journal_path, self.request.key).results
             lacking = sum(entry.sha256 not in kept for entry in entries)
-            raise RequestError(
+            raise type(error)(
                 f"{error}; {lacking} of {len(entries)} images have no result yet; the same command goes on with them",
                 code=error.code,
             ) from error
@@ -202,7 +206,8 @@ class _Dispatch:
         try:
             told = self._ray.get(ref)
         except self._ray.exceptions.RayTaskError as error:
-            raise _as_request(error, "a worker cannot load the tokenizer") from error
+            refused = _as_request(error, "a worker cannot load the tokenizer")
+            raise NotLoadedError(str(refused), code=refused.code) from error
         except self._ray.exceptions.RayError as error:
             self._failed_starts += 1
             if self._failed_starts >= _DEATHS * self._share.workers:  # a node that dies takes all of its own along
