@@ -64,10 +64,20 @@ def test_of_a_batch_that_ends_its_process_each_image_is_tried_by_itself(
     assert [len(names) for names in ray.measured if bad in names] == [4, 4, 1]
 
 
-def test_a_machine_that_no_image_leaves_alive_ends_the_run_early(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ray = FakeRay(exceptions, dies=lambda names: exceptions.ActorDiedError())
+@pytest.mark.parametrize(
+    ("death", "status"),
+    [
+        (exceptions.ActorDiedError(), OutcomeStatus.ERROR),
+        (exceptions.OutOfMemoryError("The node is running low on memory."), OutcomeStatus.OOM),
+    ],
+)
+def test_a_machine_that_no_image_leaves_alive_ends_the_run_early(
+    images: Path, death: Exception, status: OutcomeStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = FakeRay(exceptions, dies=lambda names: death)
     record = _evaluated(images, ray, monkeypatch, log=lambda sentence: None)
-    assert (record.outcome.status, record.outcome.done) == (OutcomeStatus.ERROR, 0)
+    assert (record.outcome.status, record.outcome.done) == (status, 0)
+    assert ray.started == len(ray.measured)  # a new one for each that died, but for the last
     assert max(Counter(name for names in ray.measured for name in names).values()) == 3
     assert len(ray.measured) <= 3 * 3 + 2  # others that were tried meanwhile
 

@@ -139,7 +139,7 @@ class _Dispatch:
         self._out_of_memory: list[Outcome] = []
         self._in_a_row = 0
         self._failed_starts = 0
-        self._given_up: dict[str, str] = {}
+        self._given_up: dict[str, Exception] = {}
         self._given_up_in_a_row = 0
         self._without_room: float | None = None
         self._image_set, self._request = ray.put(request.image_set), ray.put(request)
@@ -231,8 +231,8 @@ class _Dispatch:
             if not isinstance(error.cause, self._ray.exceptions.RayError):
                 raise _as_request(error, "an image cannot be measured") from error
             self._again(hand.chunks.pop(ref), error.cause)
-        except self._ray.exceptions.RayActorError as error:
-            self._died(hand, error)
+        except (self._ray.exceptions.RayActorError, self._ray.exceptions.OutOfMemoryError) as error:
+            self._died(hand, error)  # Ray ends a worker, too, when the memory of its node runs out
         except self._ray.exceptions.RayError as error:
             self._again(hand.chunks.pop(ref), error)
         else:
@@ -261,7 +261,8 @@ class _Dispatch:
         self._prepared.extendleft(reversed(others))
         self._again(first, error)
         self._say(f"a worker was lost ({_reason(error)}); its images go to another one")
-        self._start()
+        if self._stopped is None:
+            self._start()
 
     def _again(self, chunk: _Chunk, error: Exception) -> None:
         """Prepare the images of ``chunk`` anew, since the failure may be that of their pixels, and measure them."""
@@ -271,7 +272,7 @@ class _Dispatch:
             parts = [chunk.entries] if deaths < _DEATHS - 1 else [[entry] for entry in chunk.entries]
             self._prepared.extendleft(self._chunk(entries, deaths) for entries in reversed(parts))
             return
-        self._given_up |= {entry.name: _reason(error) for entry in chunk.entries}
+        self._given_up |= {entry.name: error for entry in chunk.entries}
         self._given_up_in_a_row += 1
         if self._given_up_in_a_row >= _IN_A_ROW:
             self._stopped = self._without_result()
@@ -304,14 +305,15 @@ class _Dispatch:
         said = [stopped.detail]
         if stopped.status is OutcomeStatus.OOM and len(memory) > 1:
             said.append(f"and so did {len(memory) - 1} other images")
-        if stopped.status is OutcomeStatus.OOM and self._given_up:
+        if self._given_up and self._stopped is None:
             said.append(self._without_result().detail)
         return stopped.model_copy(update={"detail": "; ".join(filter(None, said))})
 
     def _without_result(self) -> Outcome:
-        named = "; ".join(f"{name}: {reason}" for name, reason in list(self._given_up.items())[:3])
+        named = "; ".join(f"{name}: {_reason(error)}" for name, error in list(self._given_up.items())[:3])
         detail = f"{len(self._given_up)} images have no result after {_DEATHS} attempts each: {named}"
-        return Outcome(status=OutcomeStatus.ERROR, detail=detail)
+        memory = all(isinstance(error, self._ray.exceptions.OutOfMemoryError) for error in self._given_up.values())
+        return Outcome(status=OutcomeStatus.OOM if memory else OutcomeStatus.ERROR, detail=detail)
 
 
 def _as_request(error: Any, what: str) -> RequestError:
@@ -324,7 +326,11 @@ def _as_request(error: Any, what: str) -> RequestError:
 
 def _reason(error: Exception) -> str:
     """The first sentence of what Ray says of a failure; it goes on for a page."""
-    names = {"OutOfDiskError": "the disk of a node is full", "NodeDiedError": "its node died"}
+    names = {
+        "OutOfDiskError": "the disk of a node is full",
+        "OutOfMemoryError": "the memory of its node ran out",
+        "NodeDiedError": "its node died",
+    }
     known = names.get(type(error).__name__)
     if known is None and "node" in str(error).lower() and "died" in str(error).lower():
         known = "its process or node died"
