@@ -1,6 +1,7 @@
 """What a Ray cluster of this machine costs and gains, what it holds in memory, and whether it loses images.
 
-``python benchmarks/cluster.py speed``   seconds of no cluster, one worker and two on one compute-bound set
+``python benchmarks/cluster.py speed``   seconds of no cluster, one worker and two on one compute-bound set, and what
+                                         two processes that share nothing gain on this machine
 ``python benchmarks/cluster.py memory``  the most memory of all processes together, with 100 images and with 500
 ``python benchmarks/cluster.py shard``   seconds of a command that finds its shard done, and of its imports
 ``python benchmarks/cluster.py kills``   nodes of a cluster killed at random moments, with 1, 2 and 4 workers
@@ -32,7 +33,12 @@ from PIL import Image
 from vitok_lib.images.photographs import PHOTOGRAPHS
 from vitok_lib.measure.cluster.engine import Cluster
 from vitok_lib.measure.quality.evaluate import evaluate
+from vitok_lib.measure.quality.metric_suite import MetricSuite
+from vitok_lib.measure.quality.request import DEFAULT_METRICS
+from vitok_lib.metrics.signature import find_metric
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
+from vitok_lib.tokenizers.load import load
 
 METRICS = ["psnr", "ssim", "fd-random"]
 
@@ -87,8 +93,39 @@ def speed(images: int, side: int) -> dict[str, Any]:
                 found[f"{name}, per image"] = round((times[-1] - times[0]) / (images - 1), 4)
     found["one worker against none"] = round(found["one, per image"] / found["none, per image"], 3)
     found["two workers against one"] = round(found["one, per image"] / found["two, per image"], 3)
+    found["two processes against one"] = round(of_two_processes(side), 3)
     found["one worker against none, with its start"] = round(found["one"] / found["none"], 3)
     return found
+
+
+def measuring(side: int, seconds: float = 8.0) -> None:
+    """Print how many images a second one process measures that does nothing else, once a line comes on stdin."""
+    suite = MetricSuite(load(RunConfig(name="nano-f16x64")), [find_metric(name) for name in DEFAULT_METRICS])
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    suite.measure([pixels])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    began, done = time.monotonic(), 0
+    while time.monotonic() - began < seconds:
+        suite.measure([pixels])
+        done += 1
+    print(done / (time.monotonic() - began))
+
+
+def of_two_processes(side: int) -> float:
+    """How much more two processes measure at once than one does alone: no scheduler gets more out of the machine."""
+    rates = []
+    for count in (1, 2):
+        words = [sys.executable, __file__, "measuring", "--side", str(side)]
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        processes = [subprocess.Popen(words, **pipes) for _ in range(count)]
+        for process in processes:
+            process.stdout.readline()
+        for process in processes:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        rates.append(sum(float(process.communicate()[0]) for process in processes))
+    return rates[1] / rates[0]
 
 
 def memory_of_tree() -> int:
@@ -216,19 +253,23 @@ def _compare(counts: dict[str, Any], record: Record, single: Record, found: pd.D
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["speed", "memory", "peak", "shard", "kills"])
+    parser.add_argument("what", choices=["speed", "measuring", "memory", "peak", "shard", "kills"])
     parser.add_argument("--images", type=int)
     parser.add_argument("--side", type=int, help="pixels")
     parser.add_argument("--times", type=int, default=10, help="nodes to kill")
     given = parser.parse_args()
     images, side = {
         "speed": (200, 256),
+        "measuring": (0, 256),
         "memory": (100, 2048),
         "peak": (100, 2048),
         "shard": (8, 256),
         "kills": (60, 256),
     }[given.what]
     images, side = given.images or images, given.side or side
+    if given.what == "measuring":
+        measuring(side)
+        return
     if given.what == "peak":
         print(peak(images, side))
         return
