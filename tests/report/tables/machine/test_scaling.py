@@ -79,7 +79,7 @@ def test_what_codecs_take_is_told_and_how_long_the_gpu_waits_for_them(known: Stu
     work = replace(line.work, tokenizer="jpeg:q=75", images=3600)
     coded = replace(line, work=work, gpu=1.0, network=1.0, core=64.0, load=0.0)
     _, sentence = where_it_stops(replace(known, lines=(coded,)), 8, 16)
-    assert _numbers([sentence]) == [4, 100, 3], "4 s of 16 cores an image are all there is; metrics take the GPU one"
+    assert _numbers([sentence]) == [4, 100, 3, 64], "4 s of 16 cores an image, and one of them of the GPU"
 
 
 def test_what_grows_with_more_gpus_is_loading_where_nothing_else_does(known: StudyTime) -> None:

@@ -155,6 +155,7 @@ def where_it_stops(known: StudyTime, gpus: int, cores: float) -> list[Sentence]:
         share=share(coded, first.seconds),
         waiting=_number((coded - sum(job.gpu for job in codecs)) / HOUR, level, how),
         cores=f"{cores:g}",
+        on_one=_number(sum(job.seconds(1) for job in codecs) / HOUR, level, "simulated with one CPU core"),
     )
     return [
         say(
