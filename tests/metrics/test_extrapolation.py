@@ -28,8 +28,9 @@ def test_the_bias_of_few_images_is_taken_away() -> None:
         assert abs(estimate.value - truth) < 0.2 * (biased - truth) + (estimate.high - estimate.low) / 2
 
 
-def test_the_intercept_is_that_of_a_line_through_the_means_over_parts() -> None:
-    originals, reconstructions = _normal(60, 5, 3)
+@pytest.mark.parametrize("d", [5, 40], ids=["with an interval", "without"])
+def test_the_intercept_is_that_of_a_line_through_the_means_over_parts(d: int) -> None:
+    originals, reconstructions = _normal(60, d, 3)
     rows = np.arange(60)
     distances = [frechet_distance(originals, reconstructions)]
     for divisor in (3, 2):

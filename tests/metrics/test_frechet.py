@@ -66,6 +66,17 @@ def test_covariances_that_commute_have_the_distance_of_their_roots() -> None:
     assert frechet_distance(*pair) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("gain", [0.3, 0.03, 0.006, 0.003, 1e-5])
+def test_a_distance_far_below_the_variances_keeps_nine_digits(gain: float) -> None:
+    """From where the shorter formula is used to far below: Σ (√λ₁ − √λ₂)² of covariances that commute."""
+    rotation = ortho_group.rvs(12, random_state=1)
+    first = np.arange(1, 13) ** -1.5
+    second = first * (1 + gain * np.linspace(-1, 1, 12)) ** 2
+    pair = [_with_covariance(rotation * values @ rotation.T, np.zeros(12), 2) for values in (first, second)]
+    expected = np.sum((gain * np.linspace(-1, 1, 12)) ** 2 * first)
+    assert frechet_distance(*pair) == pytest.approx(expected, rel=1e-9)
+
+
 def test_covariances_of_two_dimensions_have_the_distance_of_the_closed_form() -> None:
     first, second = np.array([[2, 0.7], [0.7, 1]]), np.array([[0.5, -0.3], [-0.3, 3]])
     product = first @ second  # tr √M = √(tr M + 2 √det M) in two dimensions

@@ -13,7 +13,16 @@ from torchmetrics.functional.image import peak_signal_noise_ratio as torchmetric
 
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics import pixel
-from vitok_lib.metrics.pixel import PIXEL_METRICS, from_uint8, image_metric, psnr, share_outside, to_uint8
+from vitok_lib.metrics.pixel import (
+    PIXEL_METRICS,
+    from_uint8,
+    image_metric,
+    image_metrics,
+    psnr,
+    share_outside,
+    to_uint8,
+)
+from vitok_lib.metrics.structure import ssim
 
 SIZES = [(11, 11), (11, 40), (33, 45), (257, 31), (31, 600)]
 
@@ -141,6 +150,17 @@ def test_a_metric_of_single_images_is_found_by_its_name(name: str) -> None:
     assert image_metric(name, "cpu") is PIXEL_METRICS[name]
 
 
+def test_metrics_that_share_work_are_what_each_is_alone_in_the_order_asked_for() -> None:
+    original = torch.randint(0, 256, (3, 180, 200), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    other = original // 32 * 32
+    names = ["ms-ssim", "delta-b", "psnr", "ssim", "ciede2000"]
+    found = image_metrics(names, "cpu")(original, other)
+    assert list(found) == names
+    for name in names:
+        assert image_metrics([name], "cpu")(original, other) == {name: found[name]}
+    assert (found["psnr"], found["ssim"]) == (psnr(original, other), ssim(original, other))
+
+
 def test_a_metric_that_is_not_of_single_images_is_refused() -> None:
     with pytest.raises(RequestError, match="unknown metric of single images 'fid'"):
-        image_metric("fid", "cpu")
+        image_metrics(["fid"], "cpu")

@@ -16,10 +16,10 @@ from torchmetrics.functional.image import (
 
 from vitok_lib.images.sets import open_image_set
 from vitok_lib.metrics import structure
-from vitok_lib.metrics.structure import ms_ssim, ssim
+from vitok_lib.metrics.structure import ms_ssim, ssim, structural_similarities
 
 SIZES = [(11, 11), (11, 40), (32, 45), (33, 45), (64, 48), (53, 97), (257, 31), (31, 600)]
-"""Some higher than one strip of 32 rows, by exactly one row too."""
+"""Some higher than one tile of 32 rows, by exactly one row too."""
 MULTISCALE_SIZES = [(176, 176), (177, 201)]
 
 
@@ -39,6 +39,11 @@ def _rows(image: Tensor) -> np.ndarray:
 def _torchmetrics_ssim(original: Tensor, other: Tensor) -> float:
     pair = [image[None].double() / 255 for image in (other, original)]
     return float(structural_similarity_index_measure(*pair, data_range=1.0))
+
+
+def _torchmetrics_ms_ssim(original: Tensor, other: Tensor) -> float:
+    pair = [image[None].double() / 255 for image in (other, original)]
+    return float(multiscale_structural_similarity_index_measure(*pair, data_range=1.0))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -62,6 +67,64 @@ def test_ssim_equals_that_of_scikit_image(size: tuple[int, int]) -> None:
         data_range=255,
     )
     assert ssim(original, other) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["text", "ramp", "shift", "noise", "flat"])
+def test_single_precision_of_large_images_is_right_to_a_millionth(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(structure, "_DOUBLE_PIXELS", 0)
+    original, other = _hard_pair(kind, 64, 96)
+    assert ssim(original, other) == pytest.approx(_torchmetrics_ssim(original, other), abs=1e-6)
+
+
+def test_ms_ssim_of_large_images_is_right_to_a_millionth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(structure, "_DOUBLE_PIXELS", 0)
+    original, other = _hard_pair("text", 176, 176)
+    assert ms_ssim(original, other) == pytest.approx(_torchmetrics_ms_ssim(original, other), abs=1e-6)
+
+
+def _hard_pair(kind: str, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Images in which variances are small beside the means, or one is far from the other."""
+    rng = np.random.default_rng(7)
+    page = np.full((3, height, width), 255.0)
+    page[:, ::23] = page[:, :, ::17] = 0
+    ramp = np.broadcast_to(np.linspace(0, 255, width), (3, height, width))
+    first, second = {
+        "text": (page, page + rng.normal(0, 6, page.shape)),
+        "ramp": (ramp, ramp + 20),
+        "shift": (ramp / 3, ramp / 3 + 150),
+        "noise": (rng.uniform(0, 255, page.shape), rng.uniform(0, 255, page.shape)),
+        "flat": (np.full_like(page, 255), 255 - np.abs(rng.normal(0, 1, page.shape))),
+    }[kind]
+    original, other = (torch.from_numpy(image.round().clip(0, 255).astype(np.uint8)) for image in (first, second))
+    return original, other
+
+
+@pytest.mark.parametrize("tile", [(50, 40), structure._GPU_TILE], ids=str)
+def test_tiles_do_not_show(tile: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    original, other = _pair(180, 201)
+    whole = structural_similarities(original, other, ["ssim", "ms-ssim"])
+    monkeypatch.setattr(structure, "_CPU_TILE", tile)
+    assert structural_similarities(original, other, ["ssim", "ms-ssim"]) == pytest.approx(whole, abs=1e-12)
+
+
+def test_threads_change_no_digit_and_are_given_back() -> None:
+    original, other = _pair(180, 176)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found.append(structural_similarities(original, other, ["ssim", "ms-ssim"]))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1]
+
+
+def test_both_at_once_are_what_each_is_alone() -> None:
+    original, other = _pair(177, 190)
+    both = structural_similarities(original, other, ["ms-ssim", "ssim"])
+    assert both == {"ms-ssim": ms_ssim(original, other), "ssim": ssim(original, other)}
 
 
 def test_ssim_of_a_photograph_equals_that_of_torchmetrics() -> None:
@@ -103,9 +166,7 @@ def test_ssim_leaves_its_images_alone() -> None:
 @pytest.mark.parametrize("noise", [3, 40])
 def test_ms_ssim_equals_that_of_torchmetrics(size: tuple[int, int], noise: float) -> None:
     original, other = _pair(*size, noise=noise)
-    pair = [image[None].double() / 255 for image in (other, original)]
-    expected = float(multiscale_structural_similarity_index_measure(*pair, data_range=1.0))
-    assert abs(ms_ssim(original, other) - expected) < 1e-6
+    assert abs(ms_ssim(original, other) - _torchmetrics_ms_ssim(original, other)) < 1e-6
 
 
 def test_the_strips_in_which_an_image_is_halved_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,13 @@ from vitok_lib.metrics.statistics import Estimate, student_quantile
 MINIMUM_COUNT = 20
 _DIVISORS = (3, 2)  # the fit takes n − n/3 and n − n/2 images beside all n
 _GROUPS = 10
+_AT_ONCE = 11  # distances computed in parallel at most: each holds its images' features in float64
 IMAGES_PER_RANK = 3
 """From so many images per dimension that the features span, the curve is a line down to n/2: below it there is no
 interval. ``benchmarks/coverage.py`` simulates what one would cover there."""
+
+Rows = NDArray[np.intp]
+"""Positions of images."""
 
 METHOD = f"delete-group jackknife over {_GROUPS} groups of images, Student's t"
 
@@ -41,19 +47,18 @@ def frechet_at_infinity(originals: Features, reconstructions: Features) -> Estim
     n = len(originals)
     if n < MINIMUM_COUNT:
         return None
-    value, margin = extrapolated(originals, reconstructions)
-    if n < IMAGES_PER_RANK * max(_rank(originals), _rank(reconstructions)):
+    if n < IMAGES_PER_RANK * _rank(originals) or n < IMAGES_PER_RANK * _rank(reconstructions):
+        (value,) = _intercepts(originals, reconstructions, [np.arange(n)])
         return Estimate(value, n)
+    value, margin = extrapolated(originals, reconstructions)
     return Estimate(value, n, value - margin, value + margin, METHOD)
 
 
 def extrapolated(originals: Features, reconstructions: Features) -> tuple[float, float]:
     """The intercept for sets ``[n, d]``, and half the width of its 95 % interval were the curve a line."""
     positions = np.arange(len(originals))
-    kept = [positions >= 0] + [positions % _GROUPS != group for group in range(_GROUPS)]
-    with one_thread(), ThreadPoolExecutor(min(len(kept), os.cpu_count() or 1)) as workers:
-        intercepts = workers.map(lambda rows: _intercept(originals[rows], reconstructions[rows]), kept)
-        value, *without = intercepts
+    kept = [positions] + [positions[positions % _GROUPS != group] for group in range(_GROUPS)]
+    value, *without = _intercepts(originals, reconstructions, kept)
     repeated = np.array(without)
     variance = (_GROUPS - 1) / _GROUPS * np.sum((repeated - repeated.mean()) ** 2)
     return value, student_quantile(_GROUPS - 1, 0.025) * float(np.sqrt(variance))
@@ -62,22 +67,33 @@ def extrapolated(originals: Features, reconstructions: Features) -> tuple[float,
 def _rank(features: Features) -> int:
     """The number of dimensions that the features span about their mean."""
     centred = features.astype(np.float64) - features.mean(0, dtype=np.float64)
-    if len(centred) > centred.shape[1]:
-        centred = np.linalg.qr(centred, mode="r")
     with one_thread():
-        return int(np.linalg.matrix_rank(centred))
+        tall = centred if len(centred) > centred.shape[1] else centred.T
+        return int(np.linalg.matrix_rank(np.linalg.qr(tall, mode="r")))
 
 
-def _intercept(originals: Features, reconstructions: Features) -> float:
-    n = len(originals)
-    positions = np.arange(n)
-    inverse, distances = [1 / n], [frechet_distance(originals, reconstructions)]
+def _intercepts(originals: Features, reconstructions: Features, sets: Sequence[Rows]) -> list[float]:
+    """The intercept over the images of each of ``sets``; the distances of all of them in parallel."""
+    subsets = [[rows, *_parts(rows)] for rows in sets]
+    with one_thread(), ThreadPoolExecutor(min(_AT_ONCE, os.cpu_count() or 1)) as workers:
+        distances = workers.map(
+            lambda rows: frechet_distance(originals[rows], reconstructions[rows]), chain.from_iterable(subsets)
+        )
+        return [_intercept(own, list(islice(distances, len(own)))) for own in subsets]
+
+
+def _parts(rows: Rows) -> Iterator[Rows]:
+    """``rows`` without each third of them and without each half."""
+    positions = np.arange(len(rows))
     for divisor in _DIVISORS:
-        kept = [positions % divisor != part for part in range(divisor)]
-        inverse.append(float(np.mean([1 / rows.sum() for rows in kept])))
-        parts = [frechet_distance(originals[rows], reconstructions[rows]) for rows in kept]
-        distances.append(float(np.mean(parts)))
-    return _line_at_zero(np.array(inverse), np.array(distances))
+        yield from (rows[positions % divisor != part] for part in range(divisor))
+
+
+def _intercept(subsets: Sequence[Rows], distances: Sequence[float]) -> float:
+    """Of the line through the means, over the whole, its thirds and its halves, of ``distances`` and of 1/n."""
+    ends = np.cumsum([1, *_DIVISORS])[:-1]
+    inverse = [part.mean() for part in np.split(np.array([1 / len(rows) for rows in subsets]), ends)]
+    return _line_at_zero(np.array(inverse), np.array([part.mean() for part in np.split(np.array(distances), ends)]))
 
 
 def _line_at_zero(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

@@ -2,8 +2,9 @@
 
 The distance of two Gaussians N(μ₁, Σ₁), N(μ₂, Σ₂) is |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½) (Fréchet 1957; Dowson &
 Landau 1982). With Σ₁ = AᵀA and Σ₂ = BᵀB the trace is the smallest ‖A − Q B‖² over orthogonal Q (the Procrustes
-problem), reached at Q = U Vᵀ where A Bᵀ = U S Vᵀ. It is computed as that norm: a sum of squares, which loses nothing
-where two large traces would cancel, and whose error is of second order in that of Q.
+problem), reached at Q = U Vᵀ where A Bᵀ = U S Vᵀ, and equals |A|² + |B|² − 2 tr S. The second form takes less than
+half the time and is used where it loses no digits. Where large terms would cancel, the first is: a sum of squares,
+whose error is of second order in that of Q.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Features = NDArray[np.float32] | NDArray[np.float64]
 
 COUNTS = (2, 4, 8, 16, 32, 50, 100, 200, 500, 1000, 1500, 2000, 5000, 10_000, 20_000, 50_000)
 MINIMUM_COUNT = 2
+_CANCELLED = 1e-5  # singular values are right to some 10⁻¹⁵ of the traces, a distance of this share of them to 10⁻¹⁰
 
 
 def frechet_distance(originals: Features, reconstructions: Features) -> float:
@@ -44,11 +46,7 @@ def frechet_distance(originals: Features, reconstructions: Features) -> float:
     with one_thread():
         mean, factor = _moments(originals)
         other_mean, other_factor = _moments(reconstructions)
-        rows = max(len(factor), len(other_factor))
-        factor, other_factor = _padded(factor, rows), _padded(other_factor, rows)
-        left, _, right = np.linalg.svd(factor @ other_factor.T)
-        spread = factor - left @ (right @ other_factor)
-    return float(np.sum((mean - other_mean) ** 2) + np.sum(spread**2))
+        return float(np.sum((mean - other_mean) ** 2)) + _of_factors(factor, other_factor)
 
 
 def at_counts(originals: Features, reconstructions: Features, counts: Iterable[int]) -> dict[int, float]:
@@ -95,6 +93,18 @@ def check_features(originals: Features, reconstructions: Features) -> None:
             f"features of {originals.shape[1]} and of {reconstructions.shape[1]} dimensions have no distance; "
             "take both from one extractor"
         )
+
+
+def _of_factors(factor: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """The smallest squared norm of ``factor − Q @ other`` over orthogonal Q, the shorter filled with zeros."""
+    traces = np.sum(factor**2) + np.sum(other**2)
+    distance = traces - 2 * np.sum(np.linalg.svd(factor @ other.T, compute_uv=False))
+    if distance > _CANCELLED * traces:
+        return float(distance)
+    rows = max(len(factor), len(other))
+    factor, other = _padded(factor, rows), _padded(other, rows)
+    left, _, right = np.linalg.svd(factor @ other.T)
+    return float(np.sum((factor - left @ (right @ other)) ** 2))
 
 
 def _moments(features: Features) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from vitok_lib.errors import unknown
+from vitok_lib.metrics.colour import COLOUR_METRICS, colour_differences
 from vitok_lib.metrics.grid import grid_error
 from vitok_lib.metrics.ssimulacra2 import ssimulacra2
-from vitok_lib.metrics.structure import ms_ssim, ssim
+from vitok_lib.metrics.structure import STRUCTURE_METRICS, ms_ssim, ssim, structural_similarities
 
 PSNR_CAP = 100.0  # dB, of an image equal to its original
 _STRIP_VALUES = 2**20  # values worked on at a time, which bounds the memory
 
 ImageMetric = Callable[[Tensor, Tensor], float]
 """Of two uint8 ``[3, H, W]`` images on one device, the original first."""
+ImageMetrics = Callable[[Tensor, Tensor], dict[str, float]]
+"""The same for several metrics by their names."""
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -67,12 +70,36 @@ PIXEL_METRICS: dict[str, ImageMetric] = {
     "ssimulacra2": ssimulacra2,
 }
 GRID = "grid-error"
+_SHARING: tuple[tuple[Collection[str], Callable[[Tensor, Tensor, Sequence[str]], dict[str, float]]], ...] = (
+    (STRUCTURE_METRICS, structural_similarities),
+    (COLOUR_METRICS, colour_differences),
+)
+"""Metrics that share work, and what computes those asked for at once."""
+
+
+def image_metrics(names: Sequence[str], device: str, period: int | None = None) -> ImageMetrics:
+    """All metrics of single images in ``names``, in that order, as :func:`image_metric` gives each.
+
+    Raises:
+        RequestError: there is no such metric, or its network cannot be loaded.
+    """
+    together = [(compute, [name for name in names if name in members]) for members, compute in _SHARING]
+    shared = {name for _, group in together for name in group}
+    alone = {name: image_metric(name, device, period) for name in names if name not in shared}
+
+    def measured(original: Tensor, reconstruction: Tensor) -> dict[str, float]:
+        found = {name: metric(original, reconstruction) for name, metric in alone.items()}
+        for compute, group in together:
+            found |= compute(original, reconstruction, group) if group else {}
+        return {name: found[name] for name in names}
+
+    return measured
 
 
 def image_metric(name: str, device: str, period: int | None = None) -> ImageMetric:
     """The metric of single images called ``name``, ready for images on ``device``; networks are loaded here.
 
-    Those of colour are :func:`vitok_lib.metrics.colour.colour_differences`, which takes all of them at once.
+    Those of colour are among :func:`image_metrics` alone.
 
     Args:
         period: pixels a side of the patches of a tokenizer, for the error at their grid.

@@ -23,7 +23,7 @@ from vitok_lib.measure.pictures.crops import choose_views, seen
 from vitok_lib.measure.pictures.latents import latent_pictures
 from vitok_lib.measure.quality.evaluate import reconstruct_pixels
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
-from vitok_lib.metrics.pixel import image_metric
+from vitok_lib.metrics.pixel import image_metrics
 from vitok_lib.records.schema import Settings, TokenizerIdentity
 from vitok_lib.records.store import atomic, slug
 from vitok_lib.records.visuals import MANIFEST, Picture, Reconstruction, View, Visual, visual_folder
@@ -168,7 +168,7 @@ def _kept(image: _Seen, name: str, views: Sequence[View], folder: Path) -> Recon
 def _values(original: Pixels, reconstruction: Pixels) -> dict[str, float]:
     """The metrics of two images; those that images as small as these do not have are left out."""
     pair = [as_tensor([pixels])[0] for pixels in (original, reconstruction)]
-    values = {name: image_metric(name, "cpu")(*pair) for name in METRICS}
+    values = image_metrics(METRICS, "cpu")(*pair)
     return {name: value for name, value in values.items() if not math.isnan(value)}
 
 

@@ -15,10 +15,9 @@ from torch import Tensor
 from vitok_lib.measure.quality.lines import Lines, as_pixels, mean_score, read_lines
 from vitok_lib.measure.quality.original_features import ORIGINALS
 from vitok_lib.measure.quality.stages import FEATURES, METRICS, TOKENIZER, Stages
-from vitok_lib.metrics.colour import COLOUR_METRICS, colour_differences
 from vitok_lib.metrics.networks.features import load_extractor
 from vitok_lib.metrics.patches import crops
-from vitok_lib.metrics.pixel import from_uint8, image_metric, share_outside, to_uint8
+from vitok_lib.metrics.pixel import from_uint8, image_metrics, share_outside, to_uint8
 from vitok_lib.metrics.signature import Metric
 from vitok_lib.metrics.text.recogniser import Read, load_recogniser
 from vitok_lib.records.schema import OutcomeStatus
@@ -57,12 +56,7 @@ class MetricSuite:
         self._output = [metric.name for metric in metrics if metric.scope == "output"]
         self._rate = [metric.name for metric in metrics if metric.scope == "rate"]
         period = tokenizer.spec.downsampling or block_of(tokenizer.spec.name)
-        self._by_image = {
-            metric.name: image_metric(metric.name, self._device, period)
-            for metric in metrics
-            if metric.scope == "image" and metric.name not in COLOUR_METRICS
-        }
-        self._colours = [metric.name for metric in metrics if metric.name in COLOUR_METRICS]
+        self._by_image = image_metrics([of.name for of in metrics if of.scope == "image"], self._device, period)
         self._lines = lines
         self._text = [metric.name for metric in metrics if metric.scope == "text"]
         self._read: Read | None = load_recogniser() if self._text else None
@@ -104,8 +98,7 @@ class MetricSuite:
                 result |= dict.fromkeys(self._rate, size / (height * width))
                 result |= dict.fromkeys(self._output, share)
                 with self.stages.timed(METRICS):
-                    result |= {of: metric(original, reconstruction) for of, metric in self._by_image.items()}
-                    result |= colour_differences(original, reconstruction, self._colours) if self._colours else {}
+                    result |= self._by_image(original, reconstruction)
                     result |= self._scores(pixels, name, reconstruction)
                 if self._extractors:
                     with self.stages.timed(FEATURES):

@@ -23,8 +23,7 @@ from vitok_lib.measure.studies.image_study import (
     measure_images,
     reconstructed,
 )
-from vitok_lib.metrics.colour import colour_differences
-from vitok_lib.metrics.pixel import image_metric, to_uint8
+from vitok_lib.metrics.pixel import image_metrics, to_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
 from vitok_lib.tokenizers.interface import Tokenizer
@@ -65,10 +64,8 @@ def _measure(tokenizer: Tokenizer, original: Tensor, _: str) -> Result:
         pixels = torch.from_numpy(_prepared(file, TIMED_AT)).permute(2, 0, 1)
         made: list[Tensor] = []
         result[f"codec_{TIMED_AT}"] = _seconds(lambda: made.append(to_uint8(reconstructed(tokenizer, pixels[None]))[0]))
-        metrics = [image_metric(name, "cpu", tokenizer.spec.downsampling or 16) for name in PIXEL_METRICS]
-        result[f"pixel_metrics_{TIMED_AT}"] = _seconds(
-            lambda: [*(metric(pixels, made[0]) for metric in metrics), colour_differences(pixels, made[0], COLOURS)]
-        )
+        metrics = image_metrics((*PIXEL_METRICS, *COLOURS), "cpu", tokenizer.spec.downsampling or 16)
+        result[f"pixel_metrics_{TIMED_AT}"] = _seconds(lambda: metrics(pixels, made[0]))
     finally:
         torch.set_num_threads(threads)
     return result
