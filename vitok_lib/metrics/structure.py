@@ -10,10 +10,9 @@ term 1 − 2 σ_d² / (σ_s² + σ_d² + 2 C₂): four local means instead of fi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -29,10 +28,6 @@ _BLOCK = 32  # a product with a band matrix of this size is faster than eleven p
 _CPU_TILE, _GPU_TILE = (32, 1024), (128, 2**14)  # rows and columns: in the cache of a core, or few launches of kernels
 _POOL_ROWS = 256
 _DOUBLE_PIXELS = 2**20  # up to here float64; of more pixels a mean in float32 is right to 10⁻⁷ at half the time
-
-Piece = TypeVar("Piece")
-Result = TypeVar("Result")
-
 
 def structural_similarities(original: Tensor, reconstruction: Tensor, names: Iterable[str]) -> dict[str, float]:
     """Those of :data:`STRUCTURE_METRICS` in ``names``, of two uint8 ``[3, H, W]`` images; their first scale is shared.
@@ -78,34 +73,40 @@ def _means(original: Tensor, reconstruction: Tensor) -> tuple[float, float]:
     """SSIM over all windows, and its contrast and structure term over those that lie inside the image."""
     channels, height, width = original.shape
     dtype = torch.float64 if height * width <= _DOUBLE_PIXELS else torch.float32
-
-    def sums(tile: tuple[range, range]) -> Tensor:
-        luminance, structure = _terms(*(_with_halo(image, *tile, dtype) for image in (original, reconstruction)))
-        inside = structure[_inside(tile[0], height), :, _inside(tile[1], width)].sum()
-        whole = luminance.addcmul_(luminance, structure, value=-2).add_(structure).sum()
-        return torch.stack((whole, inside)).double()
-
     on_cpu = original.device.type == "cpu"
-    tiles = list(_tiles(height, width, _CPU_TILE if on_cpu else _GPU_TILE))
-    whole, inside = torch.stack(_in_order(sums, tiles, on_cpu)).sum(0).tolist()
+    size = _CPU_TILE if on_cpu else _GPU_TILE
+    tiles = list(_tiles(height, width, size))
+    sums = original.new_empty(len(tiles), 2, dtype=torch.float64)
+
+    def measure(share: range) -> None:
+        room = _Room(original, size, dtype)
+        for number in share:
+            rows, columns = tiles[number]
+            luminance, structure = room.terms(original, reconstruction, rows, columns)
+            sums[number, 0] = structure[_inside(rows, height), :, _inside(columns, width)].sum(dtype=sums.dtype)
+            sums[number, 1] = luminance.addcmul_(luminance, structure, value=-2).add_(structure).sum(dtype=sums.dtype)
+
+    _in_threads(measure, len(tiles), torch.get_num_threads() if on_cpu else 1)
+    inside, whole = sums.sum(0).tolist()
     return 1 - 2 * whole / original.numel(), 1 - 2 * inside / (channels * (height - 2 * HALO) * (width - 2 * HALO))
 
 
-def _in_order(function: Callable[[Piece], Result], pieces: Sequence[Piece], on_cpu: bool) -> list[Result]:
-    """``function`` of each of ``pieces``; on a CPU in as many threads as torch has, each operation in one.
+def _in_threads(function: Callable[[range], None], count: int, threads: int) -> None:
+    """Call ``function`` with the numbers below ``count``, dealt out to ``threads`` whose operations take one thread.
 
-    Threads that share every operation of a small piece wait for one another, on a busy machine many times longer than
+    Threads that share every operation on a small tile wait for one another, on a busy machine many times longer than
     the operation takes.
     """
-    threads = torch.get_num_threads()
-    if not on_cpu or len(pieces) == 1 or threads == 1:
-        return [function(piece) for piece in pieces]
+    threads = min(threads, count)
+    if threads == 1:
+        return function(range(count))
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(threads) as workers:
-            return list(workers.map(function, pieces))
+            list(workers.map(function, [range(first, count, threads) for first in range(threads)]))
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 def _tiles(height: int, width: int, tile: tuple[int, int]) -> Iterator[tuple[range, range]]:
@@ -120,57 +121,80 @@ def _inside(positions: range, size: int) -> slice:
     return slice(max(0, HALO - positions.start), max(0, size - HALO - positions.start))
 
 
-def _with_halo(image: Tensor, rows: range, columns: range, dtype: torch.dtype) -> Tensor:
-    """The tile and 5 px around it ``[h + 10, 3, w + 10]``, reflected where they leave the image."""
-    height, width = image.shape[1:]
-    top, bottom = max(0, rows.start - HALO), min(height, rows.stop + HALO)
-    left, right = max(0, columns.start - HALO), min(width, columns.stop + HALO)
-    tile = image[:, top:bottom, left:right].to(dtype)
-    missing = [left - columns.start, columns.stop - right, top - rows.start, rows.stop - bottom]
-    padding = [HALO + outside for outside in missing]
-    return (F.pad(tile, padding, mode="reflect") if any(padding) else tile).movedim(1, 0)
+class _Room:
+    """Memory for the maps of one tile of ``size``, used for tile after tile: fetched anew it takes longer to use."""
+
+    def __init__(self, image: Tensor, size: tuple[int, int], dtype: torch.dtype) -> None:
+        channels, height, width = image.shape
+        rows, columns = min(size[0], height), _whole_blocks(min(size[1], width) + 2 * HALO)
+        self._row = 4 * channels * columns
+        self._maps = image.new_zeros((rows + 2 * HALO) * self._row, dtype=dtype)
+        self._vertical, self._means = (image.new_empty(rows * self._row, dtype=dtype) for _ in range(2))
+
+    def terms(self, original: Tensor, reconstruction: Tensor, rows: range, columns: range) -> tuple[Tensor, Tensor]:
+        """Half of what luminance, and contrast and structure, lack to 1 ``[h, 3, w]`` at ``rows`` and ``columns``."""
+        height, width = original.shape[1:]
+        shape = (len(rows) + 2 * HALO, 4, len(original), _whole_blocks(len(columns) + 2 * HALO))
+        top, bottom = max(0, rows.start - HALO), min(height, rows.stop + HALO)
+        left, right = max(0, columns.start - HALO), min(width, columns.stop + HALO)
+        maps = self._maps[: math.prod(shape)].view(shape)
+        first_row, first_column = top - rows.start + HALO, left - columns.start + HALO
+        known = maps[first_row : first_row + bottom - top, ..., first_column : first_column + right - left]
+        pair, squares = known[:, :2], known[:, 2:]
+        for image, room in ((original, squares[:, 0]), (reconstruction, squares[:, 1])):
+            room.copy_(image[:, top:bottom, left:right].movedim(1, 0))
+        torch.add(squares[:, 0], squares[:, 1], out=pair[:, 0])
+        torch.sub(squares[:, 0], squares[:, 1], out=pair[:, 1])
+        # A variance does not depend on the value subtracted first, and rounds less the nearer that is to the mean.
+        centre = pair[::8, :, :, ::16].mean((0, 3), keepdim=True).round_()
+        torch.mul(pair.sub_(centre), pair, out=squares)
+        _reflect(maps, 0, first_row, rows.stop + HALO - bottom)
+        _reflect(maps[..., : len(columns) + 2 * HALO], 3, first_column, columns.stop + HALO - right)
+        means, variances = _blurred(maps, self._vertical, self._means)[..., : len(columns)].split(2, 1)
+        of_sum, of_difference = variances.addcmul_(means, means, value=-1).unbind(1)
+        structure = of_difference.div_(of_sum.add_(of_difference).add_(2 * _STABILISER_VARIANCE))
+        sum_squared, difference_squared = means.add_(centre).square_().unbind(1)
+        luminance = difference_squared.div_(sum_squared.add_(difference_squared).add_(2 * _STABILISER_MEAN))
+        return luminance, structure
 
 
-def _terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Half of what luminance, and contrast and structure, lack to 1 ``[h, 3, w]``, of tiles with their halo."""
-    rows, channels, width = x.shape
-    maps = x.new_empty(rows, 4, channels, width + -width % _BLOCK)
-    maps[..., width:] = 0
-    filled = maps[..., :width]
-    torch.add(x, y, out=filled[:, 0])
-    torch.sub(x, y, out=filled[:, 1])
-    # A variance does not depend on the value subtracted first, and rounds less the nearer that is to the mean.
-    centre = filled[::8, :2, :, ::16].mean((0, 3), keepdim=True).round_()
-    torch.mul(filled[:, :2].sub_(centre), filled[:, :2], out=filled[:, 2:])
-    means, variances = blurred(maps)[..., : width - 2 * HALO].split(2, 1)
-    of_sum, of_difference = variances.addcmul_(means, means, value=-1).unbind(1)
-    structure = of_difference.div_(of_sum.add_(of_difference).add_(2 * _STABILISER_VARIANCE))
-    sum_squared, difference_squared = means.add_(centre).square_().unbind(1)
-    luminance = difference_squared.div_(sum_squared.add_(difference_squared).add_(2 * _STABILISER_MEAN))
-    return luminance, structure
+def _reflect(maps: Tensor, axis: int, before: int, after: int) -> None:
+    """Fill the ``before`` first and the ``after`` last positions of ``axis`` with the mirror image of the others."""
+    size = maps.shape[axis]
+    maps.narrow(axis, 0, before).copy_(maps.narrow(axis, before + 1, before).flip(axis))
+    maps.narrow(axis, size - after, after).copy_(maps.narrow(axis, size - 2 * after - 1, after).flip(axis))
+
+
+def _whole_blocks(width: int) -> int:
+    return width + -width % _BLOCK
 
 
 def _halved(image: Tensor) -> Tensor:
     """Means of 2 × 2 pixels ``[3, H // 2, W // 2]``: float32 holds them exactly for four halvings of 8 bits."""
     channels, height, width = image.shape
     halved = torch.empty(channels, height // 2, width // 2, device=image.device)
-    strips = list(zip(image.split(_POOL_ROWS, 1), halved.split(_POOL_ROWS // 2, 1), strict=False))
-    _in_order(lambda strip: strip[1].copy_(F.avg_pool2d(strip[0].float(), 2)), strips, image.device.type == "cpu")
+    for source, target in zip(image.split(_POOL_ROWS, 1), halved.split(_POOL_ROWS // 2, 1), strict=False):
+        target.copy_(F.avg_pool2d(source.float(), 2))
     return halved
 
 
 def blurred(maps: Tensor) -> Tensor:
-    """Gaussian means ``[h − 10, M, 3, w − 10]`` of ``[h, M, 3, w]``, along the columns and then along the rows.
+    """Gaussian means ``[h − 10, M, 3, w − 10]`` of ``[h, M, 3, w]``, along the columns and then along the rows."""
+    width = maps.shape[3]
+    maps = F.pad(maps, (0, _whole_blocks(width) - width))
+    vertical, means = (maps.new_empty(maps[2 * HALO :].numel()) for _ in range(2))
+    return _blurred(maps, vertical, means)[..., : width - 2 * HALO]
 
-    It is fastest where w is a multiple of 32.
-    """
-    rows, width = maps.shape[0] - 2 * HALO, maps.shape[3]
-    vertical = (_band(rows, maps.dtype, maps.device) @ maps.flatten(1)).unflatten(1, maps.shape[1:])
-    blocks = F.pad(vertical, (0, -width % _BLOCK)).view(-1, _BLOCK)
+
+def _blurred(maps: Tensor, vertical: Tensor, means: Tensor) -> Tensor:
+    """The same of maps with a width in whole blocks, with room for both steps; the last ten columns mean nothing."""
+    rows, values = len(maps) - 2 * HALO, maps[2 * HALO :].numel()
+    torch.mm(_band(rows, maps.dtype, maps.device), maps.flatten(1), out=vertical[:values].view(rows, -1))
+    blocks, means = vertical[:values].view(-1, _BLOCK), means[:values].view(-1, _BLOCK)
     band = _band(_BLOCK, maps.dtype, maps.device).T  # its last ten rows are of values that the next block begins with
-    means = blocks @ band[:_BLOCK]
+    torch.mm(blocks, band[:_BLOCK], out=means)
     means[:-1].addmm_(blocks[1:, : 2 * HALO], band[_BLOCK:])
-    return means.view(*vertical.shape[:3], -1)[..., : width - 2 * HALO]
+    return means.view(rows, *maps.shape[1:])
 
 
 @cache
