@@ -82,6 +82,17 @@ def test_ms_ssim_of_large_images_is_right_to_a_millionth(monkeypatch: pytest.Mon
     assert ms_ssim(original, other) == pytest.approx(_torchmetrics_ms_ssim(original, other), abs=1e-6)
 
 
+def test_products_of_less_precision_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(structure, "_DOUBLE_PIXELS", 0)
+    original, other = _hard_pair("noise", 64, 96)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert ssim(original, other) == pytest.approx(_torchmetrics_ssim(original, other), abs=1e-12)
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def _hard_pair(kind: str, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Images in which variances are small beside the means, or one is far from the other."""
     rng = np.random.default_rng(7)

@@ -29,6 +29,7 @@ _CPU_TILE, _GPU_TILE = (32, 1024), (128, 2**14)  # rows and columns: in the cach
 _POOL_ROWS = 256
 _DOUBLE_PIXELS = 2**20  # up to here float64; of more pixels a mean in float32 is right to 10⁻⁷ at half the time
 
+
 def structural_similarities(original: Tensor, reconstruction: Tensor, names: Iterable[str]) -> dict[str, float]:
     """Those of :data:`STRUCTURE_METRICS` in ``names``, of two uint8 ``[3, H, W]`` images; their first scale is shared.
 
@@ -72,7 +73,7 @@ def _multiscale(original: Tensor, reconstruction: Tensor, contrast: float) -> fl
 def _means(original: Tensor, reconstruction: Tensor) -> tuple[float, float]:
     """SSIM over all windows, and its contrast and structure term over those that lie inside the image."""
     channels, height, width = original.shape
-    dtype = torch.float64 if height * width <= _DOUBLE_PIXELS else torch.float32
+    dtype = torch.float32 if height * width > _DOUBLE_PIXELS and _products_are_exact() else torch.float64
     on_cpu = original.device.type == "cpu"
     size = _CPU_TILE if on_cpu else _GPU_TILE
     tiles = list(_tiles(height, width, size))
@@ -89,6 +90,14 @@ def _means(original: Tensor, reconstruction: Tensor) -> tuple[float, float]:
     _in_threads(measure, len(tiles), torch.get_num_threads() if on_cpu else 1)
     inside, whole = sums.sum(0).tolist()
     return 1 - 2 * whole / original.numel(), 1 - 2 * inside / (channels * (height - 2 * HALO) * (width - 2 * HALO))
+
+
+def _products_are_exact() -> bool:
+    """Whether torch takes products of float32 in float32, and not in the TF32 or bfloat16 that a program may allow."""
+    try:
+        return torch.get_float32_matmul_precision() == "highest"
+    except RuntimeError:  # it was set for single libraries
+        return False
 
 
 def _in_threads(function: Callable[[range], None], count: int, threads: int) -> None:
