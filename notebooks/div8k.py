@@ -46,6 +46,7 @@ from IPython.display import Markdown, display
 
 import vitok_lib as vl
 from vitok_lib.images.sets import sized
+from vitok_lib.measure.cluster.connection import leave
 from vitok_lib.measure.cluster.engine import NotLoadedError
 from vitok_lib.measure.common.several import configurations
 from vitok_lib.tokenizers.load import load
@@ -93,6 +94,7 @@ for config in configs:
     records.append(record)
     if record.outcome.status == "ok" and run.cluster in ("", "local"):  # elsewhere this machine may have no such device
         reconstructions[config.name] = vl.reconstruct_pixels(tokenizer or load(config), first_image)
+leave()  # a kernel is given few seconds to end, and a cluster of its own takes longer
 if not records:
     raise vl.RequestError("; ".join(refused.values()) or "tokenizers is empty; name at least one")
 for sentence in refused.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,25 @@ def test_pixels_that_are_lost_are_prepared_anew(images: Path, monkeypatch: pytes
     ]
     ray = FakeRay(exceptions, lost=lambda names: full.pop() if full and unlucky in names else None)
     assert _evaluated(images, ray, monkeypatch).outcome.done == COUNT
+    assert sorted(ray.measured) == [[name] for name in _names(images)]
+
+
+def test_no_more_pixels_are_on_their_way_than_a_full_disk_leaves_room_for(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = FakeRay(exceptions)
+    prepared: list[str] = []
+
+    def lost(names: Sequence[str]) -> Exception | None:
+        prepared.extend(names)
+        too_many = len(prepared) - len(refused) - len(ray.measured) > 2
+        refused.extend(names if too_many else [])
+        return exceptions.OutOfDiskError("full") if too_many else None
+
+    refused: list[str] = []
+    ray.lost = lost
+    assert _evaluated(images, ray, monkeypatch).outcome.done == COUNT
+    assert len(refused) >= COUNT - 2
     assert sorted(ray.measured) == [[name] for name in _names(images)]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -49,6 +50,8 @@ def ray_module() -> Any:
     # Read by the nodes that Ray starts here. Its workers are what the command is for, and yet Ray lets whatever else
     # runs on a machine go before them, by a niceness of 15.
     os.environ.setdefault("RAY_worker_niceness", "0")
+    # Read when a result is dropped: what failed is told by the run, which may have mended it.
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     try:
         import ray
     except ModuleNotFoundError as error:
@@ -63,7 +66,7 @@ def ray_module() -> Any:
 def connect(address: str) -> Any:
     """Ray, joined to the cluster at ``address``, or to one that is started on this machine for ``local``.
 
-    A process joins one cluster, and leaves it when it ends.
+    A process joins one cluster, and leaves it when it ends, or by :func:`leave`.
 
     Raises:
         RequestError: ray is not installed, or no cluster answers there.
@@ -85,6 +88,13 @@ def connect(address: str) -> Any:
             "address, such as 10.0.0.1:6379, and its RAY_AUTH_TOKEN where it has one, or give 'local'"
         ) from error
     return ray
+
+
+def leave() -> None:
+    """Leave the cluster, if this process joined one; one that was started for it ends."""
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized():
+        ray.shutdown()
 
 
 def living_nodes(ray: Any) -> list[dict[str, float]]:

@@ -177,10 +177,13 @@ class _Dispatch:
             self._stopped = self._run.over()
         return at_workers if self._stopped else bool(at_workers or self._prepared or self._waiting)
 
+    @property
+    def _on_their_way(self) -> int:
+        return len(self._prepared) + sum(len(hand.chunks) for hand in self._hands)
+
     def _fill(self) -> None:
         """Have images prepared, and give each worker what it can take."""
-        on_their_way = len(self._prepared) + sum(len(hand.chunks) for hand in self._hands)
-        for _ in range(min(len(self._waiting), self._ahead - on_their_way)):
+        for _ in range(min(len(self._waiting), self._ahead - self._on_their_way)):
             self._prepared.append(self._chunk(self._waiting.popleft()))
         for _ in range(_AT_A_WORKER):  # one for each, then a second one
             for hand in sorted(self._hands, key=lambda hand: len(hand.chunks)):
@@ -266,6 +269,10 @@ class _Dispatch:
 
     def _again(self, chunk: _Chunk, error: Exception) -> None:
         """Prepare the images of ``chunk`` anew, since the failure may be that of their pixels, and measure them."""
+        if isinstance(error, self._ray.exceptions.OutOfDiskError) and self._on_their_way:
+            self._ahead = self._on_their_way  # no more than these has room where pixels are kept
+            self._waiting.appendleft(chunk.entries)
+            return
         deaths = chunk.deaths + 1
         if deaths < _DEATHS:
             # The last attempt is each image's own, as with any failure of a batch.
@@ -311,7 +318,8 @@ class _Dispatch:
 
     def _without_result(self) -> Outcome:
         named = "; ".join(f"{name}: {_reason(error)}" for name, error in list(self._given_up.items())[:3])
-        detail = f"{len(self._given_up)} images have no result after {_DEATHS} attempts each: {named}"
+        count = f"{len(self._given_up)} images have" if len(self._given_up) > 1 else "1 image has"
+        detail = f"{count} no result after {_DEATHS} attempts each: {named}"
         memory = all(isinstance(error, self._ray.exceptions.OutOfMemoryError) for error in self._given_up.values())
         return Outcome(status=OutcomeStatus.OOM if memory else OutcomeStatus.ERROR, detail=detail)
 
