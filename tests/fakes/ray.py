@@ -33,11 +33,12 @@ class FakeRay:
     dies: Dies = lambda names: None
     lost: Dies = lambda names: None
     refused: Exception | None = None
+    cores: list[float] = field(default_factory=lambda: [2.0])
     measured: list[list[str]] = field(default_factory=list)
     started: int = 0
 
     def nodes(self) -> list[dict[str, Any]]:
-        return [{"Alive": True, "Resources": {"CPU": 2.0}}]
+        return [{"Alive": True, "Resources": {"CPU": cores}} for cores in self.cores]
 
     def put(self, value: Any) -> Any:
         return value

@@ -33,7 +33,7 @@ def _evaluated(images: Path, ray: FakeRay, monkeypatch: pytest.MonkeyPatch, **op
     with monkeypatch.context() as patch:
         patch.setattr(engine, "connect", lambda address: ray)
         asked = {"tokenizer": "jpeg:q=50", "resolution": 32, **options}
-        return evaluate(images=images, cluster=Cluster(), **asked)
+        return evaluate(images=images, **{"cluster": Cluster(), **asked})
 
 
 def _names(images: Path) -> list[str]:
@@ -111,6 +111,37 @@ def test_no_more_pixels_are_on_their_way_than_a_full_disk_leaves_room_for(
     assert _evaluated(images, ray, monkeypatch).outcome.done == COUNT
     assert len(refused) >= COUNT - 2
     assert sorted(ray.measured) == [[name] for name in _names(images)]
+
+
+def test_workers_of_a_lost_node_leave_the_others_room_to_prepare(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers on one core would hold all of it, and what they are to measure would never be prepared."""
+    ray = FakeRay(exceptions, cores=[1.0, 1.0])
+
+    def dies(names: Sequence[str]) -> Exception | None:
+        if len(ray.measured) == 3:
+            ray.cores.pop()
+            return exceptions.ActorDiedError()
+        return None
+
+    ray.dies = dies
+    options = {"cluster": Cluster(workers=2), "log": lambda sentence: None}
+    assert _evaluated(images, ray, monkeypatch, **options).outcome.done == COUNT
+    assert ray.started == 2
+
+
+def test_where_every_node_is_lost_a_new_one_is_used(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = FakeRay(exceptions)
+
+    def dies(names: Sequence[str]) -> Exception | None:
+        if len(ray.measured) == 3:
+            ray.cores.clear()
+            return exceptions.ActorDiedError()
+        return None
+
+    ray.dies = dies
+    monkeypatch.setattr(engine, "_CHECK", 0.01)
+    monkeypatch.setattr(engine.time, "sleep", lambda seconds: ray.cores.append(2.0))
+    assert _evaluated(images, ray, monkeypatch, log=lambda sentence: None).outcome.done == COUNT
 
 
 def test_a_tokenizer_that_no_worker_can_load_is_told_from_other_mistakes(

@@ -11,7 +11,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor, inf
 from typing import Any
 
 from vitok_lib.errors import RequestError
@@ -34,9 +34,10 @@ class Share:
         """What Ray reserves for it; on every node with a worker a task that prepares images fits next to it."""
         return {"num_cpus": self.cores - OF_A_PREPARING_TASK, "num_gpus": self.gpus}
 
-    def fits(self, node: dict[str, float]) -> bool:
-        """Whether a node with these resources, as Ray names them, could hold one."""
-        return node.get("CPU", 0) >= self.cores and node.get("GPU", 0) >= self.gpus
+    def room(self, node: dict[str, float]) -> int:
+        """How many of them a node with these resources, as Ray names them, holds next to tasks that prepare images."""
+        by_gpu = floor(node.get("GPU", 0) / self.gpus + 1e-9) if self.gpus else inf
+        return int(min(node.get("CPU", 0) // self.cores, by_gpu))
 
 
 def ray_module() -> Any:

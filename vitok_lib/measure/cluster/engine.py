@@ -142,19 +142,24 @@ class _Dispatch:
         self._given_up: dict[str, Exception] = {}
         self._given_up_in_a_row = 0
         self._without_room: float | None = None
+        self._looked = time.monotonic()
+        self._wanted = min(share.workers, len(self._waiting))
         self._image_set, self._request = ray.put(request.image_set), ray.put(request)
         self._prepare = ray.remote(num_cpus=OF_A_PREPARING_TASK)(prepare)
         self._worker = ray.remote(**share.resources, max_restarts=0, scheduling_strategy="SPREAD")(Worker)
 
     def run(self) -> Outcome | None:
         """None once every image has a result; otherwise what stopped the run."""
-        for _ in range(min(self._share.workers, len(self._waiting))):
-            self._start()
+        self._replace()
         while self._is_going_on():
             if self._stopped is None:
                 self._fill()
             pending = [*self._starting, *(ref for hand in self._hands for ref in hand.chunks)]
-            ready, _ = self._ray.wait(pending, num_returns=1, timeout=_CHECK)
+            ready: list[Any] = []
+            if pending:
+                ready, _ = self._ray.wait(pending, num_returns=1, timeout=_CHECK)
+            else:
+                time.sleep(_CHECK)
             for ref in ready:
                 if ref in self._starting:
                     self._started(ref)
@@ -162,7 +167,7 @@ class _Dispatch:
                 hand = next((hand for hand in self._hands if ref in hand.chunks), None)
                 if hand is not None:  # not of a worker that died with it meanwhile
                     self._ended(hand, ref)
-            if not ready:
+            if time.monotonic() - self._looked > _CHECK:
                 self._look_for_room()
         return self._outcome()
 
@@ -196,6 +201,12 @@ class _Dispatch:
         pixels = [self._prepare.remote(self._image_set, entry, resolution) for entry in entries]
         return _Chunk(entries, pixels, deaths)
 
+    def _replace(self) -> None:
+        """Start the workers that are missing, no more than have room next to tasks: those would wait for ever."""
+        room = sum(self._share.room(node) for node in living_nodes(self._ray))
+        for _ in range(min(self._wanted, room) - len(self._hands) - len(self._starting)):
+            self._start()
+
     def _start(self) -> None:
         limits = Limits(smaller_batch=self._run.limits.smaller_batch)
         # As many as here where the cores allow it: torch adds in another order with another number of threads.
@@ -218,7 +229,7 @@ class _Dispatch:
             self._say(
                 f"a worker was lost while it loaded the tokenizer ({_reason(error)}); another one takes its place"
             )
-            self._start()
+            self._replace()
             return
         self._failed_starts = 0
         self._hands.append(hand)
@@ -265,7 +276,7 @@ class _Dispatch:
         self._again(first, error)
         self._say(f"a worker was lost ({_reason(error)}); its images go to another one")
         if self._stopped is None:
-            self._start()
+            self._replace()
 
     def _again(self, chunk: _Chunk, error: Exception) -> None:
         """Prepare the images of ``chunk`` anew, since the failure may be that of their pixels, and measure them."""
@@ -288,15 +299,17 @@ class _Dispatch:
         self._run.log(f"{self._run.request.tokenizer.name}: {sentence}")
 
     def _look_for_room(self) -> None:
-        """Nothing came for a while: where no node could hold a worker, the run cannot go on.
+        """Use what nodes have come; where none could hold a worker, the run cannot go on.
 
         Raises:
             RequestError: that has been so for a minute.
         """
-        if self._hands or any(self._share.fits(node) for node in living_nodes(self._ray)):
+        self._looked = now = time.monotonic()
+        if self._stopped is None:
+            self._replace()
+        if self._hands or self._starting:
             self._without_room = None
             return
-        now = time.monotonic()
         self._without_room = self._without_room or now
         if now - self._without_room > _PATIENCE:
             raise RequestError(
