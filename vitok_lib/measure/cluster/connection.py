@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, inf
@@ -80,6 +82,7 @@ def connect(address: str) -> Any:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address == LOCAL:
         options["include_dashboard"] = False
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
@@ -88,6 +91,9 @@ def connect(address: str) -> Any:
             f"no Ray cluster answers at '{address}' ({reason}); start one with 'ray start --head' and give its "
             "address, such as 10.0.0.1:6379, and its RAY_AUTH_TOKEN where it has one, or give 'local'"
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers.items():  # in place of Ray's, which abort the process with a stack
+            signal.signal(number, handler)
     return ray
 
 
