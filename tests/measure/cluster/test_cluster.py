@@ -129,16 +129,13 @@ def test_a_lost_node_and_a_killed_worker_change_nothing(images: Path, log: Path,
     lost: list[int] = []
 
     def lose(done: int, total: int) -> None:
-        if done >= 5 and not lost:
+        if done >= 8 and not lost:
             lost.append(done)
             nodes.remove_node(nodes.worker_nodes.copy().pop(), allow_graceful=False)
-        if done >= 12 and len(lost) == 1:
-            lost.append(done)
             _kill_workers(log)
 
     cluster = Cluster(nodes.address, workers=NODES)
     record = _evaluated(images, cluster=cluster, progress=lose, log=said.append)
-    assert len(lost) == 2
     # A new worker may be lost, too, where it was sent to the node that is going.
     assert len(said) >= 2, said
     _same(record, single, table)
