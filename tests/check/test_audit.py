@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,12 +12,12 @@ import pytest
 
 from tests.fakes.records import write_measured
 from tests.fakes.released import machine_record, write_machine
+from tests.fakes.sphinx import build_pages
+from tests.fakes.terminal import status_of
 from vitok_lib.check.audit import check
 from vitok_lib.errors import RequestError
 from vitok_lib.published.study import write_published
 
-PROJECT = Path(__file__).resolve().parents[2]
-VITOK = "from vitok_lib.cli.app import main; main()"
 PAGES = {
     "index": "# Index\n\nIt is {value}`photos-512/nano-f16x64:psnr`.\n\n```{toctree}\nclaims\nruns\n```\n",
     "claims": "# Claims\n\n```{claim-counts}\n```\n\n```{claim-overview}\n```\n\n## Evidence\n\n```{claim-list}\n```\n",
@@ -35,13 +33,7 @@ class Project:
         self.results, self.book, self.site = root / "results", root / "book", root / "book" / "_build"
 
     def build(self, after: str = "") -> subprocess.CompletedProcess[str]:
-        arguments = ["-q", "-W", "--keep-going", str(self.book), str(self.site)]
-        script = f"import sys\nfrom sphinx.cmd.build import main\ncode = main({arguments!r})\n{after}\nsys.exit(code)"
-        environment = {**os.environ, "VITOK_RESULTS": str(self.results), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-c", script]
-        return subprocess.run(
-            command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=90, check=False
-        )
+        return build_pages(self.book, self.site, self.results, after)
 
     def check(self) -> list[str]:
         return check(self.site, self.book).findings
@@ -170,37 +162,37 @@ def test_a_bad_record_is_one_finding_and_the_book_is_still_read(project: Project
     assert any("changed after the book was built" in finding for finding in findings)
 
 
-def _vitok(project: Project, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", VITOK, "check", *words]
-    environment = {**os.environ, "VITOK_RESULTS": str(project.results)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_the_command_ends_with_0_without_findings_and_with_1_and_a_sentence_for_each(project: Project) -> None:
-    done = _vitok(project, "--site", str(project.site))
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert "0 findings" in done.stderr
+def test_the_command_ends_with_0_without_findings_and_with_1_and_a_sentence_for_each(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("check", "--site", str(project.site))
+    assert status_of(monkeypatch, *words) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "0 findings" in err
     (project.results / "cpu" / "photos-512" / "nano-f16x64.json").write_bytes(b"\xff{")
     project.edit("index", "31.00", "39.00")
-    done = _vitok(project, "--site", str(project.site))
-    assert done.returncode == 1
-    assert len(done.stdout.splitlines()) == 4  # the file, its table, its copy in the book, and the page
-    assert "Traceback" not in done.stderr
-    rows = json.loads(_vitok(project, "--site", str(project.site), "--json").stdout)
-    assert [row["finding"] for row in rows] == done.stdout.splitlines()
+    assert status_of(monkeypatch, *words) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 4  # the file, its table, its copy in the book, and the page
+    assert "Traceback" not in err
+    status_of(monkeypatch, *words, "--json")
+    assert [row["finding"] for row in json.loads(capsys.readouterr().out)] == out.splitlines()
 
 
 @pytest.mark.parametrize("missing", ["site", "results"])
-def test_the_command_ends_with_2_where_there_is_nothing_to_check(project: Project, missing: str) -> None:
+def test_the_command_ends_with_2_where_there_is_nothing_to_check(
+    project: Project, missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     site = project.site
     if missing == "results":
         shutil.rmtree(project.results)
     else:
         site = project.site / "none"
-    done = _vitok(project, "--site", str(site))
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert status_of(monkeypatch, "check", "--site", str(site)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("change", [lambda text: text, lambda text: text.replace("vk-verdict", "other")])

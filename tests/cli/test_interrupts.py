@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.images import write_noise
+from tests.fakes.terminal import status_of
 from vitok_lib.cli.interrupts import interruptible
 from vitok_lib.records.store import read_records, results_root
 
@@ -62,7 +63,9 @@ def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("number", _STATUS)
-def test_an_evaluation_keeps_what_it_has_and_goes_on(tmp_path: Path, number: signal.Signals) -> None:
+def test_an_evaluation_keeps_what_it_has_and_goes_on(
+    tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "slow.py").write_text(_SLOW)
     write_noise(tmp_path / "images", [(16, 16)] * 4)
     program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from vitok_lib.cli.app import main; main()"
@@ -81,6 +84,8 @@ def test_an_evaluation_keeps_what_it_has_and_goes_on(tmp_path: Path, number: sig
     (journal,) = results_root().rglob("*.partial.jsonl")
     done = journal.read_text().count("results")
     assert 0 < done < 4
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "slow", raising=False)
+    assert status_of(monkeypatch, *asked) == 0
     (record,) = read_records()
     assert record.outcome.done == 4

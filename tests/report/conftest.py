@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.fakes.sphinx import build_pages
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -35,17 +35,7 @@ class Site:
 
     def build(self, after: str = "") -> subprocess.CompletedProcess[str]:
         """Build with warnings as errors; ``after`` is Python to run after the build, in the same process."""
-        arguments = ["-q", "-W", "--keep-going", str(self.folder), str(self.folder / "_build")]
-        script = f"import sys\nfrom sphinx.cmd.build import main\ncode = main({arguments!r})\n{after}\nsys.exit(code)"
-        return subprocess.run(
-            [sys.executable, "-c", script],
-            cwd=PROJECT,
-            env={**os.environ, "VITOK_RESULTS": str(self.results), "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return build_pages(self.folder, self.folder / "_build", self.results, after)
 
     def html(self, page: str) -> str:
         return (self.folder / "_build" / f"{page}.html").read_text(encoding="utf-8")

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from tests.fakes.counting import counting_environment
+from tests.fakes.tokenizers import Identity
+from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.project import ROOT
 from vitok_lib.records.store import read_record, results_root
 
@@ -56,20 +58,13 @@ def test_kills_at_random_moments_lose_nothing_and_change_nothing() -> None:
     assert (counts["lost"], counts["duplicated"], counts["damaged"], counts["different"]) == (0, 0, 0, 0)
 
 
-def test_what_a_killed_process_left_half_written_is_cleared_away(images: Path, tmp_path: Path) -> None:
-    environment = counting_environment(tmp_path, tmp_path / "log")
-    program = (
-        "import sys; from pathlib import Path; import vitok_lib as vl\n"
-        "vl.evaluate('counting:Counting', images=Path(sys.argv[1]), resolution=32)"
-    )
-    subprocess.run([sys.executable, "-c", program, str(images)], env=environment, check=True)
+def test_what_a_killed_process_left_half_written_is_cleared_away(images: Path) -> None:
+    evaluate(Identity(), images=images, resolution=32)
     (record,) = results_root().rglob("*.json")
+    files = sorted(path.name for path in record.parent.iterdir())
     (record.parent / f".{record.name}.abc.part").write_text("{")
     (record.parent / f".{record.stem}.parquet.abc.part").write_text("PAR1")
     record.unlink()
-    subprocess.run([sys.executable, "-c", program, str(images)], env=environment, check=True)
-    assert sorted(path.name for path in record.parent.iterdir()) == [
-        "counting_Counting.json",
-        "counting_Counting.parquet",
-    ]
+    evaluate(Identity(), images=images, resolution=32)
+    assert sorted(path.name for path in record.parent.iterdir()) == files == [record.name, f"{record.stem}.parquet"]
     assert read_record(record).outcome.done == COUNT

@@ -87,8 +87,14 @@ def _path(name: str) -> Path:
     return ROOT / "results" / f"{name}.json"
 
 
+@cache
+def _single(name: str) -> pd.DataFrame:
+    """The values of single images, or of single calls."""
+    return pd.read_parquet(_path(name).with_suffix(".parquet"))
+
+
 def _images(name: str, quantity: str) -> dict[str, float]:
-    frame = pd.read_parquet(_path(name).with_suffix(".parquet"))
+    frame = _single(name)
     return dict(zip(frame["image"], frame[quantity], strict=True))
 
 
@@ -100,7 +106,7 @@ def _differences(first: str, second: str, quantity: str) -> NDArray[np.float64]:
 
 def _rounds(name: str) -> pd.Series:
     """The median time of encode and decode together in each round."""
-    calls = pd.read_parquet(_path(name).with_suffix(".parquet"))
+    calls = _single(name).copy()
     calls["call"] = calls.groupby(["round", "stage"]).cumcount()
     times = calls.pivot_table(index=["round", "call"], columns="stage", values="milliseconds").sum(axis=1)
     return times.groupby("round").median()
@@ -148,7 +154,7 @@ def _quantity(number: Number, first: str, second: str) -> str | None:
     """The quantity whose paired differences, by scipy, have the mean and the interval in print."""
     together = TOGETHER.search(number.tip)
     level = 1 - 0.05 / (int(together[1]) if together else 1)
-    both = [set(pd.read_parquet(_path(name).with_suffix(".parquet")).columns) for name in (first, second)]
+    both = [set(_single(name).columns) for name in (first, second)]
     for quantity in sorted(set.intersection(*both) - {"image", "sha256", "height", "width", "batch"}):
         values = _differences(first, second, quantity)
         if len(values) > 1:
@@ -263,7 +269,7 @@ def test_each_measured_number_is_a_value_of_the_record_that_it_links_to() -> Non
         in_seconds = number.text.endswith(" s")
         values = np.array([value / 1e3 if in_seconds and unit == "ms" else value for value, unit in held])
         if not (np.abs(values - number.amount) <= within).any():
-            single = pd.read_parquet(_path(entry.name).with_suffix(".parquet")).select_dtypes("number").to_numpy()
+            single = _single(entry.name).select_dtypes("number").to_numpy()
             assert np.nanmin(np.abs(single - number.amount)) <= within, shown
         count += 1
     assert count > 100

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from docutils.parsers.rst.directives import unchanged
+from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
@@ -27,7 +29,7 @@ from vitok_lib.report.tables.runs import training_files
 if TYPE_CHECKING:
     from vitok_lib.report.figures.drawing import Drawing
 
-CACHE = "vitok_entries"
+NOTED = "vitok_noted"
 TABLES = "vitok_tables"
 GENERATED = "_static/generated"
 """Where a build puts figures and tables as files, under the folder of the pages."""
@@ -91,18 +93,23 @@ class Spec:
         )
 
 
+@lru_cache(maxsize=1)
+def records_of(app: Sphinx) -> list[Entry]:
+    """Every record, read once a build, which is what ``app`` is."""
+    return load()
+
+
 def entries_of(env: BuildEnvironment) -> list[Entry]:
-    """Every record, read once a page; the page is then re-made when one of them or this report's sources change."""
-    if CACHE not in env.temp_data:
-        found = load()
-        env.temp_data[CACHE] = found
+    """Every record; the page that asks is made anew when one of them or this report's sources change."""
+    entries = records_of(env.app)
+    if NOTED not in env.temp_data:
+        env.temp_data[NOTED] = True
         sources = [path for path in Path(__file__).parents[1].rglob("*") if path.suffix in SOURCES]
-        for path in (*(entry.path for entry in found), *(entry.samples_path for entry in found), *sources):
+        for path in (*(entry.path for entry in entries), *(entry.samples_path for entry in entries), *sources):
             if path is not None:
                 env.note_dependency(str(path))
         for path in training_files():
             env.note_dependency(str(path))
-    entries: list[Entry] = env.temp_data[CACHE]
     return entries
 
 

@@ -52,13 +52,12 @@ from sphinx.errors import ExtensionError
 from sphinx.util.typing import ExtensionMetadata
 
 from vitok_lib.records.store import record_files
-from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page import docutils_nodes
 from vitok_lib.report.page.seal import seal
 from vitok_lib.report.page.typed_numbers import sentence, typed_results
 from vitok_lib.report.sphinx.catalogue import DIRECTIVES
 from vitok_lib.report.sphinx.claim_directives import CLAIM_DIRECTIVES
-from vitok_lib.report.sphinx.directives import ValueRole
+from vitok_lib.report.sphinx.directives import ValueRole, records_of
 from vitok_lib.report.tables import runs
 
 
@@ -80,7 +79,7 @@ def copy_records(app: Sphinx, exception: Exception | None) -> None:
         return
     target = Path(app.outdir) / docutils_nodes.RECORDS_FOLDER
     shutil.rmtree(target, ignore_errors=True)
-    for entry in load():
+    for entry in records_of(app):
         folder = target / entry.study / entry.case
         folder.mkdir(parents=True, exist_ok=True)
         for file in filter(None, (entry.path, entry.samples_path)):

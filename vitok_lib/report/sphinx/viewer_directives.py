@@ -20,7 +20,7 @@ from vitok_lib.errors import RequestError
 from vitok_lib.records.store import results_root
 from vitok_lib.records.visuals import FOLDER as VISUALS
 from vitok_lib.records.visuals import MANIFEST
-from vitok_lib.report.data.record_view import load
+from vitok_lib.report.sphinx.directives import records_of
 from vitok_lib.report.viewer import cases
 from vitok_lib.report.viewer.cases import Shown
 
@@ -73,7 +73,7 @@ def write_pages(app: Sphinx, exception: Exception | None) -> None:
         return
     folder = Path(app.outdir) / cases.FOLDER
     try:
-        pages = cases.gather(load())
+        pages = cases.gather(records_of(app))
         kept: set[Path] = set()
         if pages:
             from vitok_lib.report.viewer.site import publish
