@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from vitok_lib.records import provenance
+
 # Before the first import of torch and huggingface_hub, which read them then.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Else a compiler starts processes that import torch for themselves, and waits for them at the end.
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 BUILDING = frozenset(("book", "built", "project", "site"))
 """Fixtures that build pages with Sphinx."""
@@ -60,10 +65,17 @@ def _file(item: pytest.Item) -> str:
     return item.path.relative_to(Path(__file__).parent).as_posix()
 
 
+_commit = cache(provenance._commit)
+
+
 @pytest.fixture(autouse=True)
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A results folder that no other test sees; it does not exist yet. Nor is any other test's cache seen."""
+    """A results folder that no other test sees; it does not exist yet. Nor is any other test's cache seen.
+
+    Git is asked for the commit once and not for every record.
+    """
     root = tmp_path / "results"
     monkeypatch.setenv("VITOK_RESULTS", str(root))
     monkeypatch.setenv("VITOK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(provenance, "_commit", _commit)
     return root

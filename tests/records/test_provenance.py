@@ -17,6 +17,13 @@ from vitok_lib.records import provenance as module
 from vitok_lib.records.provenance import describe_host, provenance
 
 ROOT = Path(module.__file__).resolve().parents[2]
+COMMIT = module._commit
+
+
+@pytest.fixture(autouse=True)
+def _git_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every time, and not once for all tests."""
+    monkeypatch.setattr(module, "_commit", COMMIT)
 
 
 def test_it_keeps_what_was_asked_and_how_long_it_took() -> None:

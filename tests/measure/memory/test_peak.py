@@ -19,7 +19,7 @@ from vitok_lib.measure.common.reproduce import parse
 from vitok_lib.measure.memory import probe as probe_module
 from vitok_lib.measure.memory.peak import measure_memory
 from vitok_lib.measure.memory.probe import GIVE_BACK, MemoryProbe
-from vitok_lib.measure.memory.worker import tensor_bytes
+from vitok_lib.measure.memory.worker import ProbeResult, tensor_bytes
 from vitok_lib.measure.predict.plan import predict
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record
@@ -192,7 +192,9 @@ def test_a_record_tells_model_and_evaluation_apart_and_is_kept(monkeypatch: pyte
         measure_memory(RANDOM.replace(chunk=0), resolution=256, again=True)
 
 
-def test_the_command_asks_for_the_same() -> None:
+def test_the_command_asks_for_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ProbeResult(weights=1, model_peak=2, evaluation_peak=3)
+    monkeypatch.setattr(MemoryProbe, "attempt", lambda *_, **__: found)
     config = RANDOM.replace(chunk=0, batch=2, folded=True)
     record = measure_memory(config, resolution=32, limit_gib=1.5, study="mine")
     assert record.provenance is not None

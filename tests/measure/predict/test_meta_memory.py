@@ -109,7 +109,7 @@ def test_one_block_stands_for_all() -> None:
             assert first == second
 
 
-@pytest.mark.parametrize(("window", "folded", "chunk"), [(None, None, None), (9, None, None), (None, True, 512)])
+@pytest.mark.parametrize(("window", "folded", "chunk"), [(None, None, None), (9, None, None), (None, True, 1024)])
 def test_one_chunk_stands_for_all(window: int | None, folded: bool | None, chunk: int | None) -> None:
     short, whole = (
         build_meta_model(find("nano-f16x64"), "float32", window, False, folded=folded, chunk=chunk) for _ in range(2)

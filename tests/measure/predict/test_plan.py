@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,7 @@ def test_the_largest_resolution_fits_and_the_next_does_not(
 def test_every_measured_peak_is_within_the_margin_of_its_prediction() -> None:
     """Of CPUs' committed records, each of which holds what was predicted next to what was measured, in GiB."""
     seen = 0
+    plan_of = cache(lambda name: predict(name, 64))
     for file in (ROOT / "results").glob("*/memory-*/*.json"):
         record = read_record(file)
         measured, predicted = record.value("evaluation_peak"), record.value("predicted_peak")
@@ -122,7 +124,7 @@ def test_every_measured_peak_is_within_the_margin_of_its_prediction() -> None:
             continue
         if record.settings.device != "cpu":
             continue
-        plan = predict(record.tokenizer.name, 64)
+        plan = plan_of(record.tokenizer.name)
         allowed = predicted.value * (1 + plan.margin) + plan.fixed_margin_bytes / GIB
         assert measured.value <= allowed, file
         seen += 1

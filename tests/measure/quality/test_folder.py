@@ -327,7 +327,7 @@ def test_a_reconstruction_is_read_as_an_original_is(tmp_path: Path) -> None:
 
 def test_images_whose_names_have_no_extension_and_are_drawn_pair_as_well(tmp_path: Path) -> None:
     leaves = open_image_set("leaves")
-    for name in leaves.names():
+    for name in leaves.names()[:2]:
         _write(tmp_path / "r", f"{name}.png", leaves.load(name, 32) // 2)
     config = RunConfig(name=f"folder:{tmp_path / 'r'}")
     assert evaluate(config, images="leaves", resolution=32, samples=2).outcome.done == 2
