@@ -179,9 +179,10 @@ def _whole_blocks(width: int) -> int:
 
 
 def _halved(image: Tensor) -> Tensor:
-    """Means of 2 × 2 pixels ``[3, H // 2, W // 2]``: float32 holds them exactly for four halvings of 8 bits."""
+    """Means of 2 × 2 pixels ``[3, H // 2, W // 2]``, exact: float16 holds one halving of 8 bits, float32 four."""
     channels, height, width = image.shape
-    halved = torch.empty(channels, height // 2, width // 2, device=image.device)
+    dtype = torch.float16 if image.dtype == torch.uint8 else torch.float32
+    halved = torch.empty(channels, height // 2, width // 2, dtype=dtype, device=image.device)
     for source, target in zip(image.split(_POOL_ROWS, 1), halved.split(_POOL_ROWS // 2, 1), strict=False):
         target.copy_(F.avg_pool2d(source.float(), 2))
     return halved
