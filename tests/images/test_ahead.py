@@ -75,14 +75,16 @@ def test_without_workers_the_caller_loads_when_it_asks() -> None:
     assert images.threads == {threading.current_thread().name}
 
 
-@pytest.mark.parametrize(("resolution", "most"), [(8192, 4), (16384, 1), (16, 16)])
-def test_no_more_is_loaded_ahead_than_fits(resolution: int, most: int) -> None:
+@pytest.mark.parametrize(
+    ("resolution", "workers", "most"), [(8192, 2, 4), (8192, 8, 8), (16384, 1, 1), (16384, 2, 2), (16, 2, 16)]
+)
+def test_no_more_is_loaded_ahead_than_fits_but_no_thread_waits(resolution: int, workers: int, most: int) -> None:
     images = Slow(_numbered)
-    with closing(load_ahead(images, ENTRIES, resolution, 2)) as loading:
+    with closing(load_ahead(images, ENTRIES, resolution, workers)) as loading:
         for taken in range(1, 6):
             next(loading)
             assert _settle(images) == taken + most
-    assert most * 3 * resolution**2 <= max(MAX_BYTES, 3 * resolution**2)
+    assert most * 3 * resolution**2 <= max(MAX_BYTES, workers * 3 * resolution**2)
 
 
 def test_small_images_at_a_large_resolution_count_as_what_they_are() -> None:

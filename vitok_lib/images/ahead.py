@@ -26,8 +26,8 @@ def load_ahead(
 ) -> Generator[tuple[ManifestEntry, Loaded], None, None]:
     """Each of ``entries`` with its pixels, ``[H, W, 3]`` in 0…255, in order.
 
-    ``workers`` threads are at most 8 images each and, but for one image, ``MAX_BYTES`` ahead of the caller; with 0 an
-    image is loaded when it is asked for. An image that cannot be read comes as its ImageError; any other error is
+    ``workers`` threads are at most 8 images each and, but for one image each, ``MAX_BYTES`` ahead of the caller; with 0
+    an image is loaded when it is asked for. An image that cannot be read comes as its ImageError; any other error is
     raised here, at its image. Closing the iterator ends the threads.
     """
     if workers == 0:
@@ -41,7 +41,8 @@ def load_ahead(
 
     def fill() -> None:
         while waiting and len(ahead) < workers * _IMAGES_PER_WORKER:
-            if ahead and largest + sum(_size(future, largest) for _, future in ahead) > MAX_BYTES:
+            # One image for each thread in any case: else 16 cores would load four images of 8192 px at a time.
+            if len(ahead) >= workers and largest + sum(_size(future, largest) for _, future in ahead) > MAX_BYTES:
                 break
             entry = waiting.popleft()
             ahead.append((entry, executor.submit(load_or_error, image_set, entry, resolution)))

@@ -33,6 +33,9 @@ from vitok_lib.images.formats.pillow import MAX_RESOLUTION, reading
 VERSION = 3
 """Of the preparation, in the keys of the cache of prepared images: to be raised by any change that moves a pixel."""
 
+_STRIP = 2**18
+"""Pixels that are copied at a time."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -101,7 +104,7 @@ def prepare(image: Image.Image, resolution: int, rule: Rule = CAP) -> NDArray[np
 
     Raises ImageError for pixels without a known range.
     """
-    return np.array(rule.resize(to_rgb(upright(image)), resolution), dtype=np.uint8)
+    return _pixels(rule.resize(to_rgb(upright(image)), resolution))
 
 
 def read(content: Content, resolution: int, name: str, rule: Rule = CAP) -> NDArray[np.uint8]:
@@ -113,11 +116,25 @@ def read(content: Content, resolution: int, name: str, rule: Rule = CAP) -> NDAr
         if content.digest().size == 0:
             raise ImageError("the file is empty")
         with reading(), content.open() as stream:
-            return np.array(rule.resize(decode(stream), resolution), dtype=np.uint8)
+            return _pixels(rule.resize(decode(stream), resolution))
     except MemoryError:
         raise
     except Exception as error:  # Decoders raise anything on damaged data: SyntaxError, struct.error, KeyError …
         raise ImageError(f"cannot read image '{name}': {_reason(error)}") from error
+
+
+def _pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """The values of ``image``, mode RGB, ``[H, W, 3]``.
+
+    By strips of rows that a core's cache holds: of a whole image Pillow would make a list of pieces and one more copy.
+    """
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _STRIP // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
+    return pixels
 
 
 def longest_side(content: Content) -> int | None:

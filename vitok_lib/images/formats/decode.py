@@ -7,7 +7,7 @@ Pillow decodes. What it reads otherwise than the standards of PNG, BMP and TIFF 
 from __future__ import annotations
 
 import sys
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,15 +47,19 @@ def decode(stream: BinaryIO) -> Image.Image:
         if image.mode in ("RGB", "RGBA", "CMYK") and rawmode[-4:] in {*_OTHER_BYTE, _GREY_ALPHA[-4:]}:
             values = _16_bit_values(stream, rawmode)
             shown = _on_white(values, image.mode == "CMYK", premultiplied=rawmode.startswith("RGBa"))
-        else:
-            turned = upright(image)
-            values = np.asarray(turned.convert("L") if turned.mode == "1" else turned)
-            if colours is not None and values.max() >= colours:
-                raise ImageError(f"a pixel names a colour beyond the {colours} of the palette")
-            if white_is_zero and turned.mode == "I;16":  # Pillow inverts up to 8 bits
-                turned = Image.fromarray(_HIGHEST - values)
-            shown = to_rgb(turned)
-        return shown if key is None else _with_white(shown, values, key)
+            return shown if key is None else _with_white(shown, values, key)
+        turned = upright(image)
+        if colours is not None and _values(turned).max() >= colours:
+            raise ImageError(f"a pixel names a colour beyond the {colours} of the palette")
+        if white_is_zero and turned.mode == "I;16":  # Pillow inverts up to 8 bits
+            turned = Image.fromarray(_HIGHEST - _values(turned))
+        shown = to_rgb(turned)
+        return shown if key is None else _with_white(shown, _values(turned), key)
+
+
+def _values(image: Image.Image) -> NDArray[Any]:
+    """A copy of the samples of ``image`` as they are stored, ``[H, W]`` or ``[H, W, C]``."""
+    return np.asarray(image.convert("L") if image.mode == "1" else image)
 
 
 def upright(image: Image.Image) -> Image.Image:
