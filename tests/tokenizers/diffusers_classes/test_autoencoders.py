@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from vitok_lib.tokenizers.registry import SHIPPED, find
 
 NAME = "nano-kl-f8x16"
 SCALE, SHIFT = 0.25, 0.125
+ROUNDING = 5e-5
+"""Of float32, an image in [-1, 1]: diffusers is called channels first here, which sums in another order."""
 
 
 def _image(height: int, width: int) -> torch.Tensor:
@@ -73,7 +76,30 @@ def test_the_reconstruction_is_the_decoded_mode_cut_back(
     mode = reference.encode(_padded_by_edge(image)).latent_dist.mode()
     expected = reference.decode(mode).sample[:, :, : size[0], : size[1]]
     found = load_tokenizer(NAME, weights=tmp_path / "kl").reconstruct(image)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found, expected, atol=ROUNDING, rtol=0)
+
+
+@pytest.mark.parametrize("strips", [False, True])
+@pytest.mark.parametrize("size", [(32, 40), (37, 53)], ids=str)
+def test_on_a_cpu_every_layer_works_channels_last_whatever_layout_it_is_given(
+    size: tuple[int, int], strips: bool
+) -> None:
+    tokenizer = load_tokenizer(NAME, strips=strips)
+    seen: list[bool] = []
+    for block in (tokenizer.model.encoder, tokenizer.model.decoder):
+        for layer in (module for module in block.modules() if isinstance(module, torch.nn.Conv2d)):
+            layer.register_forward_pre_hook(
+                lambda _, inputs: seen.append(inputs[0].is_contiguous(memory_format=torch.channels_last))
+            )
+        block.register_forward_hook(lambda *called: seen.append(called[2].stride(1) == 1))
+    found = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        latent = tokenizer.encode(_image(*size).contiguous(memory_format=layout))
+        values = latent.values.permute(0, 3, 1, 2).contiguous(memory_format=layout).permute(0, 2, 3, 1)
+        found.append(tokenizer.decode(replace(latent, values=values)))
+    assert seen
+    assert all(seen)
+    assert torch.equal(*found)
 
 
 @torch.no_grad()
@@ -81,7 +107,7 @@ def test_the_shipped_auto_encoder_equals_diffusers_own_loading() -> None:
     model = AutoencoderKL.from_pretrained(SHIPPED / NAME, torch_dtype=torch.float32).eval()
     image = _image(24, 16)
     expected = model.decode(model.encode(image).latent_dist.mode()).sample
-    torch.testing.assert_close(load_tokenizer(NAME).reconstruct(image), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(load_tokenizer(NAME).reconstruct(image), expected, atol=ROUNDING, rtol=0)
 
 
 @pytest.mark.usefixtures("reference")

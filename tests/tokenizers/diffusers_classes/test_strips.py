@@ -42,11 +42,12 @@ def _in_strips(model: Any, values: int = FEW_VALUES) -> Any:
 
 @pytest.mark.parametrize("name", ["AutoencoderKL", "AutoencoderKLFlux2"])
 @pytest.mark.parametrize("size", [(64, 64), (52, 92)], ids=str)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
 @torch.no_grad()
-def test_strips_give_what_the_whole_gives(name: str, size: tuple[int, int]) -> None:
+def test_strips_give_what_the_whole_gives(name: str, size: tuple[int, int], layout: torch.memory_format) -> None:
     whole = _model(name)
     strips = _in_strips(whole)
-    images = torch.rand(2, 3, *size, dtype=torch.float64) * 2 - 1
+    images = (torch.rand(2, 3, *size, dtype=torch.float64) * 2 - 1).contiguous(memory_format=layout)
     moments = [model.encode(images).latent_dist.parameters for model in (whole, strips)]
     torch.testing.assert_close(moments[1], moments[0], rtol=1e-10, atol=1e-12)
     latent = torch.randn_like(moments[0][:, : SMALL["latent_channels"]])  # type: ignore[misc]

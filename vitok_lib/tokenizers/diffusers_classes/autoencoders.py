@@ -93,7 +93,7 @@ class Autoencoder:
     @torch.no_grad()
     def encode(self, images: Tensor) -> Latent:
         check_images(images)
-        padded = pad_by_edge(images.to(self.model.device, self.model.dtype), self._stride)
+        padded = self._laid_out(pad_by_edge(images.to(self.model.device, self.model.dtype), self._stride))
         with _kernel(self.settings.attention):
             values = encode(self.model, padded, self.noise_seed)
         values = values.permute(0, 2, 3, 1)
@@ -103,10 +103,15 @@ class Autoencoder:
 
     @torch.no_grad()
     def decode(self, latent: Latent) -> Tensor:
-        values = latent.values.permute(0, 3, 1, 2).to(self.model.device, self.model.dtype)
+        values = self._laid_out(latent.values.permute(0, 3, 1, 2).to(self.model.device, self.model.dtype))
         with _kernel(self.settings.attention):
             images = decode(self.model, values)
         return images[:, :, : latent.height, : latent.width]
+
+    def _laid_out(self, values: Tensor) -> Tensor:
+        """``values``, ``[B, C, H, W]``, on a CPU channels last in memory, which its convolutions keep to their end."""
+        on_cpu = values.device.type == "cpu" and not adapter_of(self.model).video
+        return values.contiguous(memory_format=torch.channels_last) if on_cpu else values
 
     def reconstruct(self, images: Tensor) -> Tensor:
         return self.decode(self.encode(images))

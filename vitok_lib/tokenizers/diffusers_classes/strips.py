@@ -148,7 +148,9 @@ def _convolve(
     left, right, above, below = padding
     height, width = enlarged * x.shape[2], enlarged * x.shape[3]
     rows, columns = ((height + above + below - kernel) // step + 1, (width + left + right - across) // step + 1)
-    out = x.new_empty(len(x), layer.out_channels, rows, columns)
+    out = torch.empty(
+        (len(x), layer.out_channels, rows, columns), dtype=x.dtype, device=x.device, memory_format=_layout(x)
+    )
     for strip in evenly(rows, len(x) * max(x.shape[1] * width * step, layer.out_channels * columns), values):
         first, last = strip.start * step - above, (strip.stop - 1) * step + kernel - above  # rows the kernel reaches
         top, bottom = max(0, first), min(height, last)
@@ -165,6 +167,12 @@ def _convolve(
         out[:, :, strip] = piece if finish is None else finish(piece, strip)
         del piece
     return out
+
+
+def _layout(x: Tensor) -> torch.memory_format:
+    """Channels last on a CPU where ``x`` is, so that the next convolution gets what it is fastest with."""
+    last = x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
 
 
 def _normalised(x: Tensor, norm: nn.GroupNorm, activation: nn.Module, values: int) -> Prepare:
