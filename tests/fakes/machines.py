@@ -49,6 +49,7 @@ UNITS = {
     "utilisation": "%",
     "ceiling_copy": "GB/s",
     "compile_time": "s",
+    "preparing_threads": "count",
     "clock": "MHz",
     **dict.fromkeys(("seam_error", "parts_slowdown"), "×"),
     **dict.fromkeys(("whole_time", "parts_time"), "ms"),
@@ -210,7 +211,8 @@ def _write_speeds(root: Path, study: str, gpu: str | None) -> None:
         for path, latency in (("reference", base), ("fast", base / 1.5)):
             values = {"latency": latency, "speedup": base / latency, "throughput": 1e3 / latency, "error": 1e-3}
             chain = {"end_to_end_latency": 2 * latency, "stage_load": 1.5 * latency, "stage_decode": latency}
-            chain |= {"stage_encode": 0.0, "device_latency": latency}
+            chain |= {"stage_encode": 0.0, "stage_copy": 0.0, "stage_metric": 0.1 * latency, "device_latency": latency}
+            chain |= {"preparing_threads": 1.0}
             rates = {"rate": 400.0, "utilisation": 50.0, **ceilings}
             for benchmark in ("speed", "roofline"):
                 everything = {**values, **chain, **rates}

@@ -58,7 +58,10 @@ def eval_command(
     ] = "",
     workers: Annotated[
         int | None,
-        typer.Option(help="Threads that prepare images ahead, 2 if left out; with --cluster, processes that measure."),
+        typer.Option(
+            help="Threads that prepare images ahead; left out: 2, beside a GPU one for each core up to 16. "
+            "With --cluster, processes that measure."
+        ),
     ] = None,
     cluster: Cluster = None,
     gpus: Gpus = None,
@@ -118,7 +121,7 @@ def eval_command(
                 **request,
                 time_limit=left,
                 on_oom=fallbacks,
-                workers=2 if workers is None or engine else workers,
+                workers=None if engine else workers,
                 shard=shard,
                 cluster=engine,
                 study=study,

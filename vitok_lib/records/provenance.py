@@ -52,6 +52,11 @@ def provenance(
     )
 
 
+def cores() -> int:
+    """CPU cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @cache
 def describe_host(device: str) -> Host:
     """This machine; the GPU's facts only if ``device`` is one."""
@@ -63,7 +68,7 @@ def describe_host(device: str) -> Host:
         packages |= {"cudnn": cudnn} if cudnn else {}
     return Host(
         cpu=_cpu_model(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=cores(),
         memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         gpu=gpu,
         driver=driver,

@@ -18,6 +18,7 @@ from torch import Tensor
 from tests.fakes.images import write_noise
 from tests.fakes.tokenizers import Identity, Scaling
 from vitok_lib.errors import UnsupportedError
+from vitok_lib.measure.quality import runner
 from vitok_lib.measure.quality.evaluate import evaluate
 from vitok_lib.records.schema import OutcomeStatus, Record, Weights
 from vitok_lib.records.store import results_root
@@ -287,3 +288,11 @@ def test_the_same_content_under_two_names_counts_twice_and_is_measured_once(fold
     assert record.outcome.done == COUNT + 1
     table = _per_image().set_index("image")
     assert table.loc["copy.png", "psnr"] == table.loc["0.png", "psnr"]
+
+
+@pytest.mark.parametrize(("device", "held", "threads"), [("cpu", 64, 2), ("cuda", 6, 6), ("cuda:1", 64, 16)])
+def test_beside_a_gpu_every_core_prepares_images(
+    monkeypatch: pytest.MonkeyPatch, device: str, held: int, threads: int
+) -> None:
+    monkeypatch.setattr(runner, "cores", lambda: held)
+    assert runner.workers_for(device) == threads

@@ -215,6 +215,6 @@ def test_real_tokenizers_against_each_other(folder: Path) -> None:
     assert not {"peak_memory", "clock", "graphs"} & set(values)
     assert "error_reference" not in values_of(reference)
     assert folded.outcome.detail is not None
-    assert folded.outcome.detail.startswith("from files to a metric ")
+    assert folded.outcome.detail.startswith("from files to metrics ")
     assert values["device_latency"] == pytest.approx(values["stage_encode"] + values["stage_decode"])
     assert "warming up w32_d2_h2/8x6 (folded, window 5, 64 × 44 px)" in lines

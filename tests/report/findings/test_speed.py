@@ -177,6 +177,37 @@ def test_the_worst_last_row_and_the_longest_stage_are_named(results: Path) -> No
     assert "5B-f16x64 at 1024 px, preset fast" in text_of(last_row)
     assert "3 comparisons" in text_of(last_row)
     assert numbers_in(whole) == [250.0, 2.0]
+    assert "bottleneck" not in text_of(whole), "the stages are not known"
+
+
+@pytest.mark.parametrize(
+    ("loading", "decode", "metric", "whole", "bound"),
+    [
+        (900.0, 60.0, 30.0, 230.0, "the bottleneck is preparation"),
+        (200.0, 60.0, 30.0, 110.0, "the bottleneck is the model"),
+        (200.0, 20.0, 90.0, 130.0, "the bottleneck is the metrics"),
+        (200.0, 60.0, 30.0, 900.0, "no single bottleneck"),
+    ],
+)
+def test_the_bottleneck_follows_from_the_stages(
+    results: Path, loading: float, decode: float, metric: float, whole: float, bound: str
+) -> None:
+    stages = {"load": loading, "copy": 2.0, "encode": 10.0, "decode": decode, "metric": metric}
+    chain = {f"stage_{stage}": taken for stage, taken in stages.items()} | {"preparing_threads": 4.0}
+    latency = {"latency": 100.0, "end_to_end_latency": whole, "device_latency": 10 + decode}
+    write_machine(results, "speed", 1024, VITOK, latency | chain, preset="fast")
+    (sentence,) = speed.end_to_end(load())
+    assert bound in text_of(sentence)
+    assert numbers_in(sentence)[2:] == [loading / 4, 2.0, 10 + decode, metric]
+
+
+def test_an_older_record_prepared_with_two_threads(results: Path) -> None:
+    stages = {"stage_load": 30.0, "stage_copy": 1.0, "stage_encode": 2.0, "stage_decode": 3.0, "stage_metric": 4.0}
+    whole = {"latency": 5.0, "end_to_end_latency": 16.0}
+    write_machine(results, "speed", 1024, VITOK, whole | stages, preset="fast")
+    (sentence,) = speed.end_to_end(load())
+    assert "the bottleneck is preparation (preparation 15" in text_of(sentence)
+    assert numbers_in(sentence)[:2] == [16.0, 3.2]
 
 
 def test_another_size_of_a_run_is_compared_with_its_flops(results: Path) -> None:

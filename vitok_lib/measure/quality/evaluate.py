@@ -54,7 +54,7 @@ def evaluate(
     retry: bool = False,
     time_limit: float | None = None,
     on_oom: Collection[str] = (),
-    workers: int = 2,
+    workers: int | None = None,
     shard: str | None = None,
     cluster: Engine | None = None,
     **context: Unpack[ContextOptions],
@@ -80,7 +80,7 @@ def evaluate(
         time_limit: seconds after which no further image is begun; the first is always done.
         on_oom: what may be changed after running out of memory: ``"batch"`` (half of it, noted in the record),
             ``"tiling"`` (a record of its own, since tiles change the result).
-        workers: threads that prepare images ahead of the tokenizer; 0: none.
+        workers: threads that prepare images ahead of the tokenizer; 0: none; None: as many as suit its device.
         shard: only a part of the images, such as ``"3/16"``, chosen by their content. Other processes, here or on
             machines with the same results folder, measure the others; the last one makes the record. A part that
             is not the last gives the record of its own images, which is not written.
@@ -254,12 +254,12 @@ def paired_with(tokenizer: Tokenizer, request: Request) -> Tokenizer | Paired:
     return tokenizer
 
 
-def _check_numbers(samples: int | None, time_limit: float | None, workers: int) -> None:
+def _check_numbers(samples: int | None, time_limit: float | None, workers: int | None) -> None:
     if samples is not None and samples < 1:
         raise RequestError(f"samples (={samples}) must be at least 1, or left out for the whole set")
     if time_limit is not None and not time_limit > 0:
         raise RequestError(f"time limit (={time_limit}) must be above 0 seconds, or left out")
-    if workers < 0:
+    if workers is not None and workers < 0:
         raise RequestError(f"workers (={workers}) must be 0 or more threads")
 
 

@@ -184,9 +184,9 @@ def _from_files(states: Sequence[BenchmarkState], images: ImageSet, clock: Clock
                 clock=clock,
             )
             state.values += chain.values(chain_signature(images, state.config.batch))
-            bottleneck = f"the {chain.bound} stage is the bottleneck"
             none = "there is no single bottleneck: the stage times do not add up to the total"
-            state.outcome = Outcome(detail=f"from files to a metric {bottleneck if chain.bound else none}")
+            bound = f"the bottleneck is {chain.bound}" if chain.bound else none
+            state.outcome = Outcome(detail=f"from files to metrics {bound}")
 
 
 def _compare_exact(states: Sequence[BenchmarkState], log: Log) -> None:

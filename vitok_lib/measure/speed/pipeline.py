@@ -1,10 +1,9 @@
 """From files to a metric: what an evaluation of images takes, stage by stage and as a whole.
 
 Every stage is timed by itself, with all of its work done before the next begins: means over the images, which differ
-in size, so that the stages add up, as medians would not. The whole is timed apart, with images loaded ahead in
-threads, as an evaluation does: what it takes is about the larger of loading, shared by the threads, and of all the
-rest; on a CPU it is more, where the threads that load take the cores that the rest runs on. Images are decoded and
-prepared as in a first evaluation, past the cache of prepared images; the files are in the system's memory.
+in size, so that the stages add up, as medians would not. The whole is timed apart, with as many threads that load ahead
+and with the metrics that an evaluation takes unless others are asked for. Images are decoded and prepared as in a first
+evaluation, past the cache of prepared images; the files are in the system's memory.
 """
 
 from __future__ import annotations
@@ -19,24 +18,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vitok_lib.cost.chain import STAGES, Part, bottleneck, parts
 from vitok_lib.images.ahead import load_ahead
 from vitok_lib.images.manifest import ManifestEntry
 from vitok_lib.images.prepare import ImageError
 from vitok_lib.images.sets import ImageSet
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
+from vitok_lib.measure.quality.request import DEFAULT_METRICS
+from vitok_lib.measure.quality.runner import workers_for
 from vitok_lib.measure.speed.timer import Clock
-from vitok_lib.metrics.pixel import from_uint8, psnr, to_uint8
+from vitok_lib.metrics.pixel import ImageMetric, from_uint8, image_metric, to_uint8
 from vitok_lib.records.schema import Kind, Value
 from vitok_lib.tokenizers.interface import Latent, Tokenizer
 from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
-
-STAGES = ("load", "copy", "encode", "decode", "metric")
-WORKERS = 2
-EXPLAINED = 0.25
-"""Relative: what the stages predict of the whole may be so far off for one of them to be what the whole waits for.
-
-The stages are timed in another pass than the whole, and single passes over a few images differ by a tenth or two.
-"""
 
 
 @dataclass(frozen=True)
@@ -54,14 +48,9 @@ class Chain:
         return self.stages["encode"] + self.stages["decode"]
 
     @property
-    def bound(self) -> str | None:
-        """What the whole waits for; None where it takes another time than the stages predict."""
-        loading = self.stages["load"] / self.workers
-        rest = {stage: taken for stage, taken in self.stages.items() if stage != "load"}
-        predicted = max(loading, sum(rest.values()))
-        if abs(self.total - predicted) > EXPLAINED * predicted:
-            return None
-        return "load" if loading == predicted else max(rest, key=lambda stage: rest[stage])
+    def bound(self) -> Part | None:
+        """What the whole waits for; None where it takes another time than the stages explain."""
+        return bottleneck(parts(self.stages, self.workers), self.total)
 
     def values(self, signature: str) -> list[Value]:
         """As a record keeps them; ``signature`` names the images."""
@@ -74,12 +63,13 @@ class Chain:
             value("end_to_end_throughput", 1e3 / self.total, "img/s", Kind.DERIVED),
             *(value(f"stage_{stage}", taken, "ms") for stage, taken in self.stages.items()),
             value("device_latency", self.device, "ms", Kind.DERIVED),
+            value("preparing_threads", self.workers, "count"),
         ]
 
 
 def chain_signature(image_set: ImageSet, batch: int) -> str:
     """Of the values of a chain over these images."""
-    return f"end-to-end|{image_set.name}|mean|batch:{batch}|v2"
+    return f"end-to-end|{image_set.name}|mean|batch:{batch}|{'+'.join(DEFAULT_METRICS)}|v3"
 
 
 @torch.no_grad()
@@ -96,7 +86,8 @@ def measure_chain(
     """
     entries = image_set.manifest(resolution, count).entries
     with _without_cache():
-        return _measured(_Stages(tokenizer, clock), image_set, entries, resolution, batch)
+        metrics = [image_metric(name, clock.device) for name in DEFAULT_METRICS]
+        return _measured(_Stages(tokenizer, clock, metrics), image_set, entries, resolution, batch)
 
 
 def _measured(
@@ -122,10 +113,11 @@ def _measured(
             taken[stage] += spent / len(entries)
 
     began = time.perf_counter()
-    for pixels in _batches(image_set, entries, resolution, batch, WORKERS):
+    workers = workers_for(chain.clock.device)
+    for pixels in _batches(image_set, entries, resolution, batch, workers):
         chain.go_through(pixels)
     total = (time.perf_counter() - began) * 1e3 / len(entries)
-    return Chain(taken, total, len(entries), WORKERS)
+    return Chain(taken, total, len(entries), workers)
 
 
 @contextmanager
@@ -149,6 +141,7 @@ def _without_cache() -> Iterator[None]:
 class _Stages:
     tokenizer: Tokenizer
     clock: Clock
+    metrics: Sequence[ImageMetric]
 
     def go_through(self, pixels: Sequence[Pixels]) -> dict[str, float]:
         """Milliseconds that each stage after loading takes for this batch."""
@@ -157,16 +150,16 @@ class _Stages:
         latent, taken["encode"] = self.clock.time(lambda: self._encoded(originals))
         images, taken["decode"] = self.clock.time(lambda: decoded(self.tokenizer, latent, originals.shape))
         check_finite(images)
-        _, taken["metric"] = self.clock.time(lambda: _fidelity(originals, images))
+        _, taken["metric"] = self.clock.time(lambda: self._compared(originals, images))
         return taken
 
     def _encoded(self, originals: Tensor) -> Latent:
         return encoded(self.tokenizer, from_uint8(originals))
 
-
-def _fidelity(originals: Tensor, images: Tensor) -> list[float]:
-    reconstructions = to_uint8(images).to(originals.device)
-    return [psnr(original, image) for original, image in zip(originals, reconstructions, strict=True)]
+    def _compared(self, originals: Tensor, images: Tensor) -> list[float]:
+        reconstructions = to_uint8(images).to(originals.device)
+        pairs = zip(originals, reconstructions, strict=True)
+        return [metric(original, image) for original, image in pairs for metric in self.metrics]
 
 
 def _batches(

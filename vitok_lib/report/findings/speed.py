@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from vitok_lib.cost.chain import STAGES, Part, bottleneck, parts
 from vitok_lib.records.schema import Value
 from vitok_lib.report.data import groups
 from vitok_lib.report.data.formatting import held_number, number
@@ -19,10 +20,13 @@ from vitok_lib.report.data.speedups import (
     times,
 )
 from vitok_lib.report.page.content import Number, Sentence
-from vitok_lib.report.page.labels import digits
+from vitok_lib.report.page.labels import digits, three_digits
 from vitok_lib.report.page.templates import sentences
 
 say = sentences("speed")
+
+_THREADS_BEFORE = 2
+"""That prepared images where a record does not say so: all that were written before it was said had two."""
 
 
 def fastest_presets(entries: Sequence[Entry]) -> list[Sentence]:
@@ -117,15 +121,33 @@ def last_tokens(entries: Sequence[Entry]) -> list[Sentence]:
 
 
 def end_to_end(entries: Sequence[Entry]) -> list[Sentence]:
-    """The time from file to metric next to that of encode and decode of the same images, and what it waits for."""
+    """The time from file to metrics next to that of encode and decode of the same images, and which part bounds it."""
     found: list[Sentence] = []
     for entry in _of_speed(entries):
-        whole, alone = groups.held(entry, "end_to_end_latency"), groups.held(entry, "device_latency")
+        whole, device, taken = (
+            groups.held(entry, "end_to_end_latency"),
+            groups.held(entry, "device_latency"),
+            _parts(entry),
+        )
+        alone = device.value if device else taken.get(Part.MODEL)
         if whole and alone:
-            ratio = times(whole.value / alone.value, "end-to-end latency over encode and decode of its images", entry)
-            shown, detail = number(entry, whole, unit=True), entry.record.outcome.detail
-            found.append(say("end_to_end", lead=lead(entry), whole=shown, ratio=ratio, detail=detail))
+            ratio = times(whole.value / alone, "end-to-end latency over encode and decode of its images", entry)
+            bound = bottleneck(taken, whole.value) if taken else None
+            listed = [
+                (f"{part} ", derived(f"{three_digits(time)} ms", "its stages, preparation over its threads", entry))
+                for part, time in taken.items()
+            ]
+            values = {"whole": number(entry, whole, unit=True), "ratio": ratio, "bound": bound, "parts": listed}
+            found.append(say("end_to_end", lead=lead(entry), **values))
     return found
+
+
+def _parts(entry: Entry) -> dict[Part, float]:
+    """Milliseconds an image of each part of the way from file to metrics; none where a stage is missing."""
+    stages = {stage: groups.held(entry, f"stage_{stage}") for stage in STAGES}
+    threads = groups.held(entry, "preparing_threads")
+    held = {stage: value.value for stage, value in stages.items() if value}
+    return parts(held, threads.value if threads else _THREADS_BEFORE) if len(held) == len(STAGES) else {}
 
 
 def sizes_of_one_run(entries: Sequence[Entry]) -> list[Sentence]:
