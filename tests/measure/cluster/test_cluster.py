@@ -211,6 +211,7 @@ def test_a_profile_measures_on_the_cluster_what_takes_one(
     monkeypatch.setattr(notebooks, "in_clone", lambda name: tmp_path)
     monkeypatch.setattr(notebooks, "RUNS", tmp_path)
     monkeypatch.setitem(papermill_engines._engines, None, InThisProcess)
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # which IPython puts its own in place of
     said: list[str] = []
     assert notebooks.run_profile("small", "local", said.append, {"cluster": nodes.address, "workers": 1}) == []
     assert "challenge takes no cluster and measures on this machine" in said

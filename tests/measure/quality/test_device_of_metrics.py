@@ -44,11 +44,11 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     """Whether both images of each PSNR lay on the invented GPU, which is there."""
     found: list[bool] = []
 
-    def noted(original: Tensor, reconstruction: Tensor) -> float:
+    def noted(original: Tensor, reconstruction: Tensor) -> dict[str, float]:
         found.append(isinstance(original, OnGpu) and isinstance(reconstruction, OnGpu))
-        return psnr(original, reconstruction)
+        return {"psnr": psnr(original, reconstruction)}
 
-    monkeypatch.setattr(metric_suite, "image_metric", lambda name, device, period: noted)
+    monkeypatch.setattr(metric_suite, "image_metrics", lambda names, device, period: noted)
     with invented_gpu(monkeypatch):
         yield found
 
@@ -104,7 +104,7 @@ def test_what_runs_on_the_cpu_alone_gets_its_images_there(folder: Path, seen: li
     assert seen == [True, True]
 
 
-def _runs_out(*_: object) -> float:
+def _runs_out(*_: object) -> dict[str, float]:
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.50 GiB. GPU 0 is full")
 
 
@@ -113,7 +113,7 @@ def test_metrics_that_run_out_of_a_gpus_memory_are_an_outcome_of_that_gpu_alone(
     folder: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     with invented_gpu(monkeypatch), monkeypatch.context() as patch:
-        patch.setattr(metric_suite, "image_metric", _runs_out if when == "loading" else lambda *_: _runs_out)
+        patch.setattr(metric_suite, "image_metrics", _runs_out if when == "loading" else lambda *_: _runs_out)
         failed = evaluate(ON_CUDA, images=folder, **SMALL)
         assert failed.outcome.status is OutcomeStatus.OOM
         assert failed.outcome.memory is not None
