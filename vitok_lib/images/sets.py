@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images import challenge, hub, leaves, photographs, plugins, scripts, text_pages, wallpapers
-from vitok_lib.images.drawn import Draw, DrawnSet, Lines, TextLine
+from vitok_lib.images.drawn import DrawnSet
 from vitok_lib.images.facts import IMAGE_SET_FACTS, LEAVES_COUNT, ImageSetFacts
 from vitok_lib.images.file_set import FileSet
 from vitok_lib.images.files.archive import is_archive_name, open_archive
@@ -106,20 +106,13 @@ def _challenge() -> DrawnSet:
     return DrawnSet(facts.benchmark, facts.description, names, challenge.render, sources, lines=lines)
 
 
-def _pages(name: str, render: Draw, lines: Lines) -> DrawnSet:
-    facts, fonts = IMAGE_SET_FACTS[name], scripts.SCRIPTS[name].fonts()
+def _pages(name: str) -> DrawnSet:
+    facts, script = IMAGE_SET_FACTS[name], scripts.SCRIPTS[name]
     photographed = [photograph.file() for photograph in photographs.held_out()]
     code = map(Path, (text_pages.__file__, scripts.__file__, challenge.text.__file__))
-    sources = (*code, *fonts, *photographed)
+    sources = (*code, *script.fonts(), *photographed)
+    render, lines = partial(text_pages.render, script=script), partial(text_pages.text_lines, script=script)
     return DrawnSet(facts.benchmark, facts.description, text_pages.NAMES, render, sources, lines=lines)
-
-
-def _draw_han(name: str, resolution: int) -> NDArray[np.uint8]:
-    return text_pages.render(name, resolution, scripts.HAN)
-
-
-def _han_lines(name: str, resolution: int) -> Sequence[TextLine]:
-    return text_pages.text_lines(name, resolution, scripts.HAN)
 
 
 IMAGE_SETS: Mapping[str, Callable[[], ImageSet]] = {
@@ -127,8 +120,8 @@ IMAGE_SETS: Mapping[str, Callable[[], ImageSet]] = {
     "wallpapers": _wallpapers,
     "leaves": _leaves,
     "challenge": _challenge,
-    "text": partial(_pages, "text", text_pages.render, text_pages.text_lines),
-    "han": partial(_pages, "han", _draw_han, _han_lines),
+    "text": partial(_pages, "text"),
+    "han": partial(_pages, "han"),
     **{name: partial(open_remote, name) for name in REMOTES},
 }
 

@@ -102,9 +102,14 @@ def _without_files() -> None:
         path.unlink()
 
 
+def _workers(log: Path) -> set[int]:
+    """The processes that measured an image."""
+    return {int(line.split()[1]) for line in log.read_text(encoding="utf-8").splitlines()}
+
+
 def _kill_workers(log: Path) -> None:
     """Kill every process that measured an image; of the node that was lost before, none may be left."""
-    for pid in {int(line.split()[1]) for line in log.read_text(encoding="utf-8").splitlines()}:
+    for pid in _workers(log):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
@@ -127,10 +132,12 @@ def test_a_lost_node_and_a_killed_worker_change_nothing(images: Path, log: Path,
     log.write_text("", encoding="utf-8")
     said: list[str] = []
     lost: list[int] = []
+    niceness: set[int] = set()
 
     def lose(done: int, total: int) -> None:
         if done >= 8 and not lost:
             lost.append(done)
+            niceness.update(os.getpriority(os.PRIO_PROCESS, pid) for pid in _workers(log))
             nodes.remove_node(nodes.worker_nodes.copy().pop(), allow_graceful=False)
             _kill_workers(log)
 
@@ -138,6 +145,7 @@ def test_a_lost_node_and_a_killed_worker_change_nothing(images: Path, log: Path,
     record = _evaluated(images, cluster=cluster, progress=lose, log=said.append)
     # A new worker may be lost, too, where it was sent to the node that is going.
     assert len(said) >= 2, said
+    assert niceness == {os.getpriority(os.PRIO_PROCESS, 0)}, "workers let other programs go first"
     _same(record, single, table)
     seen = Counter(line.split()[0] for line in log.read_text(encoding="utf-8").splitlines())
     assert len(seen) == len(table)

@@ -27,8 +27,8 @@ class Asked:
     ``arguments`` are those of a study, as a record holds them. ``device`` is that of a measurement of time or memory,
     which compares on one machine with the same libraries alone; None where the machine does not matter. A record of
     less than is asked for is no answer: one that ran out of a shorter ``time_limit`` (in seconds, None: none), or out
-    of memory with several images at once where ``smaller_batch`` may be tried. What ran out of the memory of another
-    device than ``memory_of`` is none either: metrics of a codec may run on any.
+    of memory with several images at once where ``smaller_batch`` may be tried. One that ran out of memory on another
+    device than ``memory_of`` is no answer either, since the metrics of a codec may run on any device.
     """
 
     requested: RunConfig

@@ -27,7 +27,7 @@ from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
 from vitok_lib.measure.quality.request import DEFAULT_METRICS
 from vitok_lib.measure.quality.runner import workers_for
 from vitok_lib.measure.speed.timer import Clock
-from vitok_lib.metrics.pixel import ImageMetric, from_uint8, image_metric, to_uint8
+from vitok_lib.metrics.pixel import ImageMetrics, from_uint8, image_metrics, to_uint8
 from vitok_lib.records.schema import Kind, Value
 from vitok_lib.tokenizers.interface import Latent, Tokenizer
 from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
@@ -86,7 +86,7 @@ def measure_chain(
     """
     entries = image_set.manifest(resolution, count).entries
     with _without_cache():
-        metrics = [image_metric(name, clock.device) for name in DEFAULT_METRICS]
+        metrics = image_metrics(DEFAULT_METRICS, clock.device)
         return _measured(_Stages(tokenizer, clock, metrics), image_set, entries, resolution, batch)
 
 
@@ -141,7 +141,7 @@ def _without_cache() -> Iterator[None]:
 class _Stages:
     tokenizer: Tokenizer
     clock: Clock
-    metrics: Sequence[ImageMetric]
+    metrics: ImageMetrics
 
     def go_through(self, pixels: Sequence[Pixels]) -> dict[str, float]:
         """Milliseconds that each stage after loading takes for this batch."""
@@ -156,10 +156,9 @@ class _Stages:
     def _encoded(self, originals: Tensor) -> Latent:
         return encoded(self.tokenizer, from_uint8(originals))
 
-    def _compared(self, originals: Tensor, images: Tensor) -> list[float]:
+    def _compared(self, originals: Tensor, images: Tensor) -> list[dict[str, float]]:
         reconstructions = to_uint8(images).to(originals.device)
-        pairs = zip(originals, reconstructions, strict=True)
-        return [metric(original, image) for original, image in pairs for metric in self.metrics]
+        return [self.metrics(*pair) for pair in zip(originals, reconstructions, strict=True)]
 
 
 def _batches(
