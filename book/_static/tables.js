@@ -116,7 +116,7 @@
     /* A table that a page types has the box of the theme. */
     const typed = [...document.querySelectorAll(".pst-scrollable-table-container")].filter((box) => !box.closest(".vk-table"));
     const measure = () => {
-      [...boxes, ...typed].forEach((box) => reachable(box, "Table that scrolls sideways"));
+      [...boxes, ...typed].forEach((box, place) => reachable(box, `Table ${place + 1}, which scrolls sideways`));
       document.querySelectorAll("figure.vk-figure").forEach((figure) => reachable(figure, ""));
     };
     measure();

@@ -60,6 +60,11 @@ def records(pattern: str) -> list[dict[str, Any]]:
     return found
 
 
+def _three(value: float) -> str:
+    """Three significant digits, zeros at the end too."""
+    return f"{value:#.3g}".rstrip(".")
+
+
 def answer(paragraphs: dict[str, str], question: str) -> str:
     (found,) = [text for bold, text in paragraphs.items() if bold.startswith(question)]
     return found
@@ -102,9 +107,11 @@ def test_4096_px_on_24_gb(paragraphs: dict[str, str]) -> None:
     assert f"all {len(vitoks)} ViToks and {others} fit as a whole" in text
     assert f"in tiles, all {len(names - vitoks)} auto-encoders do" in text
     largest = max(peaks, key=lambda name: peaks[name])
-    assert f"{largest} needs {peaks[largest]:.4g} GiB" in text.replace("⁼", "")
+    assert f"{largest} needs {_three(peaks[largest])} GiB" in text.replace("⁼", "")
     untiled, in_tiles = (measured[tiling]["values"]["model_peak"]["value"] for tiling in (False, True))
-    assert f"FLUX.1's VAE needs {untiled:.4g} GiB as a whole and {in_tiles:.4g} GiB in tiles" in text.replace("’", "'")
+    assert f"FLUX.1's VAE needs {_three(untiled)} GiB as a whole and {_three(in_tiles)} GiB in tiles" in text.replace(
+        "’", "'"
+    )
 
 
 def test_the_fastest_at_1024_px(paragraphs: dict[str, str]) -> None:
@@ -114,7 +121,7 @@ def test_the_fastest_at_1024_px(paragraphs: dict[str, str]) -> None:
             latencies.setdefault(record["name"], []).append(record["values"]["latency"]["value"])
     fastest = min(latencies, key=lambda name: min(latencies[name]))
     text = answer(paragraphs, "Fastest at 1024 px on one NVIDIA H100").replace("’", "'")
-    assert f"ViTok-v2 {fastest} takes {min(latencies[fastest]):.4g} ms" in text
-    assert f"FLUX.1's VAE takes {min(latencies['flux']):.4g} ms" in text
+    assert f"ViTok-v2 {fastest} takes {_three(min(latencies[fastest]))} ms" in text
+    assert f"FLUX.1's VAE takes {_three(min(latencies['flux']))} ms" in text
     assert "Measured with random weights" in text
     assert f"for {len(latencies)} of" in text

@@ -130,9 +130,20 @@ def test_the_fastest_is_named_in_its_fastest_configuration(results: Path) -> Non
     time({"350M-f16x64": 26.0}, results, preset="reference")
     (sentence,) = fastest(load())
     assert "one NVIDIA H100." in text_of(sentence)
-    assert "ViTok-v2 350M-f16x64 takes 11 ms in fp8 and 12 ms in bf16; FLUX.1's VAE takes 140 ms" in text_of(sentence)
+    assert "ViTok-v2 350M-f16x64 takes 11.0 ms in fp8 and 12.0 ms in bf16; FLUX.1's VAE takes 140 ms" in text_of(
+        sentence
+    )
     assert "random weights" in text_of(sentence)
     assert all(part.kind == Kind.MEASURED for part in sentence if isinstance(part, Number))
+
+
+def test_where_the_fastest_presets_differ_the_first_is_also_given_in_the_one_that_all_have(results: Path) -> None:
+    time({"350M-f16x64": 26.0, "flux": 140.0}, results, preset="reference")
+    assert "preset reference" not in text_of(fastest(load())[0]), "one preset needs no word"
+    time({"350M-f16x64": 12.0}, results, preset="fast")
+    assert "preset reference; with it ViTok-v2 350M-f16x64 takes 26.0 ms" in text_of(fastest(load())[0])
+    time({"sd": 150.0}, results, preset="compiled")
+    assert "No preset was measured of all" in text_of(fastest(load())[0])
 
 
 @pytest.mark.parametrize(

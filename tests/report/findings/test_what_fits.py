@@ -32,7 +32,7 @@ def test_what_fits_whole_is_told_from_what_fits_in_tiles_alone(results: Path) ->
         predict(results, name, whole)
         predict(results, name, 2.0, tiling=True)
     assert "all 2 ViToks and 1 of the 2 auto-encoders fit as a whole; in tiles, all 2 auto-encoders do" in answer()
-    assert "ViTok-v2 5B-f16x64 needs 14 GiB (predicted)" in answer()
+    assert "ViTok-v2 5B-f16x64 needs 14.0 GiB (predicted)" in answer()
     # 24 · 10⁹ bytes are 22.35 GiB.
     predict(results, "5B-f16x64", 22.4)
     assert "1 of the 2 ViToks" in answer()
@@ -44,7 +44,7 @@ def test_a_measured_peak_is_called_measured_and_names_its_gpu(results: Path) -> 
     measured: dict[str, Any] = {"dtype": "bfloat16", "batch": 1, "weights": "random:0", "gpu": "NVIDIA H100 80GB HBM3"}
     write_machine(results, "memory", 4096, "flux", {"evaluation_peak": 38.0, "model_peak": 37.0}, **measured)
     assert "In bf16, none of the 1 auto-encoders fit as a whole" in answer(), "a measurement goes before a prediction"
-    assert "FLUX.1's VAE needs 37 GiB as a whole (measured on one NVIDIA H100)" in answer()
+    assert "FLUX.1's VAE needs 37.0 GiB as a whole (measured on one NVIDIA H100)" in answer()
 
 
 def test_without_a_prediction_the_answer_says_how_to_make_one(results: Path) -> None:

@@ -14,11 +14,11 @@ from vitok_lib.metrics.statistics import mean_interval
 from vitok_lib.published.sources import EVALUATION_CODE
 from vitok_lib.records.schema import Interval, Kind, OutcomeStatus, Value
 from vitok_lib.report.claims.verdict import Claim, Entries
-from vitok_lib.report.data.formatting import number
+from vitok_lib.report.data.formatting import counted, number
 from vitok_lib.report.data.paired import interval_of
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Number, Part, Sentence, WebLink
-from vitok_lib.report.page.labels import bracket, count_words, digits, is_distance, name_of, signed
+from vitok_lib.report.page.labels import bracket, digits, is_distance, name_of, signed
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.tokenizers.registry import find
 from vitok_lib.tokenizers.vitok.variant import Variant, parse_variant
@@ -83,7 +83,7 @@ class Figure:
     @property
     def counted(self) -> str:
         """Its n in brackets, where it has one."""
-        return f" ({count_words(self.value.quantity, self.value.n)})" if self.value.n is not None else ""
+        return f" ({counted(self.entry, self.value)})" if self.value.n is not None else ""
 
 
 def printed(

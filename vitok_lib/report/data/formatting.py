@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from vitok_lib.records.schema import Kind, OutcomeStatus, OutOfMemory, Value
 from vitok_lib.report.data.paired import Difference
@@ -17,6 +18,7 @@ from vitok_lib.report.page.labels import (
     name_of,
     not_independent,
     signed,
+    three_digits,
 )
 from vitok_lib.report.page.templates import sentences
 
@@ -32,12 +34,15 @@ OUTCOMES = {
 
 JOINT: Part = " "
 
+_WIDE = 0.1
+"""An interval wider than this share of its value is shown next to three digits: they do not all hold."""
+
 
 def number(entry: Entry, value: Value, *, unit: bool = False, best: bool = False) -> Number:
     """One value of a record, ready for print."""
     facts = [f"{value.kind.value}: {entry.record.source.title if entry.record.source else 'study ' + entry.study}"]
     if value.n is not None:
-        facts.append(_counted(entry, value))
+        facts.append(counted(entry, value))
     if value.interval:
         facts.append(f"{value.interval.level:.0%} interval, {value.interval.method}")
     if value.signature:
@@ -56,6 +61,18 @@ def number(entry: Entry, value: Value, *, unit: bool = False, best: bool = False
         best=best,
         caveat=caveat,
     )
+
+
+def rounded(shown: Number, value: Value, unit: str = "", scale: float = 1.0) -> Number:
+    """``shown`` as ``scale`` times ``value`` to three significant digits, for a summary.
+
+    Its interval is kept only where it is wider than a tenth of the value.
+    """
+    interval = value.interval
+    wide = interval is not None and interval.high - interval.low > _WIDE * abs(value.value)
+    ends = [three_digits(scale * end) for end in (interval.low, interval.high)] if interval and wide else []
+    text = f"{three_digits(scale * value.value)} {unit}".rstrip()
+    return replace(shown, text=text, interval=f"[{', '.join(ends)}]" if ends else None)
 
 
 def places(entries: Iterable[Entry]) -> list[Part]:
@@ -78,12 +95,12 @@ def held_number(entry: Entry, quantity: str, *, unit: bool = False) -> Number | 
     return number(entry, value, unit=unit) if value else None
 
 
-def _counted(entry: Entry, value: Value) -> str:
-    """What the n of a value counts."""
-    counted = count_words(value.quantity, value.n)
-    if counted.endswith("crops"):
-        return counted
-    return f"{counted} {'repetitions' if entry.measured and value.quantity in TIMED else 'images'}"
+def counted(entry: Entry, value: Value) -> str:
+    """The n of a value with what it counts."""
+    words = count_words(value.quantity, value.n)
+    if words.endswith("crops"):
+        return words
+    return f"{words} {'repetitions' if entry.measured and value.quantity in TIMED else 'images'}"
 
 
 def outcome(entry: Entry) -> Number:

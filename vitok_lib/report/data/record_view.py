@@ -54,6 +54,11 @@ class Entry:
         return self.record.source.name if self.record.source else self.study
 
     @property
+    def source_title(self) -> str:
+        """The title of a published record's source; of any other its study."""
+        return self.record.source.title if self.record.source else self.study
+
+    @property
     def published(self) -> bool:
         return self.record.source is not None
 

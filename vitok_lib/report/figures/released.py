@@ -78,7 +78,7 @@ def released(entries: Sequence[Entry]) -> Drawing:
         axes.set_xlabel("compression ratio: pixel values in for each latent value out")
         axes.set_ylabel(f"{label(QUANTITY, 'dB')} at {SIZE} px")
         _key(axes, shown, gpu)
-        sources = sorted({point.quality.entry.origin for point in shown if not point.measured})
+        sources = sorted({point.quality.entry.source_title for point in shown if not point.measured})
         return finished(
             figure,
             _in_text(shown, gpu),

@@ -7,11 +7,12 @@ from itertools import takewhile
 
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data import groups, protocol
-from vitok_lib.report.data.formatting import number
+from vitok_lib.report.data.formatting import number, rounded
 from vitok_lib.report.data.groups import SPEED
 from vitok_lib.report.data.model_names import gpu_name, model_name
 from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.record_view import Entry
+from vitok_lib.report.data.requested import requested
 from vitok_lib.report.page.content import Part, Sentence
 from vitok_lib.report.page.templates import sentences
 from vitok_lib.tokenizers.registry import RELEASED
@@ -27,7 +28,8 @@ _SHOWN = 4
 def fastest(entries: Sequence[Entry]) -> list[Sentence]:
     """Which released model is fastest at :data:`SIZE` on the GPU that measured the most of them, one image at once.
 
-    Each counts in its fastest configuration. Weights do not change a latency, so that random ones count.
+    Each counts in its fastest configuration; where these are of several presets, the first is also given in the one
+    preset that was measured of all. Weights do not change a latency, so that random ones count.
     """
     by_gpu: dict[str, list[Ranked]] = {}
     for machine, found in groups.by_machine(entries, [SPEED]).items():
@@ -44,6 +46,8 @@ def fastest(entries: Sequence[Entry]) -> list[Sentence]:
             size=SIZE,
             first=[_in_both_precisions(candidate, every) for candidate in first],
             rest=[(_name(candidate), " takes ", _value(candidate)) for candidate in ranking[len(first) : _SHOWN]],
+            alike=_alike(ranking, every),
+            several=len({_preset(candidate) for candidate in ranking}) > 1,
             random=all(groups.random_weights(candidate.entry) for candidate in ranking),
             measured=len(ranking),
             models=len(RELEASED),
@@ -97,14 +101,35 @@ def _in_both_precisions(candidate: Ranked, every: Sequence[Ranked]) -> tuple[Par
     return (*shown, " and ", _value(other), f" in {_precision(other)}")
 
 
+def _alike(ranking: Sequence[Ranked], every: Sequence[Ranked]) -> Sentence | None:
+    """The preset that was measured of every model of the ranking, and what the first takes with it; None without one.
+
+    Where several were, the one with which the first is fastest.
+    """
+    own = {(candidate.entry.record.tokenizer.name, _preset(candidate)): candidate for candidate in reversed(every)}
+    first = ranking[0].entry.record.tokenizer.name
+    shared = [
+        candidate
+        for (name, preset), candidate in own.items()
+        if name == first and all((other, preset) in own for other in _names(ranking))
+    ]
+    if not shared:
+        return None
+    found = protocol.ranked(shared, "latency")[0]
+    return (_preset(found), "; with it ", _name(found), " takes ", _value(found))
+
+
+def _preset(candidate: Ranked) -> str:
+    return requested(candidate.entry.record).preset or "reference"
+
+
 def _precision(candidate: Ranked) -> str:
     settings = candidate.entry.record.settings
     return settings.precision or DTYPES.get(settings.dtype or "", settings.dtype or "an unknown dtype")
 
 
 def _value(candidate: Ranked) -> Part:
-    """A value without its interval, which the tables show."""
-    return number(candidate.entry, candidate.value, unit=True).without_interval
+    return rounded(number(candidate.entry, candidate.value), candidate.value, candidate.value.unit)
 
 
 def _name(candidate: Ranked) -> str:

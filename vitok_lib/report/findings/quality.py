@@ -138,12 +138,12 @@ def published_bests(entries: Sequence[Entry], case: str, quantity: str) -> list[
     """
     published = [entry for entry in of_case(entries, case) if entry.published]
     found: list[Sentence] = []
-    for shared, group in by_protocol(published, quantity).items():
+    for group in by_protocol(published, quantity).values():
         independent = ranked([candidate for candidate in group if candidate.independent], quantity)
         for alike in (alike for alike in by_rate(independent) if len(alike) > 1):
             first, rate = alike[0], rate_number([held.entry for held in alike])
-            source, value = first.entry.record.source, number(first.entry, first.value, unit=True)
-            about = {"source": source.title if source else shared.origin, "case": case, "metric": name_of(quantity)}
+            value = number(first.entry, first.value, unit=True)
+            about = {"source": first.entry.source_title, "case": case, "metric": name_of(quantity)}
             names = [held.entry.title for held in alike if held.value.value == first.value.value]
             found.append(say("published_best", rate=rate, tokenizers=len(alike), names=names, value=value, **about))
         found += _set_aside(group)
@@ -161,8 +161,9 @@ def estimates_met_by_figures(entries: Sequence[Entry], quantity: str) -> list[Se
             continue
         for figure in published:
             if figure.value(quantity).kind == Kind.PUBLISHED and _subject(figure) == _subject(guess):
-                guesses = {"guesser": guess.origin, "guess": number(guess, guess.value(quantity), unit=True)}
-                figures = {"publisher": figure.origin, "figure": number(figure, figure.value(quantity), unit=True)}
+                guesses = {"guesser": guess.source_title, "guess": number(guess, guess.value(quantity), unit=True)}
+                shown = number(figure, figure.value(quantity), unit=True)
+                figures = {"publisher": figure.source_title, "figure": shown}
                 about = {"tokenizer": guess.record.tokenizer.name, "case": guess.case}
                 found.append(say("estimate", **about, **guesses, **figures))
     return found

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from vitok_lib.cost.gpus import Gpu
 from vitok_lib.records.schema import Kind
+from vitok_lib.report.data.formatting import rounded
 from vitok_lib.report.data.measuring_gpus import measuring_gpus
 from vitok_lib.report.data.model_names import gpu_name, model_name
 from vitok_lib.report.data.real_models import Answer, configurations, held_in, peak
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.requested import requested
-from vitok_lib.report.page.content import Sentence
+from vitok_lib.report.page.content import Number, Sentence
 from vitok_lib.report.page.templates import listed, sentences
 from vitok_lib.tokenizers.registry import RELEASED, find
 
@@ -72,7 +73,11 @@ def _peak(entries: Sequence[Entry], used: Entry, gpu: Gpu) -> Answer:
 
 
 def _needed(found: Answer) -> Sentence:
-    return (model_name(found.entry.record.tokenizer.name), " needs ", found.number(unit=True))
+    return (model_name(found.entry.record.tokenizer.name), " needs ", _value(found))
+
+
+def _value(found: Answer) -> Number:
+    return rounded(found.number(), found.value, found.value.unit)
 
 
 def _measured_peaks(entries: Sequence[Entry], gpu: Gpu) -> list[Sentence]:
@@ -81,7 +86,7 @@ def _measured_peaks(entries: Sequence[Entry], gpu: Gpu) -> list[Sentence]:
     for name in RELEASED:
         peaks = [_peak(entries, used, gpu) for used in configurations(entries, name, LARGE)]
         parts = [
-            (one.number(unit=True), " in tiles" if requested(one.entry.record).tiling else " as a whole")
+            (_value(one), " in tiles" if requested(one.entry.record).tiling else " as a whole")
             for one in peaks
             if one.value.kind == Kind.MEASURED
         ]

@@ -118,7 +118,7 @@ def _rule(item: EvaluatedClaim) -> Sentence:
     if claim.published is not None:
         parts += [" Published: ", stated(item)]
         if claim.tolerance is not None and item.verdict != Verdict.NOT_COMPARABLE:
-            parts.append(f"; another number agrees within {claim.tolerance:g} {claim.unit}".rstrip())
+            parts.append(f", with a tolerance of {claim.tolerance:g} {claim.unit}".rstrip())
         parts.append(".")
     return (*parts, f" In the document: {claim.where}.")
 

@@ -62,7 +62,7 @@ def not_measured(entries: Sequence[Entry]) -> Sentence:
     missing = []
     for what, answers in asked.items():
         count = sum(not any(map(_is_measured, answers(name))) for name in RELEASED)
-        missing += [f"{what} of {count}"] if count else []
+        missing += [f"{what} for {count}"] if count else []
     return say("not_measured", missing=missing, models=len(RELEASED))
 
 

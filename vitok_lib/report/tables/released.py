@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from vitok_lib.cost.gpus import Gpu
 from vitok_lib.records.schema import Kind
-from vitok_lib.report.data.formatting import number
+from vitok_lib.report.data.formatting import number, rounded
 from vitok_lib.report.data.measuring_gpus import measuring_gpus
 from vitok_lib.report.data.model_names import gpu_name
 from vitok_lib.report.data.protocol import Protocol, protocol
@@ -49,7 +49,7 @@ def released_table(entries: Sequence[Entry]) -> Table:
     quality = Head(f"DIV8K, {SIZES[0]} px", len(QUALITIES))
     costs = [Head(gpu_name(gpu.name), len(COSTS)) for gpu in gpus]
     names = [*FACTS, *(label(*named) for named in QUALITIES.items()), *COSTS * len(gpus), "Licence"]
-    heads = [[Head("", len(FACTS)), quality, *costs, Head("")], [Head(name) for name in names]]
+    heads = [[Head("Architecture", len(FACTS)), quality, *costs, Head("Weights")], [Head(name) for name in names]]
     return Table(heads, rows, notes=[say("released_order"), say("released_marks", codecs=YARDSTICK_SET)])
 
 
@@ -106,10 +106,10 @@ def _costs(entries: Sequence[Entry], name: str, gpu: Gpu) -> list[Sentence]:
 
 def _cost(answer: Answer) -> Sentence:
     """A derived time is a lower bound, shown as one and not sorted among measured times."""
-    shown = answer.number().without_interval
+    shown = rounded(answer.number(), answer.value)
     if answer.value.kind == Kind.DERIVED:
-        rounded = _three_digits(answer.value.value)
-        shown = replace(shown, text=f"≥ {rounded}" if answer.value.quantity == "latency" else rounded)
+        value = _three_digits(answer.value.value)
+        shown = replace(shown, text=f"≥ {value}" if answer.value.quantity == "latency" else value)
     return (shown, *((Note(" tiled"),) if requested(answer.entry.record).tiling else ()))
 
 
@@ -130,7 +130,7 @@ def licence(repository: str, gated: bool) -> Sentence:
     held = LICENCES.get(repository)
     gate = (Note(", gated"),) if gated else ()
     if held is None:
-        return (Note("not read"), *gate)
+        return (Note("not checked"), *gate)
     return (WebLink(held.name, held.address), *gate)
 
 

@@ -35,6 +35,7 @@ def versus_table(entries: Sequence[Entry], first: str, second: str) -> Table:
     for case in sorted({entry.case for entry in pair}, key=natural):
         held = [entry for entry in pair if entry.case == case]
         quantities = {value.quantity for entry in held for value in entry.record.values} & HIGHER_IS_BETTER.keys()
+        alone: dict[tuple[str, ...], list[str]] = {}
         for quantity in in_order(quantities):
             found = list(_shared(held, quantity, first, second))
             for shared, one, other in found:
@@ -44,7 +45,8 @@ def versus_table(entries: Sequence[Entry], first: str, second: str) -> Table:
                 else:
                     unequal.setdefault((rate_number([one.entry]), rate_number([other.entry])), {})[case] = None
             if not found and _both_have(held, quantity, first, second):
-                apart.append(_apart(held, quantity, case, first, second))
+                alone.setdefault(_reasons(held, quantity, first, second), []).append(quantity)
+        apart += [_apart(held, of_reason, case, reasons) for reasons, of_reason in alone.items()]
         apart += _ended(preferred(held), case)
     heads = ("Case", "Origin", "Quantity", first, second, f"{first} minus {second}", "Better")
     rates = [
@@ -104,30 +106,45 @@ def _better(quantity: str, difference: float, one: Ranked, other: Ranked) -> Par
     return (one if first_wins else other).entry.record.tokenizer.name
 
 
-def _apart(held: Sequence[Entry], quantity: str, case: str, first: str, second: str) -> Sentence:
+def _reasons(held: Sequence[Entry], quantity: str, first: str, second: str) -> tuple[str, ...]:
     with_value = [entry for entry in held if entry.record.value(quantity)]
-    reasons = [
+    found = [
         why
         for name in (first, second)
         if (why := _out(name, [entry for entry in with_value if entry.record.tokenizer.name == name], quantity))
     ]
-    values = [(entry, entry.value(quantity)) for entry in with_value]
+    return tuple(found) or ("the two share no protocol",)
+
+
+def _apart(held: Sequence[Entry], quantities: Sequence[str], case: str, reasons: Sequence[str]) -> Sentence:
+    """What is not compared for the same ``reasons``: of each record its values, in the order of the ``quantities``."""
+    known = [(entry, [value for name in quantities if (value := entry.record.value(name))]) for entry in held]
     return say(
         "not_compared",
         case=case,
-        metric=name_of(quantity),
-        reasons=reasons or ["the two share no protocol"],
+        metrics=[name_of(quantity) for quantity in quantities],
+        reasons=list(reasons),
         values=[
-            (entry.title, entry.origin, value.n and f"{value.n:,}", number(entry, value, unit=True))
-            for entry, value in values
+            (
+                entry.title,
+                _origin(entry),
+                ", ".join(dict.fromkeys(f"n = {value.n:,}" for value in values if value.n)),
+                [number(entry, value, unit=True) for value in values],
+            )
+            for entry, values in known
+            if values
         ],
     )
+
+
+def _origin(entry: Entry) -> str:
+    return f"study {entry.origin}" if entry.measured else entry.origin
 
 
 def _out(name: str, held: Sequence[Entry], quantity: str) -> str | None:
     """Why no value of a tokenizer takes part in a comparison; None where one does."""
     if all(entry.value(quantity).kind == Kind.ESTIMATED for entry in held):
-        return f"the value of {name} is an estimate, which takes no part"
+        return f"{name} has estimates alone, which take no part"
     if all(entry.record.outcome.status != OutcomeStatus.OK for entry in held):
         return f"the run of {name} did not end well"
     return None
@@ -135,4 +152,4 @@ def _out(name: str, held: Sequence[Entry], quantity: str) -> str | None:
 
 def _ended(held: Sequence[Entry], case: str) -> list[Sentence]:
     ended = [entry for entry in held if entry.record.outcome.status != OutcomeStatus.OK]
-    return [say("ended", case=case, name=entry.title, origin=entry.origin, outcome=outcome(entry)) for entry in ended]
+    return [say("ended", case=case, name=entry.title, origin=_origin(entry), outcome=outcome(entry)) for entry in ended]

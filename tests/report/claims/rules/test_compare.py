@@ -163,12 +163,24 @@ def test_an_absolute_time_is_held_to_no_other_and_has_no_tolerance(results: Path
         item = evaluated("latency-w1024")
         assert item.verdict == NOT_CHECKABLE
         assert "names neither its machine nor its batch" in evidence("latency-w1024")
-        assert "agrees within" not in plain(rule_sentence(item))
+        assert "tolerance" not in plain(rule_sentence(item))
+
+
+def test_chance_over_images_is_no_reason_where_a_machine_is_timed() -> None:
+    assert "standard errors" in evidence("drop-by-few-images")
+    assert "standard errors" not in evidence("f16-slower"), "a throughput is no mean over drawn images"
+
+
+def test_what_n_counts_is_said(results: Path) -> None:
+    throughput = {"throughput": 7.0}
+    write_machine(results, machine_record("5B-f16x64", "speed", 1024, throughput, settings={"preset": "reference"}))
+    assert "repetitions)" in evidence("throughput-f16x64-1024")
+    assert "(n = 1,500 images)" in evidence("throughput-f16x64-1024"), "the document counts images"
 
 
 def test_a_tolerance_is_printed_where_a_number_is_held_to_the_published_one() -> None:
-    assert "33.99 dB; another number agrees within 0.1 dB." in plain(rule_sentence(evaluated("psnr-f16x64-1024")))
-    assert "agrees within" not in plain(rule_sentence(evaluated("fid-4096")))
+    assert "33.99 dB, with a tolerance of 0.1 dB." in plain(rule_sentence(evaluated("psnr-f16x64-1024")))
+    assert "tolerance" not in plain(rule_sentence(evaluated("fid-4096")))
 
 
 def test_every_claim_on_fid_or_ssim_says_why_it_compares_with_none_of_ours() -> None:

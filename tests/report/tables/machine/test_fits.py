@@ -61,7 +61,7 @@ def test_a_measured_time_is_no_bound_and_the_note_says_how_far_it_is_above(predi
     assert [part.kind for part in cells[1] if isinstance(part, Number)] == [Kind.DERIVED, Kind.DERIVED, Kind.MEASURED]
     notes = " ".join(text_of(note) for note in table.notes)
     assert "50 %" in notes
-    assert "does not fit" not in notes
+    assert "more than the peak shown" not in notes
     assert "3.00× to 3.00×" in notes
     assert "The peaks of ViToks here are all predicted" in notes
 
@@ -69,9 +69,17 @@ def test_a_measured_time_is_no_bound_and_the_note_says_how_far_it_is_above(predi
 def test_a_time_of_a_preset_that_needs_a_larger_gpu_than_the_cell_names_is_said_to(predictions: Path) -> None:
     options = {"gpu": H100, "dtype": "bfloat16", "batch": 1, "preset": "reference"}
     write_machine(predictions, "speed", 8192, "sd", {"latency": 3000.0, "peak_memory": 30.0}, **options, tiling=True)
-    said = [text_of(note) for note in fits_table(load(), "H100", [8192]).notes if "does not fit" in text_of(note)]
-    assert len(said) == 1
-    assert "sd at 8192 px was measured with preset reference, which took 30 GiB and does not fit 8 GB" in said[0]
+    (said,) = [text_of(note) for note in fits_table(load(), "H100", [8192]).notes if "more than" in text_of(note)]
+    assert "sd at 8192 px was measured with preset reference, which took 30.0 GiB" in said
+    assert "8 GB" in said
+
+
+def test_a_time_of_a_run_that_took_more_than_the_peak_next_to_it_is_said_to(predictions: Path) -> None:
+    options = {"gpu": H100, "dtype": "bfloat16", "batch": 1, "preset": "reference"}
+    write_machine(predictions, "speed", 8192, "sd", {"latency": 3000.0, "peak_memory": 3.0}, **options, tiling=True)
+    (said,) = [text_of(note) for note in fits_table(load(), "H100", [8192]).notes if "more than" in text_of(note)]
+    assert "which took 3.00 GiB" in said
+    assert "too much for" not in said, "the GPU that the cell names holds it"
 
 
 def test_a_missing_prediction_names_the_command_that_makes_it(predictions: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vitok_lib.cost.fits import GIB, SIZES_GB, predicted
 from vitok_lib.cost.gpus import find_gpu
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
-from vitok_lib.report.data.formatting import joined, number
+from vitok_lib.report.data.formatting import joined, number, rounded
 from vitok_lib.report.data.real_models import (
     Answer,
     configurations,
@@ -23,7 +23,7 @@ from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.requested import requested
 from vitok_lib.report.data.speedups import derived, times
 from vitok_lib.report.page.content import Head, Note, Number, Part, Sentence, Table
-from vitok_lib.report.page.labels import three_digits, window_text
+from vitok_lib.report.page.labels import window_text
 from vitok_lib.report.page.templates import sentences
 
 say = sentences("tables")
@@ -119,20 +119,14 @@ def _cell(entries: Sequence[Entry], case: _Case, gpu: str) -> Sentence:
 def _peak_cell(entries: Sequence[Entry], case: _Case, gpu: str, used: Entry) -> Sentence:
     held = peak(entries, case.name, case.resolution, gpu, configuration=used)
     assert held is not None
-    return (_short(held, held.value.value, "GiB"),)
+    return (rounded(held.number(), held.value, "GiB"),)
 
 
 def _time(answer: Answer | None) -> Sentence:
     assert answer is not None
-    milliseconds = answer.value.value
-    value, unit = (milliseconds, "ms") if milliseconds < _SECOND else (milliseconds / _SECOND, "s")
-    shown = _short(answer, value, unit)
+    scale, unit = (1.0, "ms") if answer.value.value < _SECOND else (1 / _SECOND, "s")
+    shown = rounded(answer.number(), answer.value, unit, scale)
     return (AT_LEAST, shown) if answer.value.kind is Kind.DERIVED else (shown,)
-
-
-def _short(answer: Answer, value: float, unit: str) -> Number:
-    """The value of ``answer`` in ``unit``, to three significant digits, without its interval."""
-    return replace(answer.number().without_interval, text=f"{three_digits(value)} {unit}")
 
 
 def _how(used: Entry) -> str:
@@ -157,10 +151,13 @@ def _notes(entries: Sequence[Entry], cases: Sequence[_Case], gpu: str) -> list[S
         time = latency(entries, case.name, case.resolution, gpu, configuration=used)
         if time is not None and time.value.kind is Kind.MEASURED:
             slower.append(time.value.value / (held.least_seconds(where) * _SECOND))
-            taken, size = time.entry.record.value("peak_memory"), smallest_fit(entries, case.name, case.resolution, gpu)
-            if taken is not None and size is not None and taken.value * GIB > size[0] * 10**9:
+            taken = time.entry.record.value("peak_memory")
+            if taken is not None and found is not None and taken.value > found.value.value:
                 preset = requested(time.entry.record).preset or "reference"
-                larger.append((case.name, case.resolution, preset, number(time.entry, taken, unit=True), size[0]))
+                fit = smallest_fit(entries, case.name, case.resolution, gpu)
+                too_small = fit[0] if fit and taken.value * GIB > fit[0] * 10**9 else None
+                shown_peak = rounded(number(time.entry, taken), taken, taken.unit)
+                larger.append((case.name, case.resolution, preset, shown_peak, too_small))
     how = "peak with margin over predicted peak, minus 1"
     shown = derived(f"{100 * margin:.0f}\N{NO-BREAK SPACE}%", how) if margin else None
     spread = [times(ratio, "measured time over least time") for ratio in (min(slower), max(slower))] if slower else []
