@@ -50,7 +50,7 @@ def test_every_adapter_has_a_row_with_all_its_columns(cells: dict[str, dict[str,
     assert all(all(row.values()) for row in cells.values()), "no empty cell"
     assert cells["flux"]["Licence"] == "non-commercial, gated"
     assert cells["taef1"]["Licence"] == "MIT"
-    assert cells["rae-dinov2"]["Licence"] == "not read"
+    assert cells["rae-dinov2"]["Licence"] == "not checked"
 
 
 def test_every_row_links_to_its_repository() -> None:

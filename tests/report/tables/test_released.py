@@ -110,7 +110,7 @@ def test_a_licence_is_named_only_where_it_was_read(results: Path) -> None:
             assert isinstance(shown, WebLink)
             assert shown.url.startswith("https://")
         else:
-            assert plain((shown,)) == "not read"  # type: ignore[arg-type]
+            assert plain((shown,)) == "not checked"  # type: ignore[arg-type]
     gated = {name for name in RELEASED if "gated" in row(table, plain(line_of(table, name)))["Licence"]}
     assert gated == {"flux", "flux2"}
 
@@ -136,5 +136,5 @@ def test_each_machine_has_a_row_and_what_nobody_measured_is_counted(results: Pat
     assert [plain(line[0]) for line in table.rows] == [H100, "test, 2 cores, no GPU"]
     assert [plain(line[3]) for line in table.rows] == ["2", "1"]
     assert [plain(line[4]) for line in table.rows] == ["flux, sd", "none"]
-    counts = dict(re.findall(r"(\w+) at 1024 px of (\d+)", plain(table.notes[0])))
+    counts = dict(re.findall(r"(\w+) at 1024 px for (\d+)", plain(table.notes[0])))
     assert counts == {"PSNR": str(len(RELEASED)), "latency": str(len(RELEASED) - 1)}, "a batch of 8 is no single image"

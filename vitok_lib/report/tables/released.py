@@ -49,7 +49,7 @@ def released_table(entries: Sequence[Entry]) -> Table:
     quality = Head(f"DIV8K, {SIZES[0]} px", len(QUALITIES))
     costs = [Head(gpu_name(gpu.name), len(COSTS)) for gpu in gpus]
     names = [*FACTS, *(label(*named) for named in QUALITIES.items()), *COSTS * len(gpus), "Licence"]
-    heads = [[Head("Architecture", len(FACTS)), quality, *costs, Head("Weights")], [Head(name) for name in names]]
+    heads = [[Head("", len(FACTS)), quality, *costs, Head("")], [Head(name) for name in names]]
     return Table(heads, rows, notes=[say("released_order"), say("released_marks", codecs=YARDSTICK_SET)])
 
 

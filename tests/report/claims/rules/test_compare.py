@@ -200,9 +200,9 @@ def test_our_fid_and_ssim_stand_beside_the_printed_ones_and_decide_nothing(resul
     for name in ("flux", "5B-f16x64"):
         write_released(results, name, "div8k-1024", {"ssim": [0.932] * 1500}, distances={"fid": {50: 9.0, 1500: 0.35}})
     for claim, own in {
-        "fid-f16x64-1024": r"FID of 5B-f16x64 .* on div8k-1024 is 0\.35 \(n = 1,500\)",  # at the printed n alone
+        "fid-f16x64-1024": r"FID of 5B-f16x64 .* on div8k-1024 is 0\.35 \(n = 1,500 images\)",  # at the printed n alone
         "ssim-f16x64-1024": r"SSIM of 5B-f16x64 .* on div8k-1024 is 0\.932",
-        "fid-lead": r"FID of flux .* on div8k-1024 is 0\.35 \(n = 1,500\)",
+        "fid-lead": r"FID of flux .* on div8k-1024 is 0\.35 \(n = 1,500 images\)",
         "ssim-lead": r"SSIM of flux .* on div8k-1024 is 0\.932",
     }.items():
         assert evaluated(claim).verdict == NOT_COMPARABLE

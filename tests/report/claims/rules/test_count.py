@@ -20,7 +20,7 @@ NOT_COMPARABLE, NOT_MEASURED = Verdict.NOT_COMPARABLE, Verdict.NOT_MEASURED
         ("fid-8192-against-4096", NOT_COMPARABLE, "a rank of at most 49"),
         ("fid-f16-against-f32-8192", NOT_COMPARABLE, "n = 50 and n = 1,500"),
         ("native-resolution", REFUTED, "at 1,024 px, 2,048 px, 4,096 px, 8,192 px"),
-        ("every-n-1500", REFUTED, "(n = 50)"),
+        ("every-n-1500", REFUTED, "(n = 50 images)"),
         ("f32-completed", REFUTED, "figures of 5B-f32x128 as estimates"),
         ("psnr-4096-against-flux-1024", NOT_COMPARABLE, "4,096 px and 1,024 px"),
         ("fid-f16-against-f32-8192", NOT_COMPARABLE, "12 : 1 and 48 : 1"),
