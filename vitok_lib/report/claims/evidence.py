@@ -14,7 +14,7 @@ from vitok_lib.metrics.statistics import mean_interval
 from vitok_lib.published.sources import EVALUATION_CODE
 from vitok_lib.records.schema import Interval, Kind, OutcomeStatus, Value
 from vitok_lib.report.claims.verdict import Claim, Entries
-from vitok_lib.report.data.formatting import counted, number
+from vitok_lib.report.data.formatting import counted, number, rounded
 from vitok_lib.report.data.paired import interval_of
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Number, Part, Sentence, WebLink
@@ -59,6 +59,11 @@ class Figure:
     @property
     def shown(self) -> Number:
         return number(self.entry, self.value, unit=True)
+
+    @property
+    def short(self) -> Number:
+        """To three significant digits, for the sentence that says what holds; the evidence has them all."""
+        return rounded(self.shown, self.value, self.value.unit)
 
     @property
     def publisher(self) -> Part:
