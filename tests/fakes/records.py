@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from vitok_lib.images.text_pages import GROUNDS
-from vitok_lib.metrics.quantities import bounds_of
-from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
+from vitok_lib.metrics.quantities import interval_over_images, method_of
 from vitok_lib.records.schema import (
     Host,
     ImagesIdentity,
@@ -129,14 +128,14 @@ def _identity(name: str) -> TokenizerIdentity:
 def _mean(quantity: str, numbers: Sequence[float], signature: str) -> Value:
     held = np.array(numbers, dtype=np.float64)
     held = held[~np.isnan(held)]
-    bounds = clipped(mean_interval(held), bounds_of(quantity))
+    ends = interval_over_images(quantity, held)
     return Value(
         quantity=quantity,
         value=float(held.mean()),
         unit={"psnr": "dB", "bpp": "bit/px"}.get(quantity.partition(":")[0], ""),
         kind=Kind.MEASURED,
         n=len(held),
-        interval=Interval(low=bounds[0], high=bounds[1], method=f"{METHOD} over images") if bounds else None,
+        interval=Interval(low=ends[0], high=ends[1], method=f"{method_of(quantity)} over images") if ends else None,
         signature=f"{quantity}|rgb|u8|per-image-mean|{signature}",
     )
 

@@ -17,6 +17,7 @@ from vitok_lib.metrics.statistics import (
     median_interval,
     paired_differences,
     paired_interval,
+    share_interval,
     student_quantile,
 )
 
@@ -212,6 +213,38 @@ def test_cutting_costs_no_coverage() -> None:
     assert [low <= mean <= high for low, high in filter(None, cut)] == [
         low <= mean <= high for low, high in filter(None, found)
     ]
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 18), (1, 18), (11, 18), (18, 18), (6, 6)])
+def test_the_interval_of_a_share_is_scipys_clopper_and_pearson(successes: int, n: int) -> None:
+    expected = stats.binomtest(successes, n).proportion_ci(0.95, method="exact")
+    assert share_interval([1.0] * successes + [0.0] * (n - successes)) == pytest.approx(tuple(expected))
+
+
+def test_images_that_all_succeed_bound_the_share_by_the_chance_that_they_all_do() -> None:
+    low, high = share_interval([1.0] * 18) or (0.0, 0.0)
+    assert (low**18, high) == (pytest.approx(0.025), 1.0)
+
+
+@pytest.mark.parametrize("together", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.98])
+def test_the_interval_of_a_share_covers_it_where_students_does_not(share: float, together: float) -> None:
+    """18 pages of 3 lines; ``together`` is the correlation of the lines of a page."""
+    rng, pages = np.random.default_rng(0), (1000, 18)
+    scale = 1 / together - 1 if together else np.inf
+    chance = rng.beta(share * scale, (1 - share) * scale, pages) if 0 < scale < np.inf else np.full(pages, share)
+    lines = rng.binomial(3, chance) if scale else 3 * rng.binomial(1, chance)
+    intervals = [share_interval(row) or (1.0, 0.0) for row in lines / 3]
+    assert np.mean([low <= share <= high for low, high in intervals]) >= 0.95
+    if share == 0.98:
+        students = [mean_interval(row) or (1.0, 0.0) for row in lines / 3]
+        assert np.mean([low <= share <= high for low, high in students]) < 0.75
+
+
+@pytest.mark.parametrize("values", [[1.1, 0.5], [-0.01, 1.0]])
+def test_a_share_outside_its_range_is_named(values: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"shares must be from 0 to 1, and -?[01.]+ is not"):
+        share_interval(values)
 
 
 @pytest.mark.parametrize(("deviation", "margin"), [(3.0, 0.5), (3.0, 0.1), (0.2, 0.05), (0.001, 1.0)])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vitok_lib.check import sums
 from vitok_lib.errors import RequestError
-from vitok_lib.metrics.quantities import bounds_of
+from vitok_lib.metrics.quantities import bounds_of, interval_over_images, method_of
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
 from vitok_lib.published.study import PUBLISHED
@@ -119,12 +119,18 @@ def _samples(path: Path, record: Record) -> Iterator[str]:
         if not math.isclose(found, value.value, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
             yield f"holds '{value.quantity}' = {value.value:g}, and the {name} of its single images is {found:g}"
         whole = not largest and all(map(math.isfinite, column))
-        yield from _interval(value, clipped(mean_interval(column), bounds_of(value.quantity)) if whole else None)
+        yield from _interval(value, column if whole else None)
 
 
-def _interval(value: Value, expected: tuple[float, float] | None) -> Iterator[str]:
-    """Whether the interval of a mean is that of the single images, by the method that it names."""
-    held = value.interval
+def _interval(value: Value, column: list[float] | None) -> Iterator[str]:
+    """Whether the interval of a mean is that of the single images, by the method that it names.
+
+    Records of before the interval of a share have Student's there; one that is no mean over finite values has none.
+    """
+    held, method = value.interval, method_of(value.quantity)
+    expected = interval_over_images(value.quantity, column) if column is not None else None
+    if held is not None and METHOD in held.method and column is not None:
+        method, expected = METHOD, clipped(mean_interval(column), bounds_of(value.quantity))
     if held is None or expected is None:
         if held is not None or expected is not None:
             with_one = "with" if held else "without"
@@ -132,8 +138,8 @@ def _interval(value: Value, expected: tuple[float, float] | None) -> Iterator[st
         return
     pairs = zip((held.low, held.high), expected, strict=True)
     close = all(math.isclose(*ends, rel_tol=_ROUNDING, abs_tol=_ROUNDING) for ends in pairs)
-    if METHOD not in held.method or not close:
+    if method not in held.method or not close:
         yield (
             f"holds '{value.quantity}' with the interval [{held.low:g}, {held.high:g}] by {held.method}, and "
-            f"that of its single images by {METHOD} is [{expected[0]:g}, {expected[1]:g}]"
+            f"that of its single images by {method} is [{expected[0]:g}, {expected[1]:g}]"
         )

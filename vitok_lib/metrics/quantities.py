@@ -1,8 +1,15 @@
-"""Quantities of records that are not all metrics: which metric one is of, and what its values lie between."""
+"""Quantities of records that are not all metrics: which metric one is of, its bounds, and the interval of its mean."""
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from vitok_lib.metrics.signature import DECIBELS, FROM_ZERO, METRICS, UNBOUNDED
+from vitok_lib.metrics.statistics import METHOD, SHARE_METHOD, clipped, mean_interval, share_interval
+
+SHARES = ("exact-match",)
+"""Metrics that are the share of successes among trials."""
 
 PASSES = (1, 2, 4, 8)
 """Numbers of times that an image is encoded and decoded, one after the other."""
@@ -27,6 +34,33 @@ def bounds_of(quantity: str) -> tuple[float, float]:
     """What the values of a metric, or of a quantity of a study, are between: single ones and their means alike."""
     quantity = text_metric(quantity) or quantity
     return METRICS[quantity].bounds if quantity in METRICS else _BOUNDS_OF_STUDIES.get(quantity, UNBOUNDED)
+
+
+def interval_over_images(quantity: str, values: ArrayLike) -> tuple[float, float] | None:
+    """The 95 % interval of the mean of ``values`` ``[n]``, one an image, by the method :func:`method_of` names.
+
+    None for one image, and where :func:`says_nothing`.
+
+    Raises:
+        ValueError: a value is not finite; the message names it.
+    """
+    if (text_metric(quantity) or quantity) in SHARES:
+        return share_interval(values)
+    return None if says_nothing(quantity, values) else clipped(mean_interval(values), bounds_of(quantity))
+
+
+def method_of(quantity: str) -> str:
+    """The method of :func:`interval_over_images`."""
+    return SHARE_METHOD if (text_metric(quantity) or quantity) in SHARES else METHOD
+
+
+def says_nothing(quantity: str, values: ArrayLike) -> bool:
+    """Whether scores of text, or differences of two, are equal on all pages: their spread says nothing of other pages.
+
+    What is equal by construction, such as a rate, keeps Student's interval without width.
+    """
+    metric = METRICS.get(text_metric(quantity) or quantity)
+    return metric is not None and metric.scope == "text" and np.unique(values).size == 1
 
 
 def text_metric(quantity: str) -> str | None:

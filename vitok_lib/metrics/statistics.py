@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 METHOD = "Student's t"
+SHARE_METHOD = "Clopper & Pearson"
 MEDIAN_METHOD = "order statistics of the rounds (binomial), at least 95 %"
 MINIMUM_COUNT = 2
 """The least number of values that say anything about their spread."""
@@ -87,6 +88,36 @@ def mean_interval(values: ArrayLike, level: float = 0.95, comparisons: int = 1) 
     mean, error = _mean_and_error(column)
     margin = student_quantile(column.size - 1, (1 - level) / (2 * comparisons)) * error
     return mean - margin, mean + margin
+
+
+def share_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float] | None:
+    """The interval of Clopper & Pearson 1934 of a share, from ``values`` ``[n]`` in [0, 1], one an image.
+
+    Each value is the share of an image, such as that of its lines which are read rightly. Their sum, which need not be
+    whole, is the number of successes in n trials. Where each value is 0 or 1 the interval covers the share with
+    ``level`` or more, and more often where values lie between (measured by ``benchmarks/coverage.py``). Student's t is
+    no interval of a share near 0 or 1: values that are all equal have none of its width, though n images of 1 do not
+    exclude a share of α^(1/n).
+
+    Returns:
+        None for fewer than two values, as for any interval over images.
+
+    Raises:
+        ValueError: a value is not finite or outside [0, 1]; the message names it.
+    """
+    from scipy.special import betaincinv
+
+    column = _finite(values, "shares")
+    outside = column[(column < 0) | (column > 1)]
+    if outside.size:
+        raise ValueError(f"shares must be from 0 to 1, and {outside[0]} is not")
+    n, tail = column.size, (1 - level) / 2
+    if n < MINIMUM_COUNT:
+        return None
+    successes = math.fsum(column)
+    low = float(betaincinv(successes, n - successes + 1, tail)) if successes > 0 else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 1 - tail)) if successes < n else 1.0
+    return low, high
 
 
 def clipped(interval: tuple[float, float] | None, bounds: tuple[float, float]) -> tuple[float, float] | None:

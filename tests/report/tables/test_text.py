@@ -125,6 +125,23 @@ def test_pairs_of_equal_rate_are_compared_by_page_with_intervals_that_hold_toget
         assert plain(cell) == f"{wrong.mean():+.2f} [{low:.2f}, {high:.2f}]"
 
 
+def test_what_is_equal_on_all_pages_has_the_interval_of_a_share_or_none(results: Path) -> None:
+    """Of 6 pages that all succeed, a share below 0.025^(1/6) has a chance of less than a fortieth."""
+    same = {
+        "bpp": [4.0] * 6,
+        "ned_6": [0.0] * 6,
+        "exact-match_6": [1.0] * 6,
+        "lines_6": [3.0] * 6,
+        "drawn_6": [3.0] * 6,
+    }
+    for name in ("nano-f16x64", "pca-f16x64"):
+        write_measured(results, "cpu", name, CASE, same)
+    cells = {quantity: plain(text_table(load(), CASE, quantity).rows[1][2]) for quantity in ("ned", "exact-match")}
+    assert cells == {"ned": "0.00", "exact-match": f"1.00 [{0.025 ** (1 / 6):.2f}, 1.00]"}
+    (row,) = text_pairs_table(load(), CASE, "exact-match").rows
+    assert plain(row[3]) == "0.00"
+
+
 def test_without_two_of_equal_rate_there_are_no_pairs(results: Path) -> None:
     write_text(results, names=["nano-f16x64", "jpeg:q=75"])
     with pytest.raises(RequestError, match="no two records of 'text-by-height-512' are of equal rate"):

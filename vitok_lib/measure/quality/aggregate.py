@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from vitok_lib.measure.quality.metric_suite import IDENTICAL, PATCHES, takes_patches, unpacked
 from vitok_lib.metrics.frechet import at_counts, counts_for
-from vitok_lib.metrics.quantities import bounds_of
+from vitok_lib.metrics.quantities import interval_over_images, method_of
 from vitok_lib.metrics.sets import set_estimate
 from vitok_lib.metrics.signature import METRICS, Metric
-from vitok_lib.metrics.statistics import METHOD, clipped, mean_interval
 from vitok_lib.records.schema import Interval, Kind, Outcome, Record, Value
 
 if TYPE_CHECKING:
@@ -99,8 +98,8 @@ def _mean(metric: Metric, signature: str, results: Results) -> list[Value]:
 
 def interval_of_mean(column: NDArray[np.float64], quantity: str) -> Interval | None:
     """The interval of the mean over images, as a record keeps it; None for one image, or a value that is not finite."""
-    ends = clipped(mean_interval(column), bounds_of(quantity)) if np.isfinite(column).all() else None
-    return Interval(low=ends[0], high=ends[1], method=f"{METHOD} over images") if ends else None
+    ends = interval_over_images(quantity, column) if np.isfinite(column).all() else None
+    return Interval(low=ends[0], high=ends[1], method=f"{method_of(quantity)} over images") if ends else None
 
 
 def _distance(

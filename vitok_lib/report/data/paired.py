@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError
+from vitok_lib.metrics.quantities import says_nothing
 from vitok_lib.metrics.statistics import METHOD, leaves_out, mean_interval, paired_differences, paired_p_value
 from vitok_lib.records.schema import Interval
 from vitok_lib.report.data.protocol import Protocol, Ranked, by_protocol, common, protocol, ranked
@@ -50,7 +51,7 @@ class Difference:
     @property
     def remark(self) -> str:
         """What is said of a difference that is not ``clear``."""
-        return NOT_SIGNIFICANT if self.interval else "one image, no test"
+        return NOT_SIGNIFICANT if self.n > 1 else "one image, no test"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def across_protocols(entry: Entry, other: Entry, quantity: str, comparisons: int
         RequestError: the two were not measured on the same images.
     """
     differences = by_image(entry, other, quantity)
-    bounds = mean_interval(differences, LEVEL, comparisons)
+    bounds = None if says_nothing(quantity, differences) else mean_interval(differences, LEVEL, comparisons)
     interval, mean = interval_of(bounds, comparisons), float(differences.mean())
     p_value = paired_p_value(differences)
     return Difference(entry, other, quantity, mean, interval, len(differences), p_value, TEST)

@@ -9,8 +9,8 @@ from itertools import combinations
 from vitok_lib.errors import RequestError
 from vitok_lib.images.scripts import LATIN, SCRIPTS, Script
 from vitok_lib.images.text_pages import GROUNDS
-from vitok_lib.metrics.quantities import bounds_of, text_metric
-from vitok_lib.metrics.statistics import METHOD, clipped, holm, mean_interval
+from vitok_lib.metrics.quantities import interval_over_images, method_of, text_metric
+from vitok_lib.metrics.statistics import holm
 from vitok_lib.records.schema import Interval, Kind, Value
 from vitok_lib.report.data import protocol
 from vitok_lib.report.data.paired import TEST, Difference, holds_single_images, paired
@@ -111,8 +111,9 @@ def on_ground(entry: Entry, quantity: str, height: int, ground: str) -> OnGround
     held = pages[name].dropna().to_numpy()
     if not len(held):
         return OnGround(drawn, counted, None)
-    bounds = clipped(mean_interval(held), bounds_of(name))
-    interval = Interval(low=bounds[0], high=bounds[1], method=f"{METHOD} over the pages with it") if bounds else None
+    ends = interval_over_images(name, held)
+    method = f"{method_of(name)} over the pages with it"
+    interval = Interval(low=ends[0], high=ends[1], method=method) if ends else None
     mean = float(held.mean())
     return OnGround(
         drawn, counted, Value(quantity=name, value=mean, unit="", kind=Kind.DERIVED, n=len(held), interval=interval)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vitok_lib.metrics.quantities import SHARES
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.schema import Kind
 from vitok_lib.report.data.formatting import difference_number, number
@@ -35,7 +36,7 @@ def text_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
         rate: Sentence = (rate_number([entry]),) if rate_of(entry) else (Note("–"),)
         cells: list[Sentence] = [(number(entry, entry.value(f"{quantity}_{height}")),) for height in read.heights]
         rows.append([(Link(entry.title, entry.anchor),), rate, *cells])
-    note = say("text_table", shared=read.shared.count, origin=read.shared.origin)
+    note = say("text_table", shared=read.shared.count, origin=read.shared.origin, share=quantity in SHARES)
     return Table(_heads_of(read, name_of(quantity), "Tokenizer", "Rate"), rows, groups=[1], notes=[note])
 
 
@@ -56,7 +57,7 @@ def ground_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
         for entry, by_height in zip(read.entries, by_entry, strict=True):
             cells: list[Sentence] = [(number(entry, each.value) if each.value else Note("–"),) for each in by_height]
             rows.append([words, (Link(entry.title, entry.anchor),), *cells])
-    note = say("ground_table", origin=read.shared.origin)
+    note = say("ground_table", origin=read.shared.origin, share=quantity in SHARES)
     return Table(_heads_of(read, name_of(quantity), "Ground", "Tokenizer"), rows, groups=groups[1:], notes=[note])
 
 
@@ -78,7 +79,8 @@ def script_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str) 
         for entry in read.entries:
             cells = [_shown(entry, f"{quantity}_{height}") for height in heights]
             rows.append([script, (Link(entry.title, entry.anchor),), *cells])
-    note = say("script_table", origins=listed([*dict.fromkeys(read.shared.origin for read in reads)]))
+    origins = listed([*dict.fromkeys(read.shared.origin for read in reads)])
+    note = say("script_table", origins=origins, share=quantity in SHARES)
     heads = _heads(heights, f"{name_of(quantity)}, at a height of", "Script", "Tokenizer")
     return Table(heads, rows, groups=groups[1:], notes=[note])
 
