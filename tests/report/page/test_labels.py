@@ -8,14 +8,24 @@ import pytest
 
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.schema import Interval
-from vitok_lib.report.page.labels import HIGHER_IS_BETTER, bracket, digits, in_order, memory_words, three_digits
+from vitok_lib.report.page.labels import (
+    HIGHER_IS_BETTER,
+    bracket,
+    digits,
+    in_order,
+    memory_words,
+    name_of,
+    signed,
+    three_digits,
+    with_unit,
+)
 
 
 @pytest.mark.parametrize(
     ("quantity", "value", "text"),
     [
         ("psnr", 31.416, "31.42"),
-        ("psnr", -0.004, "−0.00"),
+        ("psnr", -0.004, "0.00"),
         ("ssim", 0.0004, "0.000"),
         ("throughput", 12345.678, "12,346"),
         ("latency", 0.9, "0.9"),
@@ -90,10 +100,32 @@ def test_higher_is_better_of_similarity_and_lower_of_distance() -> None:
         ("speedup", (0.9, 0.99996), None, "[0.90, 0.99996]"),
         ("speedup", (1.0, 1.3), None, "[1.00, 1.30]"),
         ("psnr", (-0.0003, 2.0), 0.0, "[−0.0003, 2.00]"),
-        ("psnr", (-0.0003, 2.0), None, "[−0.00, 2.00]"),
+        ("psnr", (-0.0003, 2.0), None, "[0.00, 2.00]"),
     ],
 )
 def test_an_interval_shows_on_which_side_of_no_difference_it_ends(
     quantity: str, ends: tuple[float, float], neutral: float | None, text: str
 ) -> None:
     assert bracket(quantity, Interval(low=ends[0], high=ends[1], method="invented"), neutral) == text
+
+
+@pytest.mark.parametrize(
+    ("quantity", "name"),
+    [
+        ("difference@window=2d:1", "Change of PSNR, window 2d:1"),
+        ("psnr_at_start@seed=0", "PSNR at the start, seed 0"),
+        ("lines_8", "Lines that count, 8 px"),
+        ("ned_8", "Edit distance of text, 8 px"),
+    ],
+)
+def test_a_quantity_with_a_setting_is_named_with_it(quantity: str, name: str) -> None:
+    assert name_of(quantity) == name
+
+
+@pytest.mark.parametrize(("unit", "text"), [("count", "2"), ("×", "2×"), ("dB", "2 dB"), ("", "2")])
+def test_a_unit_is_printed_as_it_is_read(unit: str, text: str) -> None:
+    assert with_unit("2", unit) == text
+
+
+def test_what_is_zero_in_print_has_no_sign() -> None:
+    assert [signed("psnr", value) for value in (-0.004, 0.004, 0.006)] == ["0.00", "0.00", "+0.01"]

@@ -170,7 +170,7 @@ def test_outcomes_are_counted_where_one_is_bad(results: Path) -> None:
     assert outcomes_counted(load()) == []
     write_machine(results, "memory", 1024, "flux", {}, outcome=Outcome(status=OutcomeStatus.OOM))
     (sentence,) = outcomes_counted(load())
-    assert plain(sentence).startswith("Of 2 measurements, 1 ended as oom;")
+    assert plain(sentence).startswith("Of 2 measurements, 1 ended as OOM;")
 
 
 def test_the_table_of_a_page_never_ranks_a_released_model(results: Path) -> None:

@@ -41,9 +41,10 @@ def test_the_table_of_baselines_holds_what_is_of_their_rate(results: Path) -> No
     write_measured(results, "cpu", "nano-f16x64", "photos-512", {"psnr": [24.0, 25.0]})
     write_measured(results, "cpu", "nano-f32x64", "photos-512", {"psnr": [22.0, 23.0]})
     table = by_image.baseline_table(load(), ["photos-512"], "psnr")
-    assert heads(table) == ["Tokenizer", "photos-512"]
+    assert heads(table) == ["Tokenizer", "photos-512, n = 2"]
+    assert "Δ PSNR, dB" in plain(table.notes[0])
     assert [plain(cells[0]) for cells in table.rows] == ["jpeg:q=75", "nano-f16x64"]
-    assert row(table, "nano-f16x64")["photos-512"].startswith("−1.00 [")
+    assert row(table, "nano-f16x64")["photos-512, n = 2"].startswith("−1.00 [")
     both = by_image.baseline_table(load(), ["photos-256", "photos-512"], "psnr")
     assert row(both, "jpeg:q=75")["photos-256"] == "other rate"
     assert row(both, "nano-f16x64")["photos-256"] == "not measured"

@@ -155,7 +155,7 @@ def test_a_codec_has_a_ratio_of_bits_and_a_learned_tokenizer_one_of_numbers(resu
     write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": [30.0, 32.0], "bpp": [4.0, 4.0]})
     table = quality_table(load(), CASE, ["psnr"])
     assert row(table, "jpeg:q=75")["Ratio"] == "16 : 1 in bits"  # 24 bits of a pixel over 1.5
-    assert row(table, "webp:q=80")["Ratio"] == ""
+    assert row(table, "webp:q=80")["Ratio"] == "–"
     assert row(table, "nano-f16x64")["Ratio"] == "12 : 1"  # 3 · 16² pixel values over 64 latent values
 
 

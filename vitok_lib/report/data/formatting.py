@@ -19,6 +19,7 @@ from vitok_lib.report.page.labels import (
     not_independent,
     signed,
     three_digits,
+    with_unit,
 )
 from vitok_lib.report.page.templates import sentences
 
@@ -53,7 +54,7 @@ def number(entry: Entry, value: Value, *, unit: bool = False, best: bool = False
     if best:
         facts.append("best of its protocol at its rate")
     return Number(
-        text=digits(value.quantity, value.value) + (f" {value.unit}" if unit and value.unit else ""),
+        text=with_unit(digits(value.quantity, value.value), value.unit if unit else ""),
         kind=value.kind,
         tip=" · ".join(facts),
         anchor=entry.anchor,

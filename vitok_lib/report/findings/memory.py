@@ -161,9 +161,9 @@ def tiles_cost(entries: Sequence[Entry]) -> list[Sentence]:
 
 
 def _share(entry: Entry) -> Number | None:
-    """The peak in parts over that of the whole image."""
+    """The peak in parts over that of the whole image; None where one of them is noise."""
     whole, parts = groups.held(entry, "whole_peak"), groups.held(entry, "parts_peak")
-    if whole is None or parts is None:
+    if whole is None or parts is None or groups.below_noise(whole) or groups.below_noise(parts):
         return None
     return times(parts.value / whole.value, f"parts_peak over whole_peak of {entry.name}", entry)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.data import paired, protocol
-from vitok_lib.report.data.formatting import caveats, difference_number, number
+from vitok_lib.report.data.formatting import OUTCOMES, caveats, difference_number, number
 from vitok_lib.report.data.protocol import Protocol, Ranked, by_protocol, ranked
 from vitok_lib.report.data.rates import by_rate, rate_number
 from vitok_lib.report.data.record_view import Entry, natural, of_case, preferred
@@ -182,7 +182,7 @@ def value_counts(entries: Sequence[Entry]) -> list[Sentence]:
         if levels[level]
     ]
     outcomes = [entry.record.outcome for entry in entries if entry.record.outcome.status != OutcomeStatus.OK]
-    failed = sorted(Counter((outcome.status.value, outcome.kind.value) for outcome in outcomes).items())
+    failed = sorted(Counter((OUTCOMES[outcome.status], outcome.kind.value) for outcome in outcomes).items())
     failures = [(_counted(count, f"outcomes '{status}' ({level})"), status, level) for (status, level), count in failed]
     return [say("counts", records=f"{len(entries):,}", values=values, failures=failures)]
 

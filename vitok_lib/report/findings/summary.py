@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from vitok_lib.records.schema import Kind, OutcomeStatus
 from vitok_lib.report.claims.judge import counts
 from vitok_lib.report.claims.verdict import EvaluatedClaim
+from vitok_lib.report.data.formatting import OUTCOMES
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Number, Sentence
 from vitok_lib.report.page.templates import sentences
@@ -29,7 +30,7 @@ def outcomes_counted(entries: Sequence[Entry]) -> list[Sentence]:
     """How many measurements ended in another outcome than ok; nothing where all ended well."""
     ended = Counter(entry.record.outcome.status for entry in entries if entry.measured)
     bad = [
-        (_counted(count, f"measured records that ended as '{status}'"), f" ended as {status}")
+        (_counted(count, f"measured records that ended as '{status}'"), f" ended as {OUTCOMES[status]}")
         for status, count in sorted(ended.items())
         if status != OutcomeStatus.OK
     ]

@@ -107,7 +107,7 @@ def _inline(part: Part, docname: str) -> list[nodes.Node]:
         case Link():
             return [_link(part.text, part.anchor, ["vk-row"], "")]
         case Code():
-            return [nodes.literal("", part.text)]
+            return [nodes.literal("", part.text, classes=["vk-command"] if " " in part.text else [])]
         case RecordFile():
             uri = f"{_up(docname)}{RECORDS_FOLDER}/{quote(part.name, safe='/@=,')}.json"
             return [nodes.reference("", part.name.rpartition("/")[2], refuri=uri, internal=True)]

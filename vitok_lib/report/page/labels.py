@@ -19,6 +19,13 @@ PUBLISHED_FDD = "fdd"
 MEASURED_LIKE_FDD = "fd-dinov3"
 
 
+COUNTED = "count"
+"""The unit of a number of things, which print does not repeat."""
+
+LINES = {"drawn": "Lines drawn", "lines": "Lines that count"}
+"""Counts of text, by the height of lines."""
+
+
 def _passes(number: int) -> str:
     return "1 pass" if number == 1 else f"{number} passes"
 
@@ -82,6 +89,10 @@ OTHERS = {
     "time_other": "Other",
     "counted_linear": "FLOPs counted, linear",
     "counted_attention": "FLOPs counted, attention",
+    "counted_convolution": "FLOPs counted, convolution",
+    "difference": "Change of PSNR",
+    "psnr_at_start": "PSNR at the start",
+    "training_seconds": "Training time",
     "untiled_psnr": "PSNR untiled",
     "tiled_psnr": "PSNR tiled",
     "tiling_change": "PSNR, tiled minus untiled",
@@ -187,7 +198,7 @@ PADDING_CHANGES = tuple(
 DECIMALS = {
     **dict.fromkeys(("psnr", "fid", PUBLISHED_FDD), 2),
     **dict.fromkeys(("ssim", "ms-ssim", "lpips", "dists", "bpp"), 3),
-    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiling_change", "tiled_agreement", "seam_error"), 2),
+    **dict.fromkeys(("untiled_psnr", "tiled_psnr", "tiled_agreement", "seam_error"), 2),
     **dict.fromkeys(("tiled_step", "untiled_step", *PADDING_CHANGES), 2),
     **dict.fromkeys(("ned", "exact-match"), 2),
     **dict.fromkeys(("ssimulacra2", "ciede2000", "grid-error", "out-of-range"), 2),
@@ -197,7 +208,8 @@ DECIMALS = {
     **{name: 2 for name in OTHERS if name.endswith(("_psnr", "_loss", "_kurtosis", "_sharpness", "std_spread"))},
     **dict.fromkeys(("latent_high_frequency", "grid_high_frequency", "image_high_frequency", "effective_rank"), 1),
     **dict.fromkeys(("latent_mean", "latent_std", "implied_shift", "implied_scale"), 3),
-    "psnr_difference": 3,
+    **dict.fromkeys(("psnr_difference", "difference", "tiling_change"), 3),
+    "psnr_at_start": 2,
     **dict.fromkeys(("speedup", "relative_time", "parts_slowdown", "exponent", "effect"), 2),
     **dict.fromkeys(("utilisation", "share"), 1),
 }
@@ -244,6 +256,12 @@ def name_of(quantity: str) -> str:
     metric = text_metric(quantity)
     if metric is not None:
         return f"{METRICS[metric].title}, {quantity.rpartition('_')[2]} px"
+    base, _, setting = quantity.partition("@")
+    if setting:
+        return f"{name_of(base)}, {setting.replace('=', ' ')}"
+    what, _, height = quantity.rpartition("_")
+    if what in LINES and height.isdecimal():
+        return f"{LINES[what]}, {height} px"
     base, _, point = quantity.partition(":")
     if point:
         return f"{name_of(base)} at {point}"
@@ -252,7 +270,12 @@ def name_of(quantity: str) -> str:
 
 def label(quantity: str, unit: str = "") -> str:
     """The name of a quantity with its unit, as a heading."""
-    return f"{name_of(quantity)}, {unit}" if unit else name_of(quantity)
+    return f"{name_of(quantity)}, {unit}" if unit and unit != COUNTED else name_of(quantity)
+
+
+def with_unit(text: str, unit: str) -> str:
+    """A number in print with its unit."""
+    return text if unit in ("", COUNTED) else f"{text}{unit}" if unit == "×" else f"{text} {unit}"
 
 
 def count_words(quantity: str, n: int | None) -> str:
@@ -273,7 +296,7 @@ def digits(quantity: str, value: float) -> str:
 
     Without decimals of its own a value below a thousandth is written with a power of ten.
     """
-    quantity = quantity.partition(":")[0]  # without the point of a curve
+    quantity = quantity.partition("@")[0].partition(":")[0]  # without a setting, or the point of a curve
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "undefined")
     quantity = text_metric(quantity) or quantity
@@ -286,7 +309,7 @@ def digits(quantity: str, value: float) -> str:
         decimals = max(0, 3 - math.floor(math.log10(abs(value)))) if value else 0
         text = f"{value:,.{decimals}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text.replace("-", "−")
+    return text.replace("-", "−") if _shows_more_than_zero(text) else text.lstrip("-")
 
 
 def three_digits(value: float) -> str:
@@ -297,7 +320,13 @@ def three_digits(value: float) -> str:
 
 
 def signed(quantity: str, value: float) -> str:
-    return ("+" if value > 0 else "") + digits(quantity, value)
+    """:func:`digits` with a sign, which what is 0 in print has not."""
+    text = digits(quantity, value)
+    return f"+{text}" if value > 0 and _shows_more_than_zero(text) else text
+
+
+def _shows_more_than_zero(text: str) -> bool:
+    return any(character in "123456789∞" for character in text)
 
 
 def bracket(quantity: str, interval: Interval, neutral: float | None = None) -> str:

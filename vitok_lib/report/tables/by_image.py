@@ -82,7 +82,11 @@ def baseline_table(entries: Sequence[Entry], cases: Sequence[str], quantity: str
             f"no record of {', '.join(cases)} shares protocol and rate with a PCA baseline; measure one, such as "
             "pca-f16x64"
         )
-    return Table(heads=[[Head("Tokenizer"), *(Head(case) for case in cases)]], rows=printed)
+    shown = [difference for by_case in rows.values() for difference in by_case.values()]
+    counts = {difference.entry.case: f"{difference.entry.case}, n = {difference.n:,}" for difference in shown}
+    unit = shown[0].entry.value(quantity).unit
+    note = say("baseline", difference=f"Δ {label(quantity, unit)}")
+    return Table([[Head("Tokenizer"), *(Head(counts.get(case, case)) for case in cases)]], printed, notes=[note])
 
 
 def pairs_table(pairs: AllPairs) -> Table:

@@ -22,7 +22,7 @@ say = sentences("tables")
 ALL = "all"
 """What a page asks for instead of naming quantities."""
 
-EMPTY: Sentence = ()
+UNKNOWN: Sentence = (Note("–"),)
 MEASURED_HERE = "measured here"
 PIXEL_BITS = 24
 
@@ -188,7 +188,7 @@ def ratio(row: Sequence[Entry]) -> Sentence:
             )
             shown = Number(f"{digits('ratio', round(PIXEL_BITS / rate.value, 1))} : 1", Kind.DERIVED, tip, entry.anchor)
             return (shown, JOINT, Note("in bits"))
-    return EMPTY
+    return UNKNOWN
 
 
 def _cell(row: Sequence[Entry], column: Column, ranking: Ranking) -> Sentence:

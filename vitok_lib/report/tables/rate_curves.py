@@ -37,7 +37,7 @@ def true_rate_table(entries: Sequence[Entry], case: str) -> Table:
     return Table(
         heads=[[Head(head) for head in heads]],
         rows=[_true_rate_row(curve) for curve in held],
-        notes=[say("true_rate", loss=f"{LITTLE_LOSS:g}")],
+        notes=[say("true_rate", loss=f"{LITTLE_LOSS:g}", images=f"{len(held[0].entry.per_image):,}")] if held else [],
     )
 
 

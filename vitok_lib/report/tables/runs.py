@@ -10,6 +10,7 @@ import vitok_lib
 from vitok_lib.errors import RequestError
 from vitok_lib.images.photographs import PHOTOGRAPHS
 from vitok_lib.images.wallpapers import wallpapers
+from vitok_lib.metrics.quantities import text_metric
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.published.sources import EVALUATION_CODE
 from vitok_lib.records.schema import Host, Kind, OutcomeStatus, Source
@@ -170,14 +171,18 @@ def image_set_table(entries: Sequence[Entry]) -> Table:
 def signature_list(entries: Sequence[Entry]) -> list[Sentence]:
     """The metric signatures of all measured values, each with its studies and the formula's paper or standard.
 
-    Those of the points of one curve, such as ``psnr:step=0.5``, differ in the point alone and are one.
+    Those of the points of one curve, such as ``psnr:step=0.5``, differ in the point alone and are one; so are those of
+    one quantity with several settings, such as ``difference@window=4``, and of text by the height of its lines.
     """
     found: dict[str, dict[str, set[str]]] = {}
     for entry in entries:
         for value in entry.record.values:
             if value.signature:
-                quantity, _, point = value.quantity.partition(":")
+                base, _, setting = value.quantity.partition("@")
+                base, _, point = base.partition(":")
+                quantity = text_metric(base) or base
                 signature = value.signature.replace(f"|{point}|", "|POINT|")
+                signature = signature.replace(f"|{setting}", "|SETTING") if setting else signature
                 found.setdefault(quantity, {}).setdefault(signature, set()).add(entry.study)
     return [
         (
@@ -241,6 +246,7 @@ def simulation_table() -> Table:
         simulated = json.loads(path.read_text(encoding="utf-8"))
         command = simulated["command"]
         others = {row["of"] for row in simulated["rows"] if row["n"] not in SIMULATED_COUNTS}
+        repetitions = [row["repetitions"] for row in simulated["rows"]]
         by_row: dict[tuple[str, str, str], dict[int | None, Number]] = {}
         for row in simulated["rows"]:
             n, of = row["n"], row["of"]
@@ -254,11 +260,14 @@ def simulation_table() -> Table:
     rows: list[list[Sentence]] = []
     for lead, by_n in by_row.items():
         rows.append([*((text,) for text in lead), *((by_n[n],) if n in by_n else () for n in columns)])
-    heads = ("Share of", "Values", "Method", *(f"n = {n}" for n in SIMULATED_COUNTS), "other n")
+    heads = ("Simulated", "Values", "Method", *(f"n = {n}" for n in SIMULATED_COUNTS), "n of the row")
+    level = simulated["level"]
     note: Sentence = (
-        "The shares are simulated by ",
+        f"The share of {min(repetitions):,} to {max(repetitions):,} simulated samples (",
         Code(command),
-        f" at a level of {100 * simulated['level']:.0f} %.",
+        f") whose interval holds what is named; at least {level:g} is right. Of a false difference it is the share of "
+        f"tables of equal tokenizers that show a significant one; at most {1 - level:.2g} is right. Where a method is "
+        "not shown, the report gives no interval.",
     )
     return Table([[Head(text) for text in heads]], rows, notes=[note])
 

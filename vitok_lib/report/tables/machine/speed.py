@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from vitok_lib.errors import RequestError
 from vitok_lib.report.data import groups
+from vitok_lib.report.data.chunking import chunk_of
 from vitok_lib.report.data.formatting import joined, number, outcome
 from vitok_lib.report.data.groups import PROFILE, SETTINGS, WINDOWS, Machine
 from vitok_lib.report.data.record_view import Entry
@@ -28,8 +29,14 @@ say = sentences("tables")
 
 COUNTED = ("linear", "attention")
 PERCENT = 100
-OF_SOME = frozenset(("error_reference", "error_reference_last", "compile_time", "graphs", "recompilations"))
-"""What not every record has, such as the error of the baseline to itself."""
+OF_SOME = frozenset(
+    (
+        *("error_reference", "error_reference_last", "compile_time", "graphs", "recompilations"),
+        *("ceiling_attention", "rate", "utilisation", "seam_error"),
+    )
+)
+"""What not every record has, such as the error of the baseline to itself, or the FLOPs of what is no ViTok."""
+PEAKS_OF_TILES = ("whole_peak", "parts_peak")
 
 
 def machine_tables(
@@ -62,9 +69,25 @@ def machine_tables(
             table = _machine_table(shown, columns or list(quantities[:1]))
             notes = [say("noise", count=len(every) - len(held))] if len(held) < len(every) else []
             shares = [entry.record.value("utilisation") for entry in shown if "utilisation" in columns]
+            notes += [say("share_of_peak")] if any(shares) else []
             notes += [say("above_peak")] if any(share and share.value > PERCENT for share in shares) else []
+            notes += _baselines_of_others(shown) if "speedup" in columns else []
+            peaks = [entry.record.value(name) for entry in shown for name in PEAKS_OF_TILES if name in columns]
+            notes += [say("peaks_of_noise")] if any(peak and groups.below_noise(peak) for peak in peaks) else []
             found.append((machine, replace(table, notes=[*table.notes, *notes])))
     return found
+
+
+def _baselines_of_others(shown: Sequence[Entry]) -> list[Sentence]:
+    """Which speed-ups are over another tokenizer: the baseline of a run is its first configuration."""
+    others: dict[str, dict[str, None]] = {}
+    for entry in shown:
+        value = entry.record.value("speedup")
+        _, _, of_run = (value.signature if value and value.signature else "").partition("|to:")
+        baseline = of_run.partition("|")[0].partition("@")[0]
+        if baseline and baseline != entry.record.tokenizer.name:
+            others.setdefault(baseline, {})[entry.record.tokenizer.name] = None
+    return [say("speedup_over", tokenizers=list(names), baseline=baseline) for baseline, names in others.items()]
 
 
 def _says(entry: Entry, quantities: Sequence[str]) -> bool:
@@ -103,6 +126,8 @@ def setting_cell(entry: Entry, name: str) -> Sentence:
     text = groups.setting(entry, name)
     if not text and name == "window" and groups.variant_of(entry):
         return (Note("full"),)
+    if not text and name == "chunk" and groups.variant_of(entry):
+        return (Note(f"{chunk_of(entry):,}"),)
     return (text,) if text else (Note("–"),)
 
 
@@ -110,7 +135,9 @@ def value_cell(entry: Entry, quantity: str, with_outcome: bool = False) -> Sente
     """A value with its count of repetitions, and how the record ended where that was not well."""
     value = entry.record.value(quantity)
     parts: list[Part] = []
-    if value is not None:
+    if value is not None and quantity in PEAKS_OF_TILES and groups.below_noise(value):
+        parts.append(Note("below 64 MiB"))
+    elif value is not None:
         parts.append(number(entry, value))
         if value.n is not None and value.unit == "ms":
             parts.append(Note(count_words(quantity, value.n)))
