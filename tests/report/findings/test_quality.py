@@ -114,7 +114,7 @@ def test_counts_are_those_of_the_csv(results: Path) -> None:
     write_published()
     (sentence,) = quality.value_counts(load())
     assert numbers_in(sentence)[:2] == [398.0, 60.0]
-    assert "10 ended as oom (published)" in plain(sentence)
+    assert "10 ended as OOM (published)" in plain(sentence)
 
 
 def test_published_counts_follow_from_the_csv() -> None:
