@@ -105,7 +105,7 @@ def share_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, float
     Raises:
         ValueError: a value is not finite or outside [0, 1]; the message names it.
     """
-    from scipy.special import betaincinv
+    from scipy.special import betaincinv  # type: ignore[import-untyped]  # ships no types
 
     column = _finite(values, "shares")
     outside = column[(column < 0) | (column > 1)]
@@ -182,7 +182,7 @@ def paired_differences(
 
 def paired_p_value(differences: NDArray[np.float64]) -> float | None:
     """The two-sided p-value of Student's paired test that the mean of ``differences`` ``[n]`` is 0; None at n = 1."""
-    from scipy.special import stdtr  # type: ignore[import-untyped]  # ships no types
+    from scipy.special import stdtr
 
     if differences.size < MINIMUM_COUNT:
         return None
