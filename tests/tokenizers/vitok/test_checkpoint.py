@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vitok_lib.errors import RequestError
 from vitok_lib.tokenizers.load import load_tokenizer
-from vitok_lib.tokenizers.vitok.checkpoint import ViTok
+from vitok_lib.tokenizers.vitok.checkpoint import Part, ViTok
 
 VARIANT = "w32_d1_h2-w16_d2_h2/8x6"
 IMAGE = torch.linspace(-1, 1, 3 * 20 * 28).reshape(1, 3, 20, 28)
@@ -88,6 +88,17 @@ def test_the_decoder_alone_decodes_and_refuses_to_encode(folder: Path) -> None:
     assert torch.equal(tokenizer.decode(latent), _random().decode(latent))
     with pytest.raises(RequestError, match="loaded without its encoder"):
         tokenizer.encode(IMAGE)
+
+
+@pytest.mark.parametrize(("part", "place"), [("encoder", 0), ("decoder", 1)])
+def test_one_side_alone_has_the_random_weights_that_it_has_beside_the_other(part: Part, place: int) -> None:
+    whole = load_tokenizer(VARIANT, weights="random", seed=5)
+    alone = load_tokenizer(VARIANT, weights="random", seed=5, part=part)
+    assert isinstance(whole, ViTok)
+    assert isinstance(alone, ViTok)
+    expected, found = _states(whole)[place], getattr(alone, part).state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
 
 
 def test_one_side_alone_loads_from_a_file_of_its_own(folder: Path) -> None:

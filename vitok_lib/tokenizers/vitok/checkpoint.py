@@ -112,8 +112,8 @@ def load_vitok(
     device, target = running.device, getattr(torch, running.dtype)
     if weights == "random":
         identity = Weights(source=f"random:{seed}")
-        for offset, module in enumerate(modules.values()):
-            _randomise(module, device, target, seed + offset)
+        for side, module in modules.items():  # a part alone has the weights that it has beside the other
+            _randomise(module, device, target, seed + PARTS["both"].index(side))
             _keep_first(module, running.blocks)  # now, so that those kept are those of the whole
     else:
         path, identity = locate(entry, weights, revision, [f"{side}.safetensors" for side in PARTS[part]])
