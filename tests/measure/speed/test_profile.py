@@ -140,6 +140,13 @@ def test_torch_counts_what_the_formulas_say_of_full_attention(height: int, width
     assert record.value("counted_convolution") is None
 
 
+def test_the_work_of_an_image_in_tiles_is_what_torch_counts_over_all_of_them() -> None:
+    tiled, whole = _profile(tile="32/8"), _profile()
+    for kind in ("linear", "attention"):
+        assert _number(tiled, f"work_{kind}") == pytest.approx(_number(tiled, f"counted_{kind}"))
+    assert _number(tiled, "work_linear") > _number(whole, "work_linear")
+
+
 @pytest.mark.parametrize("window", [0, 3, 200])
 def test_bands_compute_at_least_what_a_window_asks_for_and_less_than_all(window: int) -> None:
     tokenizer = load_tokenizer("w32_d1_h2/1x4", weights="random", window=window, attention="bands")

@@ -17,7 +17,6 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.errors import RequestError
 from vitok_lib.images.prepare import check_resolution
 from vitok_lib.measure.common.context import Context, ContextOptions
@@ -180,8 +179,7 @@ def _values(state: BenchmarkState) -> list[Value]:
         )
         for quantity, milliseconds in times(by_name, state.device).items()
     ]
-    if state.variant is not None:
-        work = vitok_flops(state.variant, state.height, state.width, state.settings.window)
+    if (work := state.work) is not None:
         for kind in ("linear", "attention"):
             operations = getattr(work.encoder, kind) + getattr(work.decoder, kind)
             values.append(Value(quantity=f"work_{kind}", value=operations / 1e12, unit="TFLOP", kind=Kind.DERIVED))

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.cost.peak_rates import COPY, GIGA, TERA, PeakRates
 from vitok_lib.measure.speed.peak_rates import FP8
 from vitok_lib.measure.speed.state import BenchmarkState
 from vitok_lib.measure.speed.timer import median, median_interval, percentile_95
 from vitok_lib.records.schema import Interval, Kind, Settings, Value
-from vitok_lib.tokenizers.tiles import cut
 
 STAGES = ("encode", "decode")
 
@@ -116,10 +114,9 @@ def _ratio(state: BenchmarkState) -> list[Value]:
 
 def _work(state: BenchmarkState, rates: PeakRates | None) -> list[Value]:
     """FLOPs of one image by formula, their rate, and the least time at the peak rates over the time taken."""
-    if state.variant is None:
+    work = state.work
+    if work is None:
         return []
-    tiles, height, width = cut(state.height, state.width, state.settings.tile, state.variant.patch)
-    work = vitok_flops(state.variant, height, width, state.settings.window, tiles)
     linear, attention = (work.encoder.linear + work.decoder.linear), (work.encoder.attention + work.decoder.attention)
     seconds = median(per_round(state)) / state.config.batch * 1e-3
     values = [

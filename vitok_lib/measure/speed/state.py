@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vitok_lib.cost.flops import Flops, vitok_flops
 from vitok_lib.errors import RequestError, UnsupportedError
 from vitok_lib.measure.common.device_memory import allocated_bytes, free
 from vitok_lib.measure.common.outcomes import Batch, failure_of, is_gpu_lost, outcome_of
@@ -104,6 +105,14 @@ class BenchmarkState:
     @property
     def running(self) -> bool:
         return self.tokenizer is not None
+
+    @property
+    def work(self) -> Flops | None:
+        """FLOPs of one image by formula, of one in tiles those of all its tiles; None of what is no ViTok."""
+        if self.variant is None:
+            return None
+        tiles, height, width = cut(self.height, self.width, self.settings.tile, self.variant.patch)
+        return vitok_flops(self.variant, height, width, self.settings.window, tiles)
 
     @property
     def batch(self) -> Batch:
