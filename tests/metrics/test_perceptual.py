@@ -34,6 +34,7 @@ class Recorder(nn.Module):
         super().__init__()
         self.net_type, self.forced = net_type, os.environ.get(FORCED)
         self.seen: list[Tensor] = []
+        self.tf32 = True
 
     @property
     def net(self) -> Recorder:
@@ -41,6 +42,7 @@ class Recorder(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         self.seen = [first, second]
+        self.tf32 = torch.backends.cudnn.allow_tf32
         return (first - second).abs().mean()
 
 
@@ -107,6 +109,7 @@ def test_the_network_sees_both_images_in_its_range(name: str, monkeypatch: pytes
     assert [each.shape for each in network.seen] == [(1, 3, 20, 30)] * 2
     assert [each.unique().tolist() for each in network.seen] == [[LOWEST[name]], [1.0]]
     assert not network.training
+    assert not network.tf32, "as on a CPU, where the value is to be the same"
     assert network.net_type == ("alex" if name == "lpips" else None)
     assert network.forced == "1"
     assert FORCED not in os.environ

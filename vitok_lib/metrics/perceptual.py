@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError
+from vitok_lib.metrics.networks.network import exact_convolutions
 from vitok_lib.metrics.networks.pins import PINS, check_pinned
 from vitok_lib.metrics.networks.safe_loading import weights_only
 
@@ -99,6 +100,7 @@ def _packaged(file: str) -> Path:
 def _distance(network: torch.nn.Module, ranged: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], float]:
     @torch.no_grad()
     def distance(original: Tensor, reconstruction: Tensor) -> float:
-        return float(network(ranged(original), ranged(reconstruction)))
+        with exact_convolutions():
+            return float(network(ranged(original), ranged(reconstruction)))
 
     return distance

@@ -15,7 +15,7 @@ from vitok_lib.errors import unknown
 from vitok_lib.metrics.networks.dino import load_dinov2, load_dinov3
 from vitok_lib.metrics.networks.extractors import EXTRACTORS
 from vitok_lib.metrics.networks.inception import load_inception
-from vitok_lib.metrics.networks.network import Network
+from vitok_lib.metrics.networks.network import Network, exact_convolutions
 from vitok_lib.metrics.networks.random_network import load_random
 from vitok_lib.records.schema import Weights
 
@@ -54,8 +54,7 @@ class Extractor:
         return np.concatenate(found).astype(np.float32, copy=False)
 
     def _features(self, images: Tensor) -> NDArray[np.float32]:
-        # Ten bits of mantissa, cuDNN's default for convolutions, would show in distances of close images.
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        with exact_convolutions():
             features = self.network.features(self.resize(images.to(self.device), self.crop_side))
         values: NDArray[np.float32] = features.float().cpu().numpy()
         return values
