@@ -150,6 +150,30 @@ def test_equal_results_of_one_image_are_one_and_different_ones_are_refused(image
         merge(CODEC, images=images, resolution=32, metrics=METRICS)
 
 
+def test_an_image_is_equal_whatever_other_images_its_part_had_for_a_batch(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Machines without a folder in common divided the set by other numbers; their results are then put together."""
+    journals: dict[str, bytes] = {}
+    batches: list[dict[str, int]] = []
+    for shard in ("1/2", "2/2", "1/3"):
+        monkeypatch.setenv("VITOK_RESULTS", str(tmp_path / shard.replace("/", "-")))
+        evaluate(CODEC, images=images, resolution=32, batch=COUNT, shard=shard)
+        (journal,) = _files()
+        journals[journal.name] = journal.read_bytes()
+        lines = [json.loads(line).get("results", {}) for line in journal.read_text(encoding="utf-8").splitlines()]
+        batches.append({image: result["batch"] for line in lines for image, result in line.items()})
+    halves, third = batches[0] | batches[1], batches[2]
+    assert any(third[image] != halves[image] for image in third)
+    monkeypatch.setenv("VITOK_RESULTS", str(tmp_path / "all"))
+    for name, held in journals.items():
+        place = results_root() / journal.parent.relative_to(tmp_path / "1-3") / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(held)
+    merged = merge(CODEC.replace(batch=COUNT), images=images, resolution=32)
+    assert (merged.outcome.status, merged.outcome.done) == (OutcomeStatus.OK, COUNT)
+
+
 def test_a_shard_that_is_done_loads_no_tokenizer(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"images": images, "resolution": 32, "shard": "1/2"}
     first = evaluate("pca-f16x64", **asked)

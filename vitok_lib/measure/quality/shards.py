@@ -112,7 +112,7 @@ def take_up(journal: Journal, key: str, whole: Path, entries: Sequence[ManifestE
                 held_by[sha256] = path
                 continue
             doubled.add(sha256)
-            if repr(sorted(known.items())) != repr(sorted(result.items())):  # NaN equals NaN in words
+            if _measured(known) != _measured(result):
                 raise RequestError(
                     f"'{held_by.get(sha256, journal.path).name}' and '{path.name}' hold different results of the image "
                     f"with sha256 {sha256[:12]}…, which one of them measured by other code or other data; remove that "
@@ -120,6 +120,11 @@ def take_up(journal: Journal, key: str, whole: Path, entries: Sequence[ManifestE
                 )
         journal.adopt(other, new)
     return len(doubled)
+
+
+def _measured(result: Result) -> str:
+    """What was measured of an image, in words, where NaN equals NaN; another part has it in a batch with others."""
+    return repr(sorted((name, value) for name, value in result.items() if name != "batch"))
 
 
 def missing(entries: Sequence[ManifestEntry], results: dict[str, Result], counts: Sequence[int]) -> str | None:
