@@ -58,6 +58,18 @@ def test_what_was_not_timed_says_whose_throughput_it_takes(records: list[Record]
     assert "timed on L4" in str(Achieved(records, "L4").pace("flux", 1024, None, 1, 1))
 
 
+def test_a_record_of_a_plug_in_that_is_not_installed_tells_nothing_and_ends_nothing(records: list[Record]) -> None:
+    (timed, *_) = [
+        record
+        for record in records
+        if (record.benchmark, record.settings.preset, record.settings.dtype) == ("speed", "reference", "bfloat16")
+        and record.images.rule.startswith(f"{record.resolution}x{record.resolution} ")
+    ]
+    gone = timed.model_copy(update={"tokenizer": timed.tokenizer.model_copy(update={"name": "gone-plug-in"})})
+    asked = ("5B-f16x64", 2048, None, 1, 1)
+    assert Achieved([gone, *records], "H100").pace(*asked) == Achieved(records, "H100").pace(*asked)
+
+
 def test_the_largest_peak_is_at_least_the_measured_one(records: list[Record]) -> None:
     pace = Achieved(records, "H100").pace("5B-f16x64", 8192, 1024, 1, 1)
     assert isinstance(pace, Pace)
@@ -73,6 +85,7 @@ def test_a_profile_is_counted_whole() -> None:
     assert {(work.encodes, work.decodes) for work in works if work.output == "tiling-div8k-2048"} == {(8, 8)}
     assert {work.images for work in works if work.output == "how-many-dinov2-coco-256"} == {5000}
     assert [sentence.partition(":")[0] for sentence in profile_work("gpu")[1]][:2] == ["speed-5B-8192", "speed-5B-2048"]
+    assert [sentence.partition(":")[0] for sentence in profile_work("coco")[1]] == ["coco-native"]
 
 
 @pytest.mark.parametrize(("notebook", "passes"), [("drift", 8), ("padding", PADDING_PASSES)])

@@ -10,6 +10,7 @@ from vitok_lib.cost.fits import FITS, GIB, Predicted, predicted
 from vitok_lib.cost.flops import SideFlops, vitok_flops
 from vitok_lib.cost.gpus import find_gpu
 from vitok_lib.cost.peak_rates import TERA
+from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind, Record
 from vitok_lib.tokenizers.registry import find
 from vitok_lib.tokenizers.vitok.variant import parse_variant
@@ -98,7 +99,10 @@ class Achieved:
         square = record.images.rule.startswith(f"{record.resolution}x{record.resolution} ")
         if not (held and on_it and usual and square and record.benchmark == "speed" and not settings.tiling):
             return None
-        entry = find(record.tokenizer.name)
+        try:
+            entry = find(record.tokenizer.name)
+        except RequestError:  # of a plug-in that is not installed here
+            return None
         if entry.family == "vitok":
             side = record.resolution
             flops = vitok_flops(parse_variant(entry.architecture), side, side, settings.window).total

@@ -10,6 +10,7 @@ import yaml
 
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.images.facts import IMAGE_SET_FACTS
+from vitok_lib.images.prepare import NATIVE
 from vitok_lib.metrics.quantities import PASSES
 from vitok_lib.parameters import as_text, find_source, read_parameters
 from vitok_lib.project import in_clone
@@ -74,8 +75,11 @@ def profile_work(profile: str) -> tuple[list[Work], list[str]]:
             uncounted.append(f"{entry['output']}: notebook '{notebook}' times a machine, and not a set of images")
             continue
         source = find_source(notebook)
-        defaults = {parameter.name: parameter.default for parameter in read_parameters(source)}
-        works += _works(entry["output"], notebook, defaults | entry["parameters"])
+        asked = {parameter.name: parameter.default for parameter in read_parameters(source)} | entry["parameters"]
+        if asked.get("resolution") == NATIVE.name:
+            uncounted.append(f"{entry['output']}: native sizes of images are not known before they are opened")
+            continue
+        works += _works(entry["output"], notebook, asked)
     return works, uncounted
 
 
