@@ -24,15 +24,18 @@ EVERYTHING = RunConfig(
     device="cuda:1",
     dtype="bfloat16",
     window=0,
+    blocks="1/2",
     precision="fp8",
     compile="max-autotune",
     attention="math",
     folded=False,
     chunk=0,
+    fused=True,
     graphs=False,
     batch=4,
     tiling=True,
     tile="512/64",
+    strips=True,
     slicing=True,
     posterior="sample",
     seed=7,
@@ -112,6 +115,7 @@ def test_the_command_of_every_kind_of_measurement_gives_its_configuration_back(w
 @pytest.mark.parametrize("what", REQUESTS)
 @pytest.mark.parametrize("field", [field for field in RunConfig.model_fields if field != "name"])
 def test_no_field_is_lost_by_itself(what: str, field: str) -> None:
+    assert getattr(EVERYTHING, field) != getattr(PLAIN, field)
     config = PLAIN.replace(**{field: getattr(EVERYTHING, field)})
     assert parse(command(Measurement(what, (config,), REQUESTS[what]))).configs == (config,)
 
@@ -150,6 +154,7 @@ def test_older_forms_are_read() -> None:
         "",
         "vitok",
         "vitok eval t --window",
+        "vitok eval 't",
         "rm -rf /",
         "python -c 'import os'",
         "python -c 'os.system(\"x\")'",

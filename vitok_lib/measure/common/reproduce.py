@@ -93,8 +93,8 @@ def parse(text: str) -> Measurement:
     Raises:
         RequestError: it is none of the forms that a record holds.
     """
-    words = shlex.split(text)
     try:
+        words = shlex.split(text)
         if words[:2] == ["python", "-c"]:
             return _parse_python(words[2])
         if words[0] == "vitok" and words[1] == RUN:
