@@ -263,11 +263,11 @@ def _go_through(
                 out_of_memory = outcome_of(failure, device, Batch(1, *shape))
                 break
             failures[entry.name] = failure
-            continue
-        if result is None:
-            left_out += 1
         else:
-            results[entry.name] = result
+            if result is None:
+                left_out += 1
+            else:
+                results[entry.name] = result
         context.progress(position + 1, total)
     counts = {"total": total, "done": len(results)} | ({"failed": len(failures)} if failures else {})
     if out_of_memory is not None:
