@@ -31,7 +31,7 @@ def test_a_record_holds_seconds_of_one_core(tmp_path: Path, monkeypatch: pytest.
     record = preparation.measure_preparation(config, images=tmp_path / "noise", resolution=240)
     held = {value.quantity: value for value in record.values}
     assert set(held) == {
-        *("source_file", "codec_1024", "pixel_metrics_1024"),
+        *("source_file", "codec_1024"),
         *(f"prepare_{side}" for side in PREPARED_SIDES),
     }
     assert held["source_file"].value == pytest.approx(0.18, rel=0.1), "noise does not compress: 3 bytes a pixel"

@@ -1,4 +1,4 @@
-"""What one CPU core takes for an image before and beside a GPU: decoding, resizing, a codec, the metrics of pixels."""
+"""What one CPU core takes for an image before and beside a GPU: decoding and resizing it, and a codec."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vitok_lib.measure.studies.image_study import (
     measure_images,
     reconstructed,
 )
-from vitok_lib.metrics.pixel import image_metrics, to_uint8
+from vitok_lib.metrics.pixel import to_uint8
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
 from vitok_lib.tokenizers.interface import Tokenizer
@@ -31,7 +31,6 @@ from vitok_lib.tokenizers.load import load
 
 SOURCE = (5461, 8192)
 """Height and width in pixels of the files that are prepared: 3:2, at the longest side of DIV8K."""
-PIXEL_METRICS, COLOURS = ("psnr", "ssim", "ms-ssim", "grid-error"), ("ciede2000", "delta-l", "delta-a", "delta-b")
 _SIGNATURE = "cpu-time|one-thread|v1"
 
 
@@ -40,8 +39,8 @@ def measure_preparation(config: RunConfig, **asked: Unpack[StudyOptions]) -> Rec
 
     Each image is laid next to its mirror images until it fills :data:`SOURCE`, which keeps the detail of its pixels,
     and becomes a PNG in memory. ``prepare_1024``: reading that file as 8-bit RGB and resizing it to 1024 px;
-    ``codec_1024``: encoding and decoding it at 1024 px; ``pixel_metrics_1024``: :data:`PIXEL_METRICS` and
-    :data:`COLOURS` at 1024 px.
+    ``codec_1024``: encoding and decoding it at 1024 px. Seconds are those of the clock, so that what else the machine
+    does adds to them.
 
     Args:
         config: of a codec, which runs on the CPU.
@@ -62,10 +61,7 @@ def _measure(tokenizer: Tokenizer, original: Tensor, _: str) -> Result:
         for side in PREPARED_SIDES:
             result[f"prepare_{side}"] = _seconds(lambda side=side: _prepared(file, side))  # type: ignore[misc]
         pixels = torch.from_numpy(_prepared(file, TIMED_AT)).permute(2, 0, 1)
-        made: list[Tensor] = []
-        result[f"codec_{TIMED_AT}"] = _seconds(lambda: made.append(to_uint8(reconstructed(tokenizer, pixels[None]))[0]))
-        metrics = image_metrics((*PIXEL_METRICS, *COLOURS), "cpu", tokenizer.spec.downsampling or 16)
-        result[f"pixel_metrics_{TIMED_AT}"] = _seconds(lambda: metrics(pixels, made[0]))
+        result[f"codec_{TIMED_AT}"] = _seconds(lambda: to_uint8(reconstructed(tokenizer, pixels[None])))
     finally:
         torch.set_num_threads(threads)
     return result
@@ -102,7 +98,6 @@ _STUDY = ImageStudy(
         "source_file": Quantity("MB", "png|8192x5461|v1"),
         **{f"prepare_{side}": Quantity("s", f"{_SIGNATURE}|png-8192x5461|lanczos") for side in PREPARED_SIDES},
         f"codec_{TIMED_AT}": Quantity("s", f"{_SIGNATURE}|encode+decode"),
-        f"pixel_metrics_{TIMED_AT}": Quantity("s", f"{_SIGNATURE}|{'+'.join((*PIXEL_METRICS, *COLOURS))}"),
     },
     load=load,
     tokenizer=lambda tokenizer: tokenizer,
