@@ -13,6 +13,11 @@ SHARES = ("exact-match",)
 
 PASSES = (1, 2, 4, 8)
 """Numbers of times that an image is encoded and decoded, one after the other."""
+RATE_QUALITIES = ("psnr", "ssimulacra2")
+"""What is measured at each point of a rate: error of pixels, and what viewers are said to see. A latent can be ahead by
+one and behind by the other."""
+UNQUANTISED = "unquantised"
+"""The point at which a latent is as it was encoded, with the bits of its architecture."""
 _PSNRS_OF_LATENTS = (
     *(f"{name}_psnr" for name in ("shift_quarter", "shift_half", "shift_whole", "half_scale", "quarter_turns")),
     *(f"noise_{percent}_psnr" for percent in (0, 10, 30, 100)),

@@ -10,8 +10,8 @@ import pytest
 from tests.fakes.reading import text_of
 from tests.fakes.records import CURVES, POINTS, RATES, write_all, write_curve, write_measured
 from vitok_lib.errors import RequestError
+from vitok_lib.metrics.quantities import RATE_QUALITIES
 from vitok_lib.records.schema import Kind
-from vitok_lib.report.data.rate_curves import QUALITIES
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.figures.rate_curves import rate_curves
 from vitok_lib.report.findings.rate import against_codec
@@ -108,7 +108,7 @@ def _write_points(results: Path, name: str, points: dict[str, float], decibels: 
     """A record with ``points`` and their rates: 3 dB more at each, from ``decibels`` of each image on."""
     samples = {}
     for place, (point, rate) in enumerate(points.items()):
-        for quality in QUALITIES:
+        for quality in RATE_QUALITIES:
             samples[f"{quality}:{point}"] = [level + 3 * place for level in decibels]
         samples[f"bpp:{point}"] = [rate] * len(decibels)
     write_measured(results, "cpu", name, RATES, samples, **options)

@@ -25,6 +25,7 @@ from vitok_lib.measure.latents.grids import latent_of, latents_of
 from vitok_lib.measure.latents.quantise import parse_quantiser
 from vitok_lib.measure.studies.image_study import ImageStudy, Quantity, Result, measure_images
 from vitok_lib.metrics.pixel import PIXEL_METRICS, from_uint8
+from vitok_lib.metrics.quantities import RATE_QUALITIES, UNQUANTISED
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Record
@@ -35,16 +36,12 @@ from vitok_lib.tokenizers.outputs import bits_of, encoded
 from vitok_lib.tokenizers.registry import check_has_latent
 
 BENCHMARK = "rate"
-UNQUANTISED = "unquantised"
-"""The point at which a latent is as it was encoded, with the bits of its architecture."""
 QUANTISERS = (
     *("bits=8", "bits=6", "bits=4", "bits=3"),
     *("step=0.25", "step=0.5", "step=1", "step=2"),
     *("common=0.125", "common=0.25", "common=0.5", "common=1"),
 )
 QUALITIES = ("q=5", "q=15", "q=30", "q=50", "q=75", "q=90")
-DISTORTIONS = ("psnr", "ssimulacra2")
-"""Error of pixels, and what viewers are said to see: a latent can be ahead by one and behind by the other."""
 FITTED_ON = 16
 """At most so many images give the models of the others."""
 
@@ -69,7 +66,7 @@ def measure_rate(
     subset_seed: int | None = None,
     **context: Unpack[ContextOptions],
 ) -> Record:
-    """Bits per pixel and each of ``DISTORTIONS`` of ``config`` at each of ``points``, and keep the record.
+    """Bits per pixel and each of ``RATE_QUALITIES`` of ``config`` at each of ``points``, and keep the record.
 
     A latent is quantised, coded by a range coder (:mod:`vitok_lib.measure.latents.coder`), read back and decoded; the
     bits are those of the stream, its header among them. Its models are fitted on other images: those at even places of
@@ -107,12 +104,12 @@ def measure_rate(
         subject = partial(_Latents, points=asked, image_set=image_set, names=names, resolution=side)
     quantities = {}
     for point in asked:
-        for name in DISTORTIONS:
-            quantities[f"{name}:{point}"] = _distortion(name, f"{point}{models}")
+        for name in RATE_QUALITIES:
+            quantities[f"{name}:{point}"] = _quality(name, f"{point}{models}")
         quantities[f"bpp:{point}"] = Quantity("bits/px", f"bpp|stream|{point}{models}|per-image-mean|v1")
     if not is_codec(config.name):
-        for name in DISTORTIONS:
-            quantities[f"{name}:{UNQUANTISED}"] = _distortion(name, UNQUANTISED)
+        for name in RATE_QUALITIES:
+            quantities[f"{name}:{UNQUANTISED}"] = _quality(name, UNQUANTISED)
         unquantised = f"bpp|latent-values|{UNQUANTISED}|per-image-mean|v1"
         quantities[f"bpp:{UNQUANTISED}"] = Quantity("bits/px", unquantised)
     study: ImageStudy[_Subject] = ImageStudy(
@@ -128,7 +125,7 @@ def measure_rate(
     return measure_images(study, config, images=image_set, resolution=side, samples=samples, **context)
 
 
-def _distortion(name: str, how: str) -> Quantity:
+def _quality(name: str, how: str) -> Quantity:
     """The metric ``name`` of what was decoded after ``how`` a latent was written, or a codec was set."""
     metric = METRICS[name]
     return Quantity(metric.unit, metric.signature.replace("|per-image-mean|", f"|{how}|per-image-mean|"))
@@ -140,8 +137,8 @@ def _measured(subject: _Subject, original: Tensor, name: str) -> Result:
     result: Result = {}
     for point, (reconstruction, bits) in subject.points(original, name).items():
         reconstruction = reconstruction.to(original.device)
-        for distortion in DISTORTIONS:
-            result[f"{distortion}:{point}"] = PIXEL_METRICS[distortion](original[0], reconstruction)
+        for quality in RATE_QUALITIES:
+            result[f"{quality}:{point}"] = PIXEL_METRICS[quality](original[0], reconstruction)
         result[f"bpp:{point}"] = bits / pixels
     return result
 

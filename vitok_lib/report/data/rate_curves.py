@@ -16,26 +16,20 @@ from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.metrics.bjontegaard import Curve, curve_of, log_rate_difference, quality_difference
+from vitok_lib.metrics.quantities import RATE_QUALITIES, UNQUANTISED
 from vitok_lib.metrics.statistics import leaves_out, mean_interval
 from vitok_lib.records.schema import Interval, OutcomeStatus
 from vitok_lib.report.data.paired import interval_of
 from vitok_lib.report.data.record_view import Entry, natural, of_case
 
-UNQUANTISED = "unquantised"
-"""The point of a latent as it was encoded."""
-
-
-QUALITIES = ("psnr", "ssimulacra2")
-"""What a curve is of, beside the rate."""
-
 
 @dataclass(frozen=True)
 class RateCurve:
-    """The ``points`` of one record, without that of the unquantised latent, by a ``quality`` of ``QUALITIES``."""
+    """The ``points`` of one record, without that of the unquantised latent, by a ``quality`` of ``RATE_QUALITIES``."""
 
     entry: Entry
     points: tuple[str, ...]
-    quality: str = QUALITIES[0]
+    quality: str = RATE_QUALITIES[0]
 
     @property
     def name(self) -> str:
@@ -83,14 +77,14 @@ class Bjontegaard:
         return self.interval is not None and leaves_out(0, self.interval.low, self.interval.high)
 
 
-def curves(entries: Sequence[Entry], case: str, quality: str = QUALITIES[0]) -> list[RateCurve]:
+def curves(entries: Sequence[Entry], case: str, quality: str = RATE_QUALITIES[0]) -> list[RateCurve]:
     """The curves of ``case`` that share their images with the most others, learned tokenizers first, then by name.
 
     Raises:
         RequestError: there is no record of ``case`` that ended well and holds ``quality``.
     """
-    if quality not in QUALITIES:
-        raise unknown("quality of a rate–distortion curve", quality, QUALITIES)
+    if quality not in RATE_QUALITIES:
+        raise unknown("quality of a rate–distortion curve", quality, RATE_QUALITIES)
     ended = [entry for entry in of_case(entries, case) if entry.record.outcome.status == OutcomeStatus.OK]
     held = [entry for entry in ended if any(value.quantity.startswith(f"{quality}:") for value in entry.record.values)]
     if not held:

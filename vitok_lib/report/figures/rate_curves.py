@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vitok_lib.metrics.bjontegaard import curve_of
+from vitok_lib.metrics.quantities import UNQUANTISED
 from vitok_lib.metrics.signature import METRICS
-from vitok_lib.report.data.rate_curves import UNQUANTISED, RateCurve, curves
+from vitok_lib.report.data.rate_curves import RateCurve, curves
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.figures.direct_labels import Label
 from vitok_lib.report.figures.drawing import FAMILY_COLOURS, LINES, STYLE, Drawing, finished, panels, width

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vitok_lib.report.data.rate_curves import QUALITIES, RateCurve, bd_rate, curves
+from vitok_lib.metrics.quantities import RATE_QUALITIES
+from vitok_lib.report.data.rate_curves import RateCurve, bd_rate, curves
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Sentence
 from vitok_lib.report.page.labels import name_of
@@ -22,7 +23,7 @@ def against_codec(entries: Sequence[Entry], case: str) -> list[Sentence]:
     Where the curves of fewer than half of the images share a part, the two are not compared.
     """
     found = []
-    for quality in QUALITIES:
+    for quality in RATE_QUALITIES:
         held = curves(entries, case, quality)
         learned = [curve for curve in held if curve.entry.record.tokenizer.family != "codec"]
         by_name = {curve.name: curve for curve in held}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vitok_lib.errors import unknown
+from vitok_lib.metrics.quantities import UNQUANTISED
 from vitok_lib.metrics.signature import METRICS
 from vitok_lib.metrics.statistics import mean_interval
 from vitok_lib.records.schema import Interval, Kind
 from vitok_lib.report.data.formatting import number
 from vitok_lib.report.data.paired import interval_of
-from vitok_lib.report.data.rate_curves import UNQUANTISED, Bjontegaard, RateCurve, bd_quality, bd_rate, curves
+from vitok_lib.report.data.rate_curves import Bjontegaard, RateCurve, bd_quality, bd_rate, curves
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Head, Link, Note, Number, Part, Sentence, Table
 from vitok_lib.report.page.labels import bracket, digits, name_of, signed
@@ -76,7 +77,7 @@ def least_point(curve: RateCurve) -> str | None:
 def bjontegaard_table(entries: Sequence[Entry], case: str, baseline: str, quality: str) -> Table:
     """A row a tokenizer or codec: how much more rate it takes than a baseline at equal quality, and the reverse.
 
-    ``quality`` is one of :data:`vitok_lib.report.data.rate_curves.QUALITIES`.
+    ``quality`` is one of :data:`vitok_lib.metrics.quantities.RATE_QUALITIES`.
 
     Raises:
         RequestError: nothing measured in ``case`` ended well and holds ``quality``, or not the baseline.
