@@ -106,7 +106,8 @@ def test_estimates_stand_beside_the_figures_that_followed(results: Path) -> None
     write_published()
     told = [plain(sentence) for sentence in quality.estimates_met_by_figures(load(), "psnr")]
     assert (
-        "5B-f16x32 on div8k-1024: evaluation-summary estimated 33.50 dB, project-page later published 30.98 dB." in told
+        "5B-f16x32 on div8k-1024: ViTok Evaluation Results estimated 33.50 dB, ViTok-v2 project page later published 30.98 dB."
+        in told
     )
 
 
