@@ -105,10 +105,8 @@ def test_the_bias_of_a_distance_is_the_ratio_of_its_values(results: Path) -> Non
 def test_estimates_stand_beside_the_figures_that_followed(results: Path) -> None:
     write_published()
     told = [plain(sentence) for sentence in quality.estimates_met_by_figures(load(), "psnr")]
-    assert (
-        "5B-f16x32 on div8k-1024: ViTok Evaluation Results estimated 33.50 dB, ViTok-v2 project page later published 30.98 dB."
-        in told
-    )
+    (said,) = [text for text in told if text.startswith("5B-f16x32 on div8k-1024: ")]
+    assert "ViTok Evaluation Results estimated 33.50 dB, ViTok-v2 project page later published 30.98 dB" in said
 
 
 def test_counts_are_those_of_the_csv(results: Path) -> None:

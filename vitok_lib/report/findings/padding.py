@@ -20,11 +20,12 @@ SHAPES = {"aspect_3_2_change": "3:2", "aspect_16_9_change": "16:9", "aspect_4_1_
 
 @dataclass(frozen=True)
 class _Change:
-    """A change of PSNR over ``n`` images; ``clear`` where its interval leaves out 0."""
+    """A change of PSNR over ``n`` images; ``clear`` where its interval leaves out 0, ``none`` where it is 0 in each."""
 
     number: Number
     n: int
     clear: bool
+    none: bool
 
 
 def paddings(entries: Sequence[Entry], case: str) -> list[Sentence]:
@@ -49,4 +50,5 @@ def _change(entry: Entry, quantity: str) -> _Change | None:
     if value is None or value.n is None:
         return None
     clear = value.interval is not None and leaves_out(0, value.interval.low, value.interval.high)
-    return _Change(number(entry, value, unit=True), value.n, clear)
+    none = value.interval is not None and value.interval.low == value.interval.high == 0
+    return _Change(number(entry, value, unit=True), value.n, clear, none)
