@@ -169,10 +169,19 @@ def test_the_facts_of_a_number_are_shown_to_keys_and_to_the_mouse(page: Any, bas
     assert page.locator("td span.vk[data-tip]:not([tabindex])").count() == 0, "one without a link has the focus too"
 
 
+TOO_SMALL = """els => els.filter(e => e.checkVisibility()).map(e => [e.textContent, e.getBoundingClientRect()])
+    .filter(([_, box]) => Math.min(box.width, box.height) < 24).map(([text]) => text)"""
+"""What a fingertip misses (WCAG 2.5.8); links in a sentence are exempt."""
+
+
 def test_the_first_tap_shows_the_facts_and_the_second_follows_the_link(browser: Any) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.goto(f"{SITE.as_uri()}/{SORTED}.html")
+    tapped = (
+        ".vk-table a, .vk-table .vk[data-tip], .vk-download a, .vk-filter :is(input, select), article button, summary"
+    )
+    assert page.eval_on_selector_all(tapped, TOO_SMALL) == []
     number, tip = page.locator("td a.vk").first, page.locator("#vk-tip")
     number.tap()
     assert tip.is_visible()
