@@ -169,7 +169,7 @@ def test_the_facts_of_a_number_are_shown_to_keys_and_to_the_mouse(page: Any, bas
     assert page.locator("td span.vk[data-tip]:not([tabindex])").count() == 0, "one without a link has the focus too"
 
 
-TOO_SMALL = """els => els.filter(e => e.checkVisibility()).map(e => [e.textContent, e.getBoundingClientRect()])
+TOO_SMALL = """els => els.filter(e => e.checkVisibility()).map(e => [e.outerHTML, e.getBoundingClientRect()])
     .filter(([_, box]) => Math.min(box.width, box.height) < 24).map(([text]) => text)"""
 """What a fingertip misses (WCAG 2.5.8); links in a sentence are exempt."""
 
