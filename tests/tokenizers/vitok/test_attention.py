@@ -8,14 +8,13 @@ import weakref
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.attention.flex_attention import create_block_mask
 from torch.profiler import ProfilerActivity, profile
 
 from vitok_lib.errors import RequestError, UnsupportedError
 from vitok_lib.measure.predict.meta_memory import trace_memory
 from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.vitok import attention as module
-from vitok_lib.tokenizers.vitok.attention import FLEX_BLOCK, MASK_LIMIT, Masked, attention, window_blocks
+from vitok_lib.tokenizers.vitok.attention import MASK_LIMIT, Masked, attention
 from vitok_lib.tokenizers.vitok.kernel_choice import FixedKernel
 
 
@@ -96,30 +95,6 @@ def test_every_kernel_for_a_window_equals_the_dense_mask(windowed: str) -> None:
     expected = _dense(query.double(), key.double(), value.double(), 200)
     difference = (attention(query, key, value, 200, windowed=windowed) - expected).abs().max().item()
     assert difference < 1e-5, f"maximum difference {difference:.3g}"
-
-
-@pytest.mark.parametrize(
-    ("tokens", "window"),
-    [(1000, 100), (1024, 128), (1024, 127), (1024, 300), (700, 0), (1300, 255), (1280, 256), (1281, 256), (300, 298)],
-)
-def test_the_blocks_of_a_window_are_those_that_torch_finds_in_the_dense_mask(tokens: int, window: int) -> None:
-    def within(batch: Tensor, head: Tensor, row: Tensor, column: Tensor) -> Tensor:
-        return (row - column).abs() <= window
-
-    found = window_blocks(tokens, window, torch.device("cpu"))
-    expected = create_block_mask(within, None, None, tokens, tokens, device="cpu", BLOCK_SIZE=FLEX_BLOCK)
-    for counts, indices in (("kv_num_blocks", "kv_indices"), ("full_kv_num_blocks", "full_kv_indices")):
-        count = getattr(found, counts)[0, 0]
-        assert torch.equal(count, getattr(expected, counts)[0, 0])
-        for row, chosen in enumerate(count.tolist()):
-            ours, theirs = (getattr(blocks, indices)[0, 0, row, :chosen] for blocks in (found, expected))
-            assert sorted(ours.tolist()) == sorted(theirs.tolist())
-
-
-def test_flex_refuses_what_its_32_bits_do_not_count() -> None:
-    query = torch.empty(1, 24, 1024**2, 128, dtype=torch.bfloat16, device="meta")
-    with pytest.raises(UnsupportedError, match="'flex' counts in 32 bits, and keys of 3,221,225,472 values go beyond"):
-        attention(query, query, query, 1024, windowed="flex")
 
 
 def test_a_dense_mask_beyond_what_torch_reads_is_refused() -> None:

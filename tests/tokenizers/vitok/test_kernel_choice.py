@@ -11,8 +11,16 @@ from torch import Tensor
 
 from vitok_lib.errors import RequestError
 from vitok_lib.tokenizers.load import load_tokenizer
-from vitok_lib.tokenizers.vitok.attention import FULL_KERNELS
-from vitok_lib.tokenizers.vitok.kernel_choice import FastestKernel, FixedKernel, choose_kernel, fastest_of
+from vitok_lib.tokenizers.vitok import kernel_choice as module
+from vitok_lib.tokenizers.vitok.attention import FULL_KERNELS, WINDOW_KERNELS
+from vitok_lib.tokenizers.vitok.flex import VARIANTS
+from vitok_lib.tokenizers.vitok.kernel_choice import (
+    TUNED_SIZES,
+    FastestKernel,
+    FixedKernel,
+    choose_kernel,
+    fastest_of,
+)
 
 TINY = "w32_d2_h2/8x6"
 
@@ -76,7 +84,7 @@ def test_the_fastest_kernel_wins() -> None:
     kernels = {"first": course.kernel(3, _output()), "second": course.kernel(2, _output() * 1.001)}
     winner, told = fastest_of(kernels, course.clock)
     assert winner == "second"
-    assert told == "second: first 3e+03 ms, second 2e+03 ms"
+    assert told == "second: first 3e+03 ms, second 2e+03 ms; found in 20 s", "each once, and three times by the clock"
 
 
 def test_a_kernel_that_is_wrong_in_the_last_tokens_alone_is_refused() -> None:
@@ -142,7 +150,7 @@ def test_named_kernels_for_full_attention_are_timed_and_the_choice_names_them(mo
         timed.append(list(kernels))
         return timed_on_cpu({"flash": kernels["flash"]}, _Course().clock)
 
-    monkeypatch.setattr("vitok_lib.tokenizers.vitok.kernel_choice.fastest_of", on_cpu)
+    monkeypatch.setattr(module, "fastest_of", on_cpu)
     choices: dict[str, str] = {}
     query = torch.randn(1, 2, 64, 8)
     FastestKernel(choices)(query, query, query, None)
@@ -160,9 +168,8 @@ def test_a_kernel_that_is_asked_for_is_compiled_without_a_break() -> None:
 
 def test_kernels_are_timed_once_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
     runs: Iterator[int] = count()
-    module = "vitok_lib.tokenizers.vitok.kernel_choice"
     monkeypatch.setattr(
-        f"{module}.fastest_of", lambda kernels: (("sdpa", "mask")["flex" in kernels], f"run {next(runs)}")
+        module, "fastest_of", lambda kernels: (("sdpa", "mask")["flex" in kernels], f"run {next(runs)}")
     )
     choices: dict[str, str] = {}
     kernel = FastestKernel(choices)
@@ -176,9 +183,57 @@ def test_kernels_are_timed_once_for_each_size(monkeypatch: pytest.MonkeyPatch) -
     }
 
 
+def test_variants_of_flex_are_timed_for_the_first_large_sizes_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[list[str]] = []
+
+    def none_runs(kernels: dict[str, Callable[[], Tensor]]) -> tuple[str, str]:
+        timed.append(list(kernels))
+        return "bands", ""
+
+    monkeypatch.setattr(module, "fastest_of", none_runs)
+    monkeypatch.setattr(module, "TUNED_FROM", 64)
+    kernel = FastestKernel({})
+    for tokens in (63, *range(64, 64 + TUNED_SIZES + 1)):
+        query = torch.randn(1, 1, tokens, 1)
+        kernel(query, query, query, 1)
+    plain, every = ["varlen", "flex"], ["varlen", *VARIANTS]
+    assert timed == [plain, *[every] * TUNED_SIZES, plain]
+
+
+def test_of_variants_the_fastest_wins_and_each_that_is_refused_is_told_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    course, output, timed_on_cpu = _Course(), _output(), fastest_of
+
+    def fails(*arguments: object) -> Tensor:
+        raise torch.OutOfMemoryError("of shared memory")
+
+    agreeing = {"varlen": 5.0, "flex": 4.0, "flex-128x64": 2.0, "flex-64x64": 3.0}
+    for name in agreeing:
+        run = course.kernel(agreeing[name], output)
+        monkeypatch.setitem(WINDOW_KERNELS, name, lambda *arguments, run=run: run())
+    monkeypatch.setitem(WINDOW_KERNELS, "flex-tma", fails)
+    monkeypatch.setitem(WINDOW_KERNELS, "flex-128x64-tma", lambda *arguments: course.kernel(1, output.flip(2))())
+    monkeypatch.setattr(module, "TUNED_FROM", 64)
+    monkeypatch.setattr(module, "fastest_of", lambda kernels: timed_on_cpu(kernels, course.clock))
+    choices: dict[str, str] = {}
+    assert FastestKernel(choices)(output, output, output, 5) is output
+    told = choices["attention of 128 tokens, window 5"]
+    assert told.startswith("flex-128x64: varlen 5e+03 ms, flex 4e+03 ms, flex-128x64 2e+03 ms, flex-64x64 3e+03 ms, ")
+    assert "flex-tma does not run here (OutOfMemoryError)" in told
+    assert "flex-128x64-tma differs from varlen by 1." in told
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_of_flex_can_be_asked_for(name: str) -> None:
+    assert load_tokenizer(TINY, weights="random", attention=name, window=4).settings.attention == name
+
+
 @pytest.mark.parametrize(
     ("attention", "window", "sentence"),
     [
+        ("flex-64", 4, "unknown attention 'flex-64'; did you mean flex-64x64"),
+        ("flex-tma", None, "attention 'flex-tma' is not for full attention; take one of sdpa"),
         ("flexx", 4, "unknown attention 'flexx'; did you mean flex"),
         ("sdpa", 4, r"attention 'sdpa' is not for a window \(=4\); take one of bands"),
         ("bands", None, "attention 'bands' is not for full attention; take one of sdpa"),

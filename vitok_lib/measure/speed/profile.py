@@ -202,7 +202,7 @@ def _values(state: BenchmarkState) -> list[Value]:
 def _is_countable(settings: Settings) -> bool:
     """Whether torch's counter sees every operation; where folded, the kernel may turn out to be a compiled one."""
     unseen = (settings.compile, settings.graphs, settings.folded, settings.precision)
-    return not any(unseen) and settings.attention != "flex"
+    return not any(unseen) and not (settings.attention or "").startswith("flex")
 
 
 @contextmanager

@@ -11,15 +11,14 @@ kernel     how                                                                  
 ``mask``   a window by ``sdpa`` with a dense N × N mask: the plain way, O(N²) time and memory          everywhere
 ``bands``  a window by ``sdpa`` of blocks of queries with the keys that they see: O(N·radius)       everywhere
 ``varlen`` FlashAttention-2 with its own window (Dao 2023)                                          CUDA, 16 bits
-``flex``   a Triton kernel compiled for the blocks within the window (Dong et al. 2024)             CUDA
+``flex``   a Triton kernel compiled for the blocks within the window; its variants are in ``flex``     CUDA
 =========  =======================================================================================  =============
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -29,14 +28,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from vitok_lib.errors import UnsupportedError
 from vitok_lib.records.config import square_radius
 from vitok_lib.tokenizers.vitok.chunks import assemble
+from vitok_lib.tokenizers.vitok.flex import FLEX_KERNELS
 
-if TYPE_CHECKING:  # importing it brings in torch's compiler, which takes seconds
-    from torch.nn.attention.flex_attention import BlockMask
-
-FLEX_BLOCK = 128
-"""Tokens a side of a block of ``flex``; a block that the window cuts is computed whole."""
-FLEX_LIMIT = 2**31
-"""Values of keys from which on the offsets in its kernel overflow: tokens beyond would be wrong, or a crash."""
 MASK_LIMIT = 2**16
 """Tokens beyond which torch's kernel on CUDA finds the wrong rows of a mask, without a word (pytorch #187227)."""
 _QUERY_BLOCK = 512
@@ -214,62 +207,6 @@ def _varlen(query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
     return seen.reshape(batch, tokens, *seen.shape[1:]).transpose(1, 2)
 
 
-def _flex(query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
-    if key.numel() >= FLEX_LIMIT:
-        raise UnsupportedError(f"attention 'flex' counts in 32 bits, and keys of {key.numel():,} values go beyond that")
-    blocks = window_blocks(query.shape[2], window, query.device)
-    # The kernel counts within keys and values in 32 bits: parts of a packed tensor would reach further than they do.
-    key, value = (part.transpose(1, 2).contiguous().transpose(1, 2) for part in (key, value))
-    return _compiled_flex()(query, key, value, block_mask=blocks)
-
-
-@cache
-def _compiled_flex() -> Callable[..., Tensor]:
-    from torch.nn.attention.flex_attention import flex_attention
-
-    compiled: Callable[..., Tensor] = torch.compile(flex_attention, dynamic=False)
-    return compiled
-
-
-@cache
-def window_blocks(tokens: int, window: int, device: torch.device) -> BlockMask:
-    """The blocks that a window touches, in closed form: torch's own way there makes an N × N matrix first.
-
-    A block is full where all of its pairs are within the window, and partial where only some are.
-    """
-    from torch.nn.attention.flex_attention import BlockMask
-
-    count = -(-tokens // FLEX_BLOCK)
-    reach = -(-window // FLEX_BLOCK)  # blocks to either side that any pair can be in
-    rows = torch.arange(count, device=device)[:, None]
-    columns = rows + torch.arange(-reach, reach + 1, device=device)  # [count, 2·reach + 1]
-    inside = (columns >= 0) & (columns < count)
-    nearest = ((columns - rows).abs() - 1).clamp(min=0) * FLEX_BLOCK + ((columns != rows).long())
-    farthest = ((columns - rows).abs() + 1) * FLEX_BLOCK - 1
-    ragged = (torch.maximum(columns, rows) == count - 1) & (tokens % FLEX_BLOCK != 0)
-    full = inside & (farthest <= window) & ~ragged
-    partial = inside & (nearest <= window) & ~full
-
-    def listed(chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """How many blocks of each row are chosen, and which: those first, in as many columns as a row could fill."""
-        order = chosen.int().argsort(dim=1, descending=True, stable=True)[:, :count]
-        found = torch.zeros(count, count, dtype=torch.int32, device=device)
-        found[:, : order.shape[1]] = columns.clamp(0, count - 1).gather(1, order)
-        return chosen.sum(1).int()[None, None], found[None, None]
-
-    def within(batch: Tensor, head: Tensor, row: Tensor, column: Tensor) -> Tensor:
-        return (row - column).abs() <= window
-
-    return BlockMask.from_kv_blocks(
-        *listed(partial),
-        *listed(full),
-        BLOCK_SIZE=FLEX_BLOCK,
-        mask_mod=within,
-        seq_lengths=(tokens, tokens),
-        compute_q_blocks=False,
-    )
-
-
 def _only(backend: SDPBackend) -> Callable[..., Tensor]:
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         with sdpa_kernel(backend):
@@ -287,7 +224,7 @@ WINDOW_KERNELS: dict[str, Callable[..., Tensor]] = {
     "bands": _banded,
     "mask": _masked,
     "varlen": _varlen,
-    "flex": _flex,
+    **FLEX_KERNELS,
 }
 SQUARE_KERNELS = ("bands", "mask")
 """Those of :data:`WINDOW_KERNELS` that know a window of rows and columns."""

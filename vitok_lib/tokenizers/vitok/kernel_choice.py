@@ -19,11 +19,20 @@ from vitok_lib.tokenizers.vitok.attention import (
     attention,
     sees_all,
 )
+from vitok_lib.tokenizers.vitok.flex import VARIANTS
 from vitok_lib.tokenizers.vitok.model import Attend
 
 SIXTEEN_BITS = ("bfloat16", "float16")
 AGREEMENT = 0.02
 """Root mean square of the difference between two kernels over that of the output: several roundings to bfloat16."""
+TUNED_FROM = 16_384
+"""Tokens of an image, 2048 px of patch 16, from which on every variant of ``flex`` is compiled and timed.
+
+Compiling takes some 5 s a variant on a GPU host, as predicted. Below, attention takes too little of an evaluation for
+any variant to win that back.
+"""
+TUNED_SIZES = 4
+"""Sizes of a model that are tuned so; with images of many sizes further ones take ``varlen`` or plain ``flex``."""
 _REPETITIONS = 3  # timed calls of each kernel
 _REASONS = {
     "flash": "FlashAttention-2 takes full attention in {dtype} on {device}",
@@ -52,24 +61,33 @@ class FastestKernel:
     """Of several kernels the fastest that agrees with the first; found when a size is met for the first time.
 
     Agreement is asked over all tokens and over the last ones apart, where a count that overflows 32 bits shows.
-    ``choices`` says what won and by how much.
+    ``choices`` says what won and by how much. Of large images with a window the variants of ``flex`` are among them,
+    whose blocks suit some radii better than others.
     """
 
     def __init__(self, choices: dict[str, str]) -> None:
         self._choices = choices
         self._won: dict[tuple[torch.Size, Window | None], str] = {}
+        self._tuned = 0
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, window: Window | None) -> Tensor:
         tokens = query.shape[2]
         whole = sees_all(tokens, window)
         size = (query.shape, None if whole else window)
         if size not in self._won:
-            kernels, names = (FULL_KERNELS, ("flash", "cudnn")) if whole else (WINDOW_KERNELS, ("varlen", "flex"))
+            kernels = FULL_KERNELS if whole else WINDOW_KERNELS
+            names = ("flash", "cudnn") if whole else ("varlen", *self._of_flex(tokens))
             arguments = (query, key, value) if whole else (query, key, value, window)
             self._won[size], timings = fastest_of({name: _bound(kernels[name], arguments) for name in names})
             radius = "full attention" if whole else f"window {window}"
             self._choices[f"attention of {tokens:,} tokens, {radius}"] = timings
         return attention(query, key, value, window, **{"full" if whole else "windowed": self._won[size]})
+
+    def _of_flex(self, tokens: int) -> tuple[str, ...]:
+        if tokens < TUNED_FROM or self._tuned >= TUNED_SIZES:
+            return ("flex",)
+        self._tuned += 1
+        return tuple(VARIANTS)
 
 
 def _bound(kernel: Callable[..., Tensor], arguments: Sequence[Tensor | Window | None]) -> Callable[[], Tensor]:
@@ -77,13 +95,14 @@ def _bound(kernel: Callable[..., Tensor], arguments: Sequence[Tensor | Window | 
 
 
 def fastest_of(kernels: dict[str, Callable[[], Tensor]], clock: Callable[[], float] | None = None) -> tuple[str, str]:
-    """The fastest of ``kernels`` that agrees with the first of them, and one sentence about the others.
+    """The fastest of ``kernels`` that agrees with the first of them, and a sentence about all and how long it took.
 
     ``kernels`` give ``[B, heads, N, head_dim]``; ``clock`` gives seconds once all that was begun is done, and raises
     where the GPU answers with nothing but errors any more, as after an illegal access: that is no kernel's affair.
     """
     clock = clock or _synchronised
     first, *others = kernels
+    began = clock()
     expected = kernels[first]()
     seconds = {first: _fastest(kernels[first], clock)}
     refused = {}
@@ -99,7 +118,8 @@ def fastest_of(kernels: dict[str, Callable[[], Tensor]], clock: Callable[[], flo
             refused[name] = f"does not run here ({type(error).__name__})"
     winner = min(seconds, key=lambda name: seconds[name])
     timings = [f"{name} {1000 * taken:.3g} ms" for name, taken in seconds.items()]
-    return winner, f"{winner}: " + ", ".join(timings + [f"{name} {reason}" for name, reason in refused.items()])
+    told = ", ".join(timings + [f"{name} {reason}" for name, reason in refused.items()])
+    return winner, f"{winner}: {told}; found in {clock() - began:.3g} s"
 
 
 def _difference(found: Tensor, expected: Tensor) -> float:
