@@ -85,7 +85,8 @@ def test_lines_in_chunks_and_whole_have_names_and_values_of_their_own(results: P
     assert "nano-kl-f8x16: 0.7 GiB at 1024 px" in drawing.alternative, "it has neither a window nor tokens"
 
 
-def test_nothing_is_drawn_where_nothing_was_measured(results: Path) -> None:
+def test_nothing_is_drawn_where_nothing_was_measured_or_one_value_alone(results: Path) -> None:
     write_machine(results, "memory", 4096, "flux", {}, outcome=Outcome(status=OutcomeStatus.OOM))
+    write_machine(results, "memory", 1024, "flux", {"model_peak": 1.0}, gpu=None)
     assert memory_frontier(load()) == []
     assert quality_and_speed(load(), CASE, "psnr") == []

@@ -122,14 +122,15 @@ def _quality_and_speed(machine: Machine, case: str, quantity: str, joined: Seque
 def memory_frontier(entries: Sequence[Entry]) -> Drawings:
     """The model's peak over the resolution, a figure a machine and a line a setting; memory limits are level lines.
 
-    The limits are those within which the largest size was searched. OOM is a cross at the top.
+    The limits are those within which the largest size was searched. OOM is a cross at the top. A machine with one
+    record alone has no figure.
     """
     found: Drawings = []
     for machine, held in groups.by_machine(entries, [MEMORY]).items():
         capped = groups.by_machine(entries, [CAPACITY]).get(machine, [])
         limits = {entry.record.settings.memory_limit_gib for entry in capped}
         drawn = [entry for entry in held if groups.held(entry, "model_peak") or _oom(entry)]
-        if any(groups.held(entry, "model_peak") for entry in drawn):
+        if len(drawn) > 1 and any(groups.held(entry, "model_peak") for entry in drawn):
             found.append((machine, _memory(machine, drawn, sorted(limit for limit in limits if limit))))
     return found
 
@@ -178,6 +179,6 @@ def _memory(machine: Machine, held: Sequence[Entry], limits: Sequence[float]) ->
         return finished(
             figure,
             f"Peak memory of the model over the resolution on {machine}. {'; '.join(words)}.{bounds}",
-            say.text("memory_frontier"),
+            say.text("memory_frontier", limits=bool(limits), ooms=any(map(_oom, held))),
             labels,
         )

@@ -71,5 +71,5 @@ def _draw(axes: Axes, curve: RateCurve, colour: str, line: str) -> Label:
     x, y = float(np.exp(best.log_rate[-1])), float(best.quality[-1])
     whole = curve.entry.record.value(f"{curve.quality}:{UNQUANTISED}")
     if whole is not None:
-        axes.axhline(whole.value, color=colour, linestyle=":", linewidth=0.6, alpha=0.5)
+        axes.axhline(whole.value, color=colour, linestyle=":", linewidth=1.1, alpha=0.8)
     return Label(axes, x, y, curve.name, colour, end=True)
