@@ -24,7 +24,7 @@ def test_a_measured_difference_is_paired_and_names_the_better(results: Path) -> 
     write_measured(results, "cpu", SECOND, CASE, {"psnr": [29.0, 30.0], "lpips": [0.2, 0.2]})
     table = versus_table(load(), FIRST, SECOND)
     rows = {row[2]: row for row in _rows(table)}
-    assert rows["PSNR"][5] == "+1.00 [1.00, 1.00]"
+    assert rows["PSNR"][5] == "+1.00 dB [1.00, 1.00]"
     assert rows["PSNR"][6] == FIRST
     assert rows["LPIPS"][6] == SECOND, "a lower LPIPS is better"
     assert {number.kind for number in numbers(table)} == {Kind.MEASURED, Kind.DERIVED}
@@ -46,7 +46,7 @@ def test_a_difference_of_published_figures_is_published(results: Path) -> None:
     assert {row[1] for row in _rows(table)} == {"evaluation-summary"}, "each source is a protocol of its own"
     assert {number.kind for number in numbers(table)} <= {Kind.PUBLISHED, Kind.ESTIMATED}
     (psnr,) = [row for row in _rows(table) if row[0].startswith("div8k-1024") and row[2] == "PSNR"]
-    assert (psnr[3], psnr[4], psnr[5]) == ("33.99 dB", "31.45 dB", "+2.54")
+    assert (psnr[3], psnr[4], psnr[5]) == ("33.99 dB", "31.45 dB", "+2.54 dB")
     assert psnr[6] == "5B-f16x64 as published"
     assert any("flux by evaluation-summary: OOM" in plain(note) for note in table.notes)
 
@@ -89,7 +89,7 @@ def test_of_two_studies_with_the_same_pair_the_preceding_one_is_shown(results: P
         write_measured(results, study, FIRST, CASE, {"psnr": [30.0 + shift, 31.0 + shift]})
         write_measured(results, study, SECOND, CASE, {"psnr": [29.0, 30.0]})
     (only,) = _rows(versus_table(load(), FIRST, SECOND))
-    assert (only[1], only[5]) == ("study local", "+2.00 [2.00, 2.00]")
+    assert (only[1], only[5]) == ("study local", "+2.00 dB [2.00, 2.00]")
 
 
 def test_a_run_of_one_of_the_two_takes_no_comparison_away(results: Path) -> None:

@@ -11,7 +11,7 @@ from vitok_lib.report.data.protocol import Protocol, Ranked
 from vitok_lib.report.data.rates import equal_rates, rate_number
 from vitok_lib.report.data.record_view import Entry, natural, preferred
 from vitok_lib.report.page.content import NOT_SIGNIFICANT, Head, Note, Number, Part, Sentence, Table
-from vitok_lib.report.page.labels import HIGHER_IS_BETTER, in_order, name_of, signed
+from vitok_lib.report.page.labels import HIGHER_IS_BETTER, in_order, name_of, signed, with_unit
 from vitok_lib.report.page.templates import sentences
 
 say = sentences("tables")
@@ -90,10 +90,15 @@ def _row(shared: Protocol, one: Ranked, other: Ranked) -> list[Sentence]:
     if one.entry.measured and all(paired.holds_single_images(s.entry, shared.quantity) for s in (one, other)):
         found = paired.paired(one.entry, other.entry, shared.quantity)
         better = _better(shared.quantity, found.mean, one, other) if found.clear else Note(found.remark)
-        return [*cells, (difference_number(found),), (better if independent else Note(NOT_INDEPENDENT),)]
+        unit = f" {one.value.unit}" if one.value.unit else ""
+        return [*cells, (difference_number(found, unit=unit),), (better if independent else Note(NOT_INDEPENDENT),)]
     mean = one.value.value - other.value.value
     kind = Kind.DERIVED if one.entry.measured else Kind.PUBLISHED
-    shown = Number(signed(shared.quantity, mean), kind, f"{kind.value}: {one.entry.name} minus {other.entry.name}")
+    shown = Number(
+        with_unit(signed(shared.quantity, mean), one.value.unit),
+        kind,
+        f"{kind.value}: {one.entry.name} minus {other.entry.name}",
+    )
     if not independent or mean == 0:
         return [*cells, (shown,), (Note(NOT_INDEPENDENT if mean else NOT_SIGNIFICANT),)]
     better = _better(shared.quantity, mean, one, other)
