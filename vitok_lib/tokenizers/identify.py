@@ -55,8 +55,8 @@ def _of_files(entry: Entry, config: RunConfig, names: list[str]) -> tuple[Weight
 
 
 def _of_an_autoencoder(entry: Entry, config: RunConfig) -> tuple[Weights, list[Path]] | None:
-    from vitok_lib.tokenizers.diffusers_classes.architectures import CONFIG
     from vitok_lib.tokenizers.diffusers_classes.autoencoders import INDEX_FILE, SHARDS, WEIGHT_FILE, with_subfolder
+    from vitok_lib.tokenizers.diffusers_classes.configurations import CONFIG
 
     folder, weights = locate(entry, config.weights, config.revision, [CONFIG, WEIGHT_FILE, INDEX_FILE, SHARDS])
     folder = with_subfolder(folder, entry)

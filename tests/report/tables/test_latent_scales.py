@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
 from tests.fakes.reading import heads
 from vitok_lib.report.page.content import WebLink, plain
-from vitok_lib.report.tables.latent_scales import latent_scale_table, shift_and_scale
-from vitok_lib.tokenizers.diffusers_classes.adapters import ADAPTERS
+from vitok_lib.report.tables.latent_scales import DEFAULTS, latent_scale_table, shift_and_scale
+from vitok_lib.tokenizers.diffusers_classes.adapters import ADAPTERS, diffusers_class
+from vitok_lib.tokenizers.diffusers_classes.configurations import configuration_file, read_configuration
 from vitok_lib.tokenizers.registry import CONVOLUTIONAL, REGISTRY
 
 
@@ -35,6 +38,18 @@ def test_shift_and_scale_are_the_published_ones(
     cells: dict[str, dict[str, str]], name: str, shift: str, scale: str
 ) -> None:
     assert (cells[name]["Shift"], cells[name]["Scale"]) == (shift, scale)
+
+
+def test_what_a_configuration_leaves_out_is_the_default_of_its_class() -> None:
+    for entry in (entry for entry in REGISTRY.values() if entry.family in CONVOLUTIONAL and entry.repository):
+        config = read_configuration(configuration_file(entry))
+        class_name = config["_class_name"]
+        parameters = inspect.signature(diffusers_class(class_name).__init__).parameters
+        for name in ("num_vq_embeddings", "latents_mean", "latents_std", "scaling_factor", "shift_factor"):
+            if name not in config and name in parameters and parameters[name].default is not None:
+                default, ours = parameters[name].default, DEFAULTS[class_name][name]
+                # Cosmos has a value for each latent frame of each channel; an image is the first frame.
+                assert (default[:: len(default) // len(ours)] if isinstance(ours, list) else default) == ours
 
 
 def test_a_row_names_class_gate_and_what_a_discrete_latent_costs(cells: dict[str, dict[str, str]]) -> None:

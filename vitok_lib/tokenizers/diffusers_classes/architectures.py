@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-import json
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,12 +11,9 @@ from torch.nn.modules.conv import _ConvNd
 
 from vitok_lib.errors import RequestError
 from vitok_lib.tokenizers.diffusers_classes.adapters import ADAPTERS, Model, diffusers_class, restore_constants
-from vitok_lib.tokenizers.registry import SHIPPED, Entry
+from vitok_lib.tokenizers.diffusers_classes.configurations import configuration_file, read_configuration
+from vitok_lib.tokenizers.registry import Entry
 
-CONFIG = "config.json"
-CONFIGS = Path(__file__).with_name("configs")
-"""The published configuration of each auto-encoder of the registry; RAE's without the statistics of its latent, which
-its weight file holds too."""
 _SOUND = "it is made for sound"
 _VIDEO = "it is made for video, and this library has no adapter for one frame of it"
 REFUSED = {
@@ -68,43 +62,6 @@ def build_on_meta(entry: Entry) -> nn.Module:
     return model
 
 
-def configuration_file(entry: Entry) -> Path:
-    """The configuration that comes with this library, or else the one in the hub cache; nothing is fetched.
-
-    Raises:
-        RequestError: there is neither.
-    """
-    for file in (SHIPPED / entry.name / CONFIG, CONFIGS / f"{entry.name}.json"):
-        if file.is_file():
-            return file
-    from huggingface_hub import try_to_load_from_cache
-
-    assert entry.repository is not None
-    path = f"{entry.subfolder}/{CONFIG}" if entry.subfolder else CONFIG
-    try:
-        cached = try_to_load_from_cache(entry.repository, path, revision=entry.revision)
-    except ValueError as error:
-        raise RequestError(f"'{entry.name}' names no place on the hub ({error})") from error
-    if not isinstance(cached, str):
-        raise RequestError(
-            f"the configuration of '{entry.name}' is not in the hub cache; "
-            f"fetch it with 'hf download {entry.repository} {path}'"
-        )
-    return Path(cached)
-
-
-def full_configuration(entry: Entry) -> dict[str, Any]:
-    """The configuration of ``entry`` with the defaults of its class, such as the scale of Stable Diffusion's latent.
-
-    Raises:
-        RequestError: its configuration is neither in this library nor in the hub cache, or cannot be read.
-    """
-    config = read_configuration(configuration_file(entry))
-    parameters = inspect.signature(diffusers_class(config["_class_name"]).__init__).parameters
-    defaults = {name: each.default for name, each in parameters.items() if each.default is not each.empty}
-    return {**defaults, **config}
-
-
 def has_tiles(entry: Entry) -> bool:
     """Whether diffusers works in tiles with the class of ``entry``; True where no configuration is on this machine."""
     try:
@@ -113,27 +70,6 @@ def has_tiles(entry: Entry) -> bool:
         return True  # whoever builds the model says what is missing
     adapter = ADAPTERS.get(config.get("_class_name", ""))
     return adapter is None or adapter.tiling
-
-
-def is_of_the_library(file: Path) -> bool:
-    """Whether the configuration belongs to this library, whose commit a record names."""
-    return file.is_relative_to(SHIPPED) or file.is_relative_to(CONFIGS)
-
-
-def read_configuration(file: Path) -> dict[str, Any]:
-    """A ``config.json`` of diffusers.
-
-    Raises:
-        RequestError: there is none, or it is no JSON object.
-    """
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(config, dict):
-            raise ValueError("it is no JSON object")
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise RequestError(f"'{file}' cannot be read as a diffusers configuration ({reason})") from error
-    return config
 
 
 def empty_model(config: dict[str, Any], name: str) -> Model:

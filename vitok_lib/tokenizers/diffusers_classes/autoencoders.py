@@ -17,12 +17,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from vitok_lib.errors import RequestError, UnsupportedError, unknown
 from vitok_lib.records.config import RunConfig, Settings, Weights
 from vitok_lib.tokenizers.diffusers_classes.adapters import Model, adapter_of, decode, encode, restore_constants
-from vitok_lib.tokenizers.diffusers_classes.architectures import (
+from vitok_lib.tokenizers.diffusers_classes.architectures import empty_model, randomise
+from vitok_lib.tokenizers.diffusers_classes.configurations import (
     CONFIG,
     configuration_file,
-    empty_model,
     is_of_the_library,
-    randomise,
     read_configuration,
 )
 from vitok_lib.tokenizers.diffusers_classes.strips import check_strips, work_in_strips
