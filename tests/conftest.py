@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -42,6 +44,17 @@ LONGEST = (
     *("measure/memory/test_peak.py", "check/test_audit.py", "measure/quality/test_processes.py"),
 )
 """Files that are begun before the others, the longest first, so that no process works alone at the end."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep what imports and collection make out of every later search for garbage, which else reads all of it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

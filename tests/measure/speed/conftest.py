@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,6 @@ import pytest
 from tests.fakes.images import encoded, write_folder
 from tests.measure.speed.fake_machine import FakeMachine
 from vitok_lib.measure.speed.timer import Clock
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _quick_collections() -> Iterator[None]:
-    """What torch left in memory is not looked through again each time that a tokenizer is let go."""
-    importlib.import_module("torch._dynamo")
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture
