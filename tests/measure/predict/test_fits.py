@@ -107,7 +107,7 @@ def test_a_wrong_resolution_is_one_sentence(
 def test_the_command_answers_for_all_released_models(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert status_of(monkeypatch, "plan", "--gpu", "rtx4090", "--resolution", "1024", "--json") == 0
+    assert status_of(monkeypatch, "plan", "--gpu", "rtx4090", "--resolution", "256", "--json") == 0
     rows = json.loads(capsys.readouterr().out)
     assert {row["tokenizer"] for row in rows} == set(RELEASED)
     assert {row["fits"] for row in rows} == {"yes"}
