@@ -157,7 +157,10 @@ def table(data: Table, docname: str, csv: str | None = None) -> list[nodes.Node]
     for cells in data.heads:
         row = nodes.row()
         for cell in cells:
-            entry = nodes.entry("", nodes.paragraph("", _unbroken(cell.text)))
+            said = (
+                nodes.Text(_unbroken(cell.text)) if cell.text else nodes.inline("", "Row", classes=["visually-hidden"])
+            )
+            entry = nodes.entry("", nodes.paragraph("", "", said))
             if cell.span > 1:
                 entry["morecols"] = cell.span - 1
             row += entry
