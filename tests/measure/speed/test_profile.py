@@ -258,7 +258,7 @@ def test_compiled_loops_on_a_cpu_get_names_while_a_profile_is_taken() -> None:
         (Settings(attention="sdpa", chunk=0), True),
         (Settings(attention="varlen", window=3), True),
         (Settings(attention="flex", window=3), False),
-        (Settings(attention="flex-tma", window=3), False),
+        (Settings(attention="flex-128x64-tma", window=3), False),
         (Settings(compile="default"), False),
         (Settings(folded=True), False),
         (Settings(precision="fp8"), False),

@@ -125,10 +125,10 @@ def test_a_gpu_that_would_load_tiles_in_another_way_is_refused(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     query = torch.empty(1, 2, 64, size, dtype=torch.bfloat16)
     if runs:
-        module._check_tma("flex-tma", query)
+        module._check_tma("flex-128x64-tma", query)
         return
-    with pytest.raises(UnsupportedError, match=r"'flex-tma' needs a GPU of compute capability 9\.0 and heads of whole"):
-        module._check_tma("flex-tma", query)
+    with pytest.raises(UnsupportedError, match=r"'flex-128x64-tma' needs a GPU of compute capability 9\.0 and heads"):
+        module._check_tma("flex-128x64-tma", query)
 
 
 def test_each_variant_is_a_function_of_its_own_for_the_compiler() -> None:

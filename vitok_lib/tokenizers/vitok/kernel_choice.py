@@ -28,8 +28,8 @@ AGREEMENT = 0.02
 TUNED_FROM = 16_384
 """Tokens of an image, 2048 px of patch 16, from which on every variant of ``flex`` is compiled and timed.
 
-Compiling takes some 5 s a variant on a GPU host, as predicted. Below, attention takes too little of an evaluation for
-any variant to win that back.
+Compiling should take 2 to 5 s a variant; a record says how long the search took. Below, attention takes too little of
+an evaluation for any variant to win that back.
 """
 TUNED_SIZES = 4
 """Sizes of a model that are tuned so; with images of many sizes further ones take ``varlen`` or plain ``flex``."""

@@ -128,6 +128,22 @@ def test_windows_stand_beside_what_counting_predicts_and_what_is_published(resul
     assert (kinds["1.11×"], kinds["1.25×"]) == (Kind.PUBLISHED, Kind.DERIVED)
 
 
+def test_windows_name_the_attention_kernel_that_was_the_fastest_at_the_size_of_the_record(results: Path) -> None:
+    winners, first = {1024: "flex-128x64-tma", 256: "flex-128x64", 64: "varlen", 16: None}, None
+    for window, winner in winners.items():
+        choices = {
+            "attention": "the fastest kernel that agrees, found for each size",
+            f"attention of 262,144 tokens, window {window}": f"{winner}: varlen 24 ms, flex 18 ms; found in 9 s",
+            f"attention of 4,087 tokens, window {window}": "flex: varlen 0.5 ms, flex 0.4 ms; found in 3 s",
+        }
+        where = {"preset": "folded", "window": window, "first": first, "choices": choices if winner else {}}
+        written = write_machine(results, "sliding-window", 8192, VITOK, {"latency": 4000.0 + window}, **where)
+        first = first or written
+    ((_, table),) = speed.window_tables(load())
+    named = {line["Radius"]: line["Fastest kernel"] for line in cells(table)}
+    assert named == {f"{window:,}": winner or "–" for window, winner in winners.items()}
+
+
 def test_windows_of_two_runs_or_two_types_are_not_compared(results: Path) -> None:
     later = STARTED + timedelta(hours=1)
     write_machine(results, "sliding-window", 1024, VITOK, {"latency": 9.0}, window=64)

@@ -10,6 +10,7 @@ from vitok_lib.report.data import groups
 from vitok_lib.report.data.chunking import chunk_of
 from vitok_lib.report.data.formatting import joined, number, outcome
 from vitok_lib.report.data.groups import PROFILE, SETTINGS, WINDOWS, Machine
+from vitok_lib.report.data.kernels import fastest_kernel
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.speedups import (
     derived,
@@ -171,6 +172,7 @@ def _window_table(entries: Sequence[Entry], runs: Sequence[Sequence[Entry]]) -> 
     every = [entry for run in runs for entry in run]
     settings = [*groups.varying(every, left_out=["window"]), "window"]
     published = any(published_speedup(entries, entry) for entry in every)
+    chosen = any(fastest_kernel(entry) for entry in every)
     rows: list[list[Sentence]] = []
     for run in runs:
         base = widest(run)
@@ -179,11 +181,13 @@ def _window_table(entries: Sequence[Entry], runs: Sequence[Sequence[Entry]]) -> 
             shown = [_gain(entry, base), predicted_speedup(entry, base)] if base else [None, None]
             shown += [published_speedup(entries, entry)] if published else []
             cells += [(part,) if part else (Note("–"),) for part in shown]
+            cells += [(fastest_kernel(entry) or Note("–"),)] if chosen else []
             rows.append([*lead(entry, settings), *cells, value_cell(entry, "peak_memory")])
     unit = _unit(every, "latency")
     heads = [*lead_heads(settings), Head(label("latency", unit)), Head("Speed-up, measured"), Head("by FLOPs")]
     heads += [Head("as published")] if published else []
-    notes = [say("windows"), *same_for_all(every, settings)]
+    heads += [Head("Fastest kernel")] if chosen else []
+    notes = [say("windows"), *same_for_all(every, settings), *([say("fastest_kernel")] if chosen else [])]
     if any(entry.record.value("peak_memory") for entry in every):
         return Table([[*heads, Head(label("peak_memory", _unit(every, "peak_memory")))]], rows, notes=notes)
     return Table([heads], [row[:-1] for row in rows], notes=notes)
