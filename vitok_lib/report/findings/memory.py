@@ -12,7 +12,7 @@ from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED, TILING, lead
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.data.speedups import derived, growth, times
 from vitok_lib.report.findings.speed import runs
-from vitok_lib.report.page.content import NOT_MEASURED, Note, Number, Sentence
+from vitok_lib.report.page.content import Number, Sentence
 from vitok_lib.report.page.labels import digits, signed
 from vitok_lib.report.page.templates import sentences
 
@@ -24,13 +24,14 @@ PEAKS = ("model_peak", "peak_memory")
 
 
 def published_oom(entries: Sequence[Entry]) -> list[Sentence]:
-    """What was measured of each tokenizer and size that a source reports as OOM, on which machine."""
+    """What was measured of each tokenizer and size that a source reports as OOM, on which machine; last, what not."""
     reported: dict[tuple[str, str, int], Entry] = {}
     for entry in entries:
         if entry.published and entry.record.outcome.status == OutcomeStatus.OOM:
             key = (entry.origin, entry.record.tokenizer.name, entry.record.resolution)
             reported.setdefault(key, entry)
     found: list[Sentence] = []
+    apart: dict[str, dict[str, list[tuple[int, Number]]]] = {}
     for (origin, name, resolution), entry in reported.items():
         of_it = {"tokenizer": name, "resolution": str(resolution)}
         measured = [
@@ -39,10 +40,11 @@ def published_oom(entries: Sequence[Entry]) -> list[Sentence]:
         ]
         machines = [(machine, results) for machine, results in measured if results]
         about = {"origin": origin, "tokenizer": name, "resolution": resolution}
-        found.append(
-            say("published_oom", **about, outcome=outcome(entry), machines=machines, not_measured=Note(NOT_MEASURED))
-        )
-    return found
+        if machines:
+            found.append(say("published_oom", **about, outcome=outcome(entry), machines=machines))
+        else:
+            apart.setdefault(origin, {}).setdefault(name, []).append((resolution, outcome(entry)))
+    return [*found, *(say("published_oom_alone", origin=origin, cases=cases) for origin, cases in apart.items())]
 
 
 def _settings(entry: Entry) -> str:
