@@ -14,7 +14,8 @@ from vitok_lib.errors import RequestError
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.store import check_study
 
-CORES_PER_GPU = 16.0
+GPUS, CORES_PER_GPU = "1,8,64", 16.0
+"""Numbers of GPUs for which a whole study is planned, and the CPU cores of each, unless others are asked for."""
 
 
 @configured
@@ -29,10 +30,10 @@ def plan_command(
     resolution: Annotated[str | None, typer.Option(help="Side of a square image in pixels; several by commas.")] = None,
     profile: Annotated[str | None, typer.Option(help="How long does a whole profile take, such as released?")] = None,
     gpus: Annotated[
-        str | None, typer.Option(help="With --profile: numbers of GPUs by commas; default: 1,8,64.")
+        str | None, typer.Option(help=f"With --profile: numbers of GPUs by commas; default: {GPUS}.")
     ] = None,
     cores_per_gpu: Annotated[
-        float | None, typer.Option(help="With --profile: CPU cores for each GPU; default: 16.")
+        float | None, typer.Option(help=f"With --profile: CPU cores for each GPU; default: {CORES_PER_GPU:g}.")
     ] = None,
     gpu: Annotated[str | None, typer.Option(help="Will it fit on this GPU, such as 'RTX 4090'?")] = None,
     memory: Annotated[str | None, typer.Option(help="Will it fit in this memory of a GPU, such as 24GiB?")] = None,
@@ -54,9 +55,8 @@ def plan_command(
             )
         from vitok_lib.cli.plan_profile import plan_profile
 
-        plan_profile(
-            profile, gpu or "H100", gpus or "1,8,64", 16.0 if cores_per_gpu is None else cores_per_gpu, as_json
-        )
+        cores = CORES_PER_GPU if cores_per_gpu is None else cores_per_gpu
+        plan_profile(profile, gpu or "H100", gpus or GPUS, cores, as_json)
         return
     if gpus is not None or cores_per_gpu is not None:
         raise RequestError("--gpus and --cores-per-gpu are of a whole study; add --profile, such as --profile released")

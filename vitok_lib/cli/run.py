@@ -17,7 +17,9 @@ def run_command(
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE or NAME VALUE; may be repeated.")
     ] = None,
-    profile: Annotated[str | None, typer.Option(help="Run every notebook of a profile: cpu or gpu.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Run every notebook of a profile, such as cpu or released.")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Where the executed notebook goes; default: book/runs.")] = None,
     study: Annotated[
         str | None, typer.Option(help=f"Folder of results that the records go to; default: {LOCAL}.")
@@ -46,7 +48,7 @@ def run_command(
 
 
 def report_command(
-    profile: Annotated[str, typer.Option(help="Which notebooks run first: cpu or gpu.")] = "cpu",
+    profile: Annotated[str, typer.Option(help="The profile whose notebooks run first, such as cpu or gpu.")] = "cpu",
     study: Study = LOCAL,
 ) -> None:
     """Run a profile's notebooks, build the book and print the page to open."""

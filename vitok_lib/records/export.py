@@ -72,6 +72,8 @@ def export(
 ) -> Export:
     """The own records that fit, of one study or of all; of two studies with the same record, that of precedence.
 
+    A cost of another machine is another record.
+
     Args:
         tokenizers: names, or names with settings such as ``nano-f16x64@window=64``; none: all.
         images: names of image sets or of benchmarks; none: all.
@@ -81,10 +83,10 @@ def export(
         RequestError: a tokenizer is in no record, nothing fits, a record or its single values cannot be read, or the
             two do not agree.
     """
-    own: dict[tuple[str, str], tuple[Path, Record]] = {}
+    own: dict[tuple[str, str, str], tuple[Path, Record]] = {}
     for path, record in iterate(study):
         if record.source is None:
-            own.setdefault((path.parent.name, path.stem), (path, record))
+            own.setdefault((path.parent.name, path.stem, _machine(record)), (path, record))
     for name in tokenizers:
         if not any(name in _names(path, record) for path, record in own.values()):
             raise unknown("recorded tokenizer", name, {record.tokenizer.name for _, record in own.values()})
@@ -138,7 +140,7 @@ def _rows(path: Path, record: Record) -> Iterator[Row]:
             images=f"{held.name}{count}{manifest}",
             size=f"{record.resolution} px, {held.rule}",
             signature=value.signature or "",
-            machine="" if held.manifest_sha256 else _machine(record),
+            machine=_machine(record),
             case=path.parent.name,
             date=record.provenance.started.date().isoformat() if record.provenance else "",
         )
@@ -146,7 +148,8 @@ def _rows(path: Path, record: Record) -> Iterator[Row]:
 
 def _machine(record: Record) -> str:
     """The machine and torch, for costs, which are measured on random images; nothing of what nothing ran for."""
-    if record.provenance is None or record.outcome.kind is not Kind.MEASURED:
+    of_images = record.images.manifest_sha256 is not None
+    if of_images or record.provenance is None or record.outcome.kind is not Kind.MEASURED:
         return ""
     host = record.provenance.host
     device = host.gpu or f"{host.cpu}, {host.cores} cores, {host.memory_gib:g} GiB"

@@ -12,7 +12,7 @@ from tests.fakes.reading import numbers_in, text_of
 from tests.fakes.released import write_released
 from vitok_lib.published.study import SOURCES, published_identity, write_published
 from vitok_lib.records.schema import ImagesIdentity, Kind, Outcome, Record, Settings, Source, Value
-from vitok_lib.records.store import record_path, write_record
+from vitok_lib.records.store import read_record, record_path, write_record
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.findings.best_reconstruction import best_reconstruction
 from vitok_lib.report.findings.fastest import fastest
@@ -109,6 +109,21 @@ def test_a_measured_difference_that_is_not_significant_makes_no_winner(results: 
     assert "put Qwen-Image's VAE and ViTok-v2 5B-f16x64 first" in answer()
 
 
+@pytest.mark.parametrize("other", [{"window": 64}, {"blocks": "1/1"}, {"tile": "512/64"}])
+def test_another_configuration_of_a_model_is_no_second_model(results: Path, other: dict[str, object]) -> None:
+    write_released(results, "qwen", CASE, {"psnr": [30.0, 31.0, 32.0]})
+    record = read_record(write_released(results, "5B-f16x64", CASE, {"psnr": [33.0, 34.0, 35.0]}))
+    name = ",".join(f"{key}={value}" for key, value in other.items()).replace("/", "_")
+    changed = {"settings": Settings(device="cuda", **other), "samples": None}
+    value = record.values[0].model_copy(update={"value": 40.0, "interval": None})
+    write_record(
+        record.model_copy(update={**changed, "values": (value,)}), results / "h200" / CASE / f"5B-f16x64@{name}.json"
+    )
+    (sentence,) = best_reconstruction(load())
+    assert numbers_in(sentence) == [34.0, 31.0]
+    assert "put ViTok-v2 5B-f16x64 first" in text_of(sentence)
+
+
 def test_random_weights_have_no_quality(results: Path) -> None:
     publish("5B-f16x64", 33.0)
     publish("350M-f16x64", 32.0)
@@ -148,13 +163,29 @@ def test_where_the_fastest_presets_differ_the_first_is_also_given_in_the_one_tha
 
 @pytest.mark.parametrize(
     ("settings", "why"),
-    [({"batch": 8}, "a batch"), ({"size": (512, 1024)}, "another shape"), ({"gpu": None}, "a processor")],
+    [
+        ({"batch": 8}, "a batch"),
+        ({"size": (512, 1024)}, "another shape"),
+        ({"gpu": None}, "a processor"),
+        ({"blocks": "0/0"}, "no block of it"),
+        ({"tile": "512/0"}, "tiles"),
+        ({"window": 8}, "a window that none was published with at this size"),
+    ],
 )
 def test_what_was_timed_otherwise_takes_no_part(results: Path, settings: dict[str, object], why: str) -> None:
     time({"flux": 140.0, "sd": 150.0}, results)
     time({"350M-f16x64": 1.0, "nano-f16x64": 0.1}, results, **settings)
     (sentence,) = fastest(load())
     assert numbers_in(sentence) == [140.0, 150.0], why
+
+
+def test_a_latency_in_another_precision_than_bf16_names_it(results: Path) -> None:
+    time({"flux": 100.0}, results)
+    time({"sd": 200.0}, results, dtype="float32")
+    time({"qwen": 300.0}, results)
+    (sentence,) = fastest(load())
+    assert "takes 100 ms in bf16; Stable Diffusion's VAE takes 200 ms in fp32 and" in text_of(sentence)
+    assert "takes 300 ms. Measured" in text_of(sentence)
 
 
 def test_small_tokenizers_and_codecs_are_never_ranked(results: Path) -> None:

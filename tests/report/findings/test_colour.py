@@ -56,4 +56,15 @@ def test_drift_names_a_loss_that_is_not_significant(results: Path) -> None:
     lossy, still = colour.drifts(load(), "drift-256")
     assert numbers_in(lossy) == [3.0, 0.2, 1.6]
     assert "not significant" not in text_of(lossy)
-    assert "which is not significant" in text_of(still)
+    assert "(not significant)" in text_of(still)
+
+
+def test_one_image_is_no_test(results: Path) -> None:
+    values = {"psnr_loss": [1.0], "delta-l_1": [0.1], "delta-l_8": [0.2], "delta-l": [0.5], "grid-error": [2.0]}
+    write_measured(results, "cpu", "nano-f16x64", "drift-256", values)
+    (drift,) = colour.drifts(load(), "drift-256")
+    assert "too few for a test" in text_of(drift)
+    for make in (colour.shifts, colour.grids):
+        (sentence,) = make(load(), "drift-256")
+        assert numbers_in(sentence) == []
+        assert "nothing can be tested" in text_of(sentence)

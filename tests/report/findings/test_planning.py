@@ -38,6 +38,13 @@ def test_the_pairs_that_spread_least_and_most_are_named_with_their_n(results: Pa
     assert half.index("nano-f16x64 minus pca-f16x64") < half.index("nano-kl-f8x16 minus pca-f16x64")
 
 
+def test_a_single_pair_is_named_once(results: Path) -> None:
+    for name, values in (("pca-f16x64", [20.0, 24.0, 28.0]), ("nano-f16x64", [20.5, 24.0, 29.0])):
+        write_measured(results, "cpu", name, "photos-512", {"psnr": values})
+    half, _ = map(text_of, images_to_tell_apart(load(), "photos-512", "psnr"))
+    assert half.count("nano-f16x64 minus pca-f16x64") == 1
+
+
 def test_no_pair_with_a_baseline_plans_nothing(results: Path) -> None:
     write_measured(results, "cpu", "nano-f16x64", "photos-512", {"psnr": [20.0, 30.0]})
     assert images_to_tell_apart(load(), "photos-512", "psnr") == []
@@ -48,6 +55,14 @@ def test_distances_part_at_the_least_n_whose_intervals_do(results: Path) -> None
     distance, kernel = map(text_of, distances_told_apart(load(), "how-many-random-256"))
     assert "apart is 16, where" in distance  # 1 and 1, and then 1 and 2, each ± 0.2
     assert "does not tell" in kernel
+
+
+def test_a_change_of_one_image_is_not_tested(results: Path) -> None:
+    changes = {f"{of}_change": [1.0] for of in ("padding", "border", "inside", "aspect_3_2")}
+    write_measured(results, "cpu", "nano-f16x64", "padding-512", changes)
+    for text in map(text_of, paddings(load(), "padding-512")):
+        assert "too few for a test" in text
+        assert "significant" not in text
 
 
 def test_a_change_that_its_interval_does_not_leave_out_of_zero_is_not_significant(results: Path) -> None:

@@ -51,6 +51,14 @@ def test_a_difference_that_the_images_do_not_settle_is_called_that(results: Path
     assert "the difference is not significant" in text_of(sentence)
 
 
+def test_equal_values_share_the_first_place(results: Path) -> None:
+    for name in ("nano-f16x64", "nano-kl-f8x16", "pca-f16x64"):
+        distance = 2.0 if name == "pca-f16x64" else 1.0
+        write_measured(results, "cpu", name, CASE, {}, distances={"fd-dinov2": {50: distance}})
+    (sentence,) = quality.best_measured(load(), CASE, "fd-dinov2")
+    assert "nano-f16x64 and nano-kl-f8x16 have the lowest FD" in text_of(sentence)
+
+
 def test_a_best_is_named_at_each_rate_that_two_share_and_at_no_other(results: Path) -> None:
     write_measured(results, "cpu", "jpeg:q=75", CASE, {"psnr": [40.0, 42.0], "bpp": [1.0, 2.0]})
     write_measured(results, "cpu", "nano-f16x64", CASE, {"psnr": [30.0, 30.5], "bpp": [4.0, 4.0]})

@@ -239,6 +239,14 @@ def test_a_bound_is_named_for_the_smallest_and_the_largest_size_in_the_fastest_p
     assert "bound by compute" in large
 
 
+def test_each_configuration_of_a_run_has_its_own_roofline(results: Path) -> None:
+    rates = {"ceiling_matmul": 800.0, "ceiling_attention": 400.0, "ceiling_copy": 4000.0}
+    for latency, settings in ((3.0, {}), (2.0, {"compile": "default"}), (1.0, {"precision": "fp8"})):
+        write_machine(results, "speed", 1024, VITOK, {"latency": latency, **rates}, dtype="bfloat16", **settings)
+    (held,) = limits(load()).values()
+    assert sorted(limit.taken_ms for limit in held) == [1.0, 2.0, 3.0]
+
+
 def test_attention_beside_fp8_is_bound_by_products_in_its_own_dtype(results: Path) -> None:
     values = {"latency": 1000.0, "ceiling_matmul": 1e9, "ceiling_copy": 1e12}
     where = {"preset": "fp8", "precision": "fp8", "dtype": "bfloat16"}

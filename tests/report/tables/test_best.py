@@ -49,6 +49,13 @@ def test_the_best_at_a_rate_changes_and_goes_with_its_records(results: Path) -> 
     assert not [row for row in _rows(best_table(load(), ["photos"], ["psnr"])) if "photos-512" in row[0]]
 
 
+def test_no_best_over_one_image(results: Path) -> None:
+    _measure(results, BETTER, [31.0])
+    _measure(results, WORSE, [30.0])
+    (found,) = [row for row in _rows(best_table(load(), ["photos"], ["psnr"])) if "photos" in row[0]]
+    assert found[:2] == ["Quality on photos", "one image allows no test"]
+
+
 def test_speed_is_compared_within_one_run_at_one_size(results: Path) -> None:
     for name, latency in (("5B-f16x64", 30.0), ("5B-f32x64", 10.0)):
         write_machine(results, "speed", 1024, name, {"latency": latency}, preset="reference")

@@ -52,6 +52,16 @@ def test_a_sentence_for_each_tokenizer_gives_height_and_share(results: Path) -> 
     assert "capitals of 12 px on" in said[2]
 
 
+def test_a_share_that_falls_at_the_greatest_height_is_said_of_that_height_alone(results: Path) -> None:
+    samples: dict[str, list[float]] = {}
+    for height, share in {6: 0.95, 12: 0.95, 24: 0.85}.items():
+        samples |= {f"ned_{height}": [0.1] * 2, f"exact-match_{height}": [share] * 2}
+    write_measured(results, "cpu", "jpeg:q=75", CASE, samples, image_set="text")
+    (said,) = map(plain, smallest_height(load(), CASE))
+    assert "every height" not in said
+    assert "at the greatest height, capitals of 24 px: 0.85" in said
+
+
 def test_the_figure_says_every_value_in_words(results: Path) -> None:
     write_text(results)
     drawing = by_height(load(), CASE, "ned")

@@ -15,7 +15,9 @@ from vitok_lib.published.sources import EVALUATION_CODE
 from vitok_lib.records.schema import Interval, Kind, OutcomeStatus, Value
 from vitok_lib.report.claims.verdict import Claim, Entries
 from vitok_lib.report.data.formatting import counted, number, rounded
+from vitok_lib.report.data.groups import INTERLEAVED, is_whole
 from vitok_lib.report.data.paired import interval_of
+from vitok_lib.report.data.real_models import settings_asked
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Number, Part, Sentence, WebLink
 from vitok_lib.report.page.labels import bracket, digits, is_distance, name_of, signed
@@ -134,17 +136,20 @@ def quoted(claim: Claim, figure: Figure) -> Figure:
 def released(
     entries: Entries, tokenizer: str, case: str, quantity: str, window: int | None = None, n: int | None = None
 ) -> Figure | None:
-    """Our measurement of the released weights; a distance at exactly ``n``, the source's number of images."""
+    """Our measurement of the released weights, of several that with the fewest settings: the model as it is published.
+
+    A distance is that at exactly ``n``, the source's number of images.
+    """
+    found: list[Figure] = []
     for entry in entries:
         record = entry.record
         same = (entry.case, record.tokenizer.name, record.settings.window) == (case, tokenizer, window)
         if not (entry.measured and same and record.outcome.status == OutcomeStatus.OK):
             continue
         value = entry.by_count(quantity).get(n) if is_distance(quantity) and n is not None else record.value(quantity)
-        whole = record.settings.blocks is None and record.settings.tile is None
-        if record.tokenizer.weights.source == RELEASED and whole and value is not None:
-            return Figure(entry, value)
-    return None
+        if record.tokenizer.weights.source == RELEASED and is_whole(entry) and value is not None:
+            found.append(Figure(entry, value))
+    return min(found, key=lambda figure: settings_asked(figure.entry), default=None)
 
 
 def on_gpu(entries: Entries, tokenizer: str, resolution: int) -> list[Entry]:
@@ -162,8 +167,7 @@ def on_gpu(entries: Entries, tokenizer: str, resolution: int) -> list[Entry]:
         and entry.record.resolution == resolution
         and (entry.record.settings.device or "").startswith("cuda")
         and entry.record.settings.memory_limit_gib is None
-        and entry.record.settings.blocks is None
-        and entry.record.settings.tile is None
+        and is_whole(entry)
     ]
     return sorted(found, key=lambda entry: entry.record.settings.preset not in (None, BASELINE))
 
@@ -203,11 +207,17 @@ def unlike(quantity: str) -> list[Sentence]:
 
 
 def one_run(first: Entry, second: Entry, varied: Iterable[str]) -> bool:
-    """Whether two records are of one study, machine, benchmark and settings but for those ``varied``."""
+    """Whether two records are of one study, machine, benchmark and settings but for those ``varied``.
+
+    Timings are of one run, which its start identifies.
+    """
     ours, theirs = first.record.provenance, second.record.provenance
-    same_machine = ours is not None and theirs is not None and ours.host == theirs.host
+    if ours is None or theirs is None or ours.host != theirs.host:
+        return False
+    if first.record.benchmark in INTERLEAVED and ours.started != theirs.started:
+        return False
     settings, others = (entry.record.settings.model_copy(update=dict.fromkeys(varied)) for entry in (first, second))
-    return same_machine and (first.study, first.case, settings) == (second.study, second.case, others)
+    return (first.study, first.case, settings) == (second.study, second.case, others)
 
 
 def paired_means(first: Entry, second: Entry, quantity: str) -> Paired | None:

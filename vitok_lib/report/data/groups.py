@@ -234,6 +234,11 @@ def tokens(entry: Entry) -> int | None:
     return variant.tokens(*size(entry)) if variant else None
 
 
+def is_whole(entry: Entry) -> bool:
+    """Whether the model ran with all of its blocks and not in tiles of this project: else it is another model."""
+    return entry.record.settings.blocks is None and entry.record.settings.tile is None
+
+
 def ended_well(entry: Entry) -> bool:
     return entry.record.outcome.status == OutcomeStatus.OK
 

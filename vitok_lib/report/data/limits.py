@@ -85,11 +85,10 @@ def limits(entries: Sequence[Entry]) -> dict[Machine, list[Limits]]:
     for machine, held in groups.by_machine(entries, [ROOFLINE, SPEED]).items():
         seen: dict[tuple[object, ...], Limits] = {}
         for entry in sorted(held, key=lambda entry: entry.record.benchmark != ROOFLINE):
-            settings = entry.record.settings
+            asked = [groups.setting(entry, name) for name in groups.FIXED]
             limit = _limits(entry)
-            key = (entry.record.tokenizer.name, groups.size(entry), settings.preset, settings.window, settings.blocks)
             if limit:
-                seen.setdefault((*key, settings.dtype, settings.batch), limit)
+                seen.setdefault((entry.record.tokenizer.name, groups.size(entry), *asked), limit)
         if seen:
             order = {entry.name: index for index, entry in enumerate(held)}
             found[machine] = sorted(seen.values(), key=lambda limit: order[limit.entry.name])

@@ -95,15 +95,10 @@ def quality(
     ]
     of_it = [entry for entry in held if entry.record.tokenizer.name == name]
     measured = [
-        entry
-        for entry in of_it
-        if entry.measured
-        and not groups.random_weights(entry)
-        and entry.record.settings.blocks is None
-        and entry.record.settings.tile is None
+        entry for entry in of_it if entry.measured and not groups.random_weights(entry) and groups.is_whole(entry)
     ]
     if measured:
-        found = min(measured, key=lambda entry: len(_options(requested(entry.record))))
+        found = min(measured, key=settings_asked)
         return Answer(found.value(quantity), found, _text(found))
     covered = Counter(entry.origin for entry in held if entry.published and entry.record.tokenizer.name in RELEASED)
     published = [entry for entry in of_it if entry.published]
@@ -113,6 +108,11 @@ def quality(
         published, key=lambda entry: (entry.record.settings.window is not None, -covered[entry.origin], entry.origin)
     )
     return Answer(found.value(quantity), found, _text(found))
+
+
+def settings_asked(entry: Entry) -> int:
+    """How many settings were asked for that change what a model gives or takes; the fewest are the model as it is."""
+    return len(_alone(entry))
 
 
 def configurations(entries: Sequence[Entry], name: str, resolution: int) -> list[Entry]:

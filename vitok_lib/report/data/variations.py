@@ -12,7 +12,7 @@ from vitok_lib.metrics.statistics import METHOD, leaves_out, mean_interval
 from vitok_lib.records.config import square_radius
 from vitok_lib.records.schema import Interval, Kind, Value
 from vitok_lib.report.data.record_view import Entry, natural
-from vitok_lib.report.page.content import NOT_SIGNIFICANT, Number
+from vitok_lib.report.page.content import Number, unclear
 from vitok_lib.report.page.labels import bracket, signed
 
 WINDOWS, BLOCKS = "window-quality", "truncated-depth"
@@ -36,7 +36,7 @@ class Change:
     @property
     def remark(self) -> str:
         """What is said of a change that is not significant."""
-        return "" if self.clear else NOT_SIGNIFICANT
+        return unclear(self.number.interval, self.clear)
 
 
 def varied(entries: Sequence[Entry], benchmark: str) -> list[Entry]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from vitok_lib.records.config import RELEASED as RELEASED_WEIGHTS
-from vitok_lib.report.data import paired, protocol
+from vitok_lib.report.data import groups, paired, protocol
 from vitok_lib.report.data.formatting import number
 from vitok_lib.report.data.model_names import model_name
 from vitok_lib.report.data.protocol import Protocol, Ranked, by_protocol
+from vitok_lib.report.data.real_models import settings_asked
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Part, Sentence, WebLink
 from vitok_lib.report.page.labels import digits
@@ -23,12 +24,16 @@ RATIO, CASE, QUANTITY = 12.0, "div8k-1024", "psnr"
 
 
 def best_reconstruction(entries: Sequence[Entry]) -> list[Sentence]:
-    """Which released model has the best PSNR at :data:`RATIO`: as measured here, or else as a source published it."""
+    """Which released model has the best PSNR at :data:`RATIO`: as measured here, or else as a source published it.
+
+    Each counts as it is, with the fewest settings, and never with a part of its blocks.
+    """
     held = [
         entry
         for entry in entries
         if entry.case == CASE
         and entry.record.tokenizer.name in RELEASED
+        and groups.is_whole(entry)
         and (entry.record.source or entry.record.tokenizer.weights.source == RELEASED_WEIGHTS)
     ]
     rankings = {shared: _independent(found) for shared, found in by_protocol(held, QUANTITY).items()}
@@ -42,7 +47,12 @@ def best_reconstruction(entries: Sequence[Entry]) -> list[Sentence]:
 
 
 def _independent(found: Sequence[Ranked]) -> list[Ranked]:
-    return protocol.ranked([candidate for candidate in found if candidate.independent], QUANTITY)
+    """One of each model, the best first."""
+    by_model: dict[str, Ranked] = {}
+    for candidate in sorted(found, key=lambda candidate: settings_asked(candidate.entry)):
+        if candidate.independent:
+            by_model.setdefault(candidate.entry.record.tokenizer.name, candidate)
+    return protocol.ranked(by_model.values(), QUANTITY)
 
 
 def _at_ratio(ranking: Sequence[Ranked]) -> list[Ranked]:

@@ -10,7 +10,7 @@ from vitok_lib.records.schema import Interval, Value
 from vitok_lib.report.data.formatting import number
 from vitok_lib.report.data.groups import held
 from vitok_lib.report.data.record_view import Entry, of_case
-from vitok_lib.report.page.content import Sentence
+from vitok_lib.report.page.content import Sentence, unclear
 from vitok_lib.report.page.labels import NEUTRAL, SHIFTS, name_of
 from vitok_lib.report.page.templates import sentences
 
@@ -19,15 +19,15 @@ say = sentences("colour")
 
 def shifts(entries: Sequence[Entry], case: str) -> list[Sentence]:
     """How many of the mean shifts of ``case`` differ significantly from 0, all of them tested at once, and which."""
-    return [_tested(entries, case, SHIFTS, "shifts")]
+    return [_tested(entries, case, SHIFTS, "shifts", "no mean shift")]
 
 
 def grids(entries: Sequence[Entry], case: str) -> list[Sentence]:
     """The tokenizers of ``case`` whose error at the patch grid differs significantly from that beside it."""
-    return [_tested(entries, case, ("grid-error",), "grids")]
+    return [_tested(entries, case, ("grid-error",), "grids", "no tokenizer with a grid")]
 
 
-def _tested(entries: Sequence[Entry], case: str, quantities: Sequence[str], sentence: str) -> Sentence:
+def _tested(entries: Sequence[Entry], case: str, quantities: Sequence[str], sentence: str, nothing: str) -> Sentence:
     """Which means differ from the value at which nothing does; all intervals hold at once (Bonferroni)."""
     found = [
         (entry, value)
@@ -35,6 +35,8 @@ def _tested(entries: Sequence[Entry], case: str, quantities: Sequence[str], sent
         for value in (held(entry, quantity) for quantity in quantities)
         if entry.measured and value is not None and value.interval is not None
     ]
+    if not found:
+        return say("untested", case=case, what=nothing)
     wide = [(entry, _at_once(entry, value, len(found))) for entry, value in found]
     clear = [(entry, value) for entry, value in wide if _leaves_out(value, NEUTRAL[value.quantity])]
     clear.sort(key=lambda one: -abs(one[1].value - NEUTRAL[one[1].quantity]))
@@ -79,7 +81,7 @@ def drifts(entries: Sequence[Entry], case: str) -> list[Sentence]:
                 n=loss.n,
                 case=case,
                 loss=number(entry, loss, unit=True),
-                significant=_leaves_out(loss, 0),
+                remark=unclear(loss.interval, _leaves_out(loss, 0)),
                 first=number(entry, first),
                 last=number(entry, last),
             )

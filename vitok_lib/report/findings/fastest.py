@@ -28,8 +28,9 @@ _SHOWN = 4
 def fastest(entries: Sequence[Entry]) -> list[Sentence]:
     """Which released model is fastest at :data:`SIZE` on the GPU that measured the most of them, one image at once.
 
-    Each counts in its fastest configuration; where these are of several presets, the first is also given in the one
-    preset that was measured of all. Weights do not change a latency, so that random ones count.
+    Each counts whole, with full attention, in its fastest preset: at this size none was published with a window. Where
+    these presets are several, the first is also given in the one that was measured of all. Weights do not change a
+    latency, so that random ones count.
     """
     by_gpu: dict[str, list[Ranked]] = {}
     for machine, found in groups.by_machine(entries, [SPEED]).items():
@@ -45,7 +46,7 @@ def fastest(entries: Sequence[Entry]) -> list[Sentence]:
             gpu=gpu_name(groups.machine_of(ranking[0].entry).device),
             size=SIZE,
             first=[_in_both_precisions(candidate, every) for candidate in first],
-            rest=[(_name(candidate), " takes ", _value(candidate)) for candidate in ranking[len(first) : _SHOWN]],
+            rest=[_named(candidate) for candidate in ranking[len(first) : _SHOWN]],
             alike=_alike(ranking, every),
             several=len({_preset(candidate) for candidate in ranking}) > 1,
             random=all(groups.random_weights(candidate.entry) for candidate in ranking),
@@ -59,7 +60,8 @@ def _timed(entry: Entry) -> Ranked | None:
     """The latency of one image of a released model on a GPU."""
     record, value = entry.record, groups.held(entry, "latency")
     on_gpu = record.provenance is not None and record.provenance.host.gpu is not None
-    asked = groups.size(entry) == (SIZE, SIZE) and record.settings.batch in (None, 1)
+    alone = groups.size(entry) == (SIZE, SIZE) and record.settings.batch in (None, 1)
+    asked = alone and groups.is_whole(entry) and record.settings.window is None
     if not (on_gpu and asked and record.tokenizer.name in RELEASED and value and value.kind == Kind.MEASURED):
         return None
     return Ranked(entry, value)
@@ -82,6 +84,13 @@ def _overlap(first: Ranked, other: Ranked) -> bool:
     if first.value.interval is None or other.value.interval is None:
         return first.value.value == other.value.value
     return other.value.interval.low <= first.value.interval.high
+
+
+def _named(candidate: Ranked) -> tuple[Part | Sentence, ...]:
+    """A model with its latency, and the precision where it is not bf16."""
+    precision = _precision(candidate)
+    shown = "" if precision == DTYPES["bfloat16"] else f" in {precision}"
+    return (_name(candidate), " takes ", _value(candidate), shown)
 
 
 def _in_both_precisions(candidate: Ranked, every: Sequence[Ranked]) -> tuple[Part | Sentence, ...]:

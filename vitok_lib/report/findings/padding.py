@@ -9,7 +9,7 @@ from vitok_lib.metrics.statistics import leaves_out
 from vitok_lib.report.data.formatting import number
 from vitok_lib.report.data.groups import held
 from vitok_lib.report.data.record_view import Entry, natural, of_case
-from vitok_lib.report.page.content import Number, Sentence
+from vitok_lib.report.page.content import Number, Sentence, unclear
 from vitok_lib.report.page.templates import sentences
 
 say = sentences("padding")
@@ -20,12 +20,11 @@ SHAPES = {"aspect_3_2_change": "3:2", "aspect_16_9_change": "16:9", "aspect_4_1_
 
 @dataclass(frozen=True)
 class _Change:
-    """A change of PSNR over ``n`` images; ``clear`` where its interval leaves out 0, ``none`` where it is 0 in each."""
+    """A change of PSNR over ``n`` images; ``remark`` where it is not significant, or 0 in every image."""
 
     number: Number
     n: int
-    clear: bool
-    none: bool
+    remark: str
 
 
 def paddings(entries: Sequence[Entry], case: str) -> list[Sentence]:
@@ -51,4 +50,5 @@ def _change(entry: Entry, quantity: str) -> _Change | None:
         return None
     clear = value.interval is not None and leaves_out(0, value.interval.low, value.interval.high)
     none = value.interval is not None and value.interval.low == value.interval.high == 0
-    return _Change(number(entry, value, unit=True), value.n, clear, none)
+    remark = "in every image" if none else unclear(value.interval, clear)
+    return _Change(number(entry, value, unit=True), value.n, remark)

@@ -38,7 +38,7 @@ def images_to_tell_apart(entries: Sequence[Entry], case: str, quantity: str) -> 
             difference=f"{difference:g} {pairs[0].unit}",
             fewest=_needed(pairs[0], difference, quantity),
             narrow=pairs[0].title,
-            most=_needed(pairs[-1], difference, quantity),
+            most=_needed(pairs[-1], difference, quantity) if len(pairs) > 1 else None,
             wide=pairs[-1].title,
             mean=_needed(means[0], difference, quantity),
         )

@@ -67,7 +67,7 @@ def _winner(shared: Protocol, order: Sequence[Ranked]) -> Sentence:
         origin=shared.origin,
         count=shared.count,
         tokenizers=len(order),
-        name=first.entry.title,
+        names=[held.entry.title for held in order if held is first or (not difference and _equal(held, first))],
         direction="highest mean" if HIGHER_IS_BETTER[quantity] else "lowest",
         metric=name_of(quantity),
         value=number(first.entry, first.value, unit=True),
@@ -75,6 +75,10 @@ def _winner(shared: Protocol, order: Sequence[Ranked]) -> Sentence:
         difference=difference_number(difference, unit=unit) if difference else None,
         significant=difference is not None and difference.clear,
     )
+
+
+def _equal(one: Ranked, other: Ranked) -> bool:
+    return one.value.value == other.value.value
 
 
 def distance_to_baseline(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:

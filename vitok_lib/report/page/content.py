@@ -15,6 +15,8 @@ from vitok_lib.records.schema import Kind
 NOT_MEASURED = "not measured"
 NOT_SIGNIFICANT = "not significant"
 """Next to a difference whose interval includes 0."""
+UNTESTED = "too few for a test"
+"""Next to a difference of one image, or of one seed, which has no interval."""
 
 RUNS_PAGE = "runs"
 """The page with an entry for each record, which every number links to."""
@@ -113,6 +115,11 @@ class Strong:
     """The words of a paragraph that a reader looks for."""
 
     text: str
+
+
+def unclear(interval: object | None, clear: bool) -> str:
+    """What is said of a difference that is not ``clear``: it was tested where it has an ``interval``."""
+    return "" if clear else NOT_SIGNIFICANT if interval else UNTESTED
 
 
 Part = str | Number | Note | Link | Code | RecordFile | WebLink | PageLink | Strong

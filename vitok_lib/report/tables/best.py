@@ -30,9 +30,11 @@ MACHINE_QUESTIONS = (
 )
 """Each question with its benchmark and quantity, and whether the highest is best."""
 HEADS = ("Question", "Best", "Value", "Runner-up", "Value", "Difference", "Protocol")
+EQUAL = "equal"
 WITHIN_NOISE = "within noise"
 """Next to a ratio of two values without an interval that differ by no more than repeats do."""
 NO_RATE = "no two tokenizers of equal rate share a protocol"
+ONE_IMAGE = "one image allows no test"
 NO_PROTOCOL = "no two tokenizers share a protocol"
 NOISE = "no two tokenizers have peaks above the noise"
 LEAST_NOISE = 0.05
@@ -60,8 +62,7 @@ def best_table(entries: Sequence[Entry], benchmarks: Sequence[str], quantities: 
         ]
         rows += found
         if not found:
-            why = NO_RATE if benchmark in measured else NOT_MEASURED
-            unanswered.append(_unanswered(f"Quality on {benchmark}", why))
+            unanswered.append(_unanswered(f"Quality on {benchmark}", _no_quality(entries, benchmark, quantities)))
     noise = _noise(entries)
     for question, benchmark, quantity, highest in MACHINE_QUESTIONS:
         found = _machine_rows(entries, question, benchmark, quantity, highest, max([LEAST_NOISE, *noise]))
@@ -76,6 +77,13 @@ def best_table(entries: Sequence[Entry], benchmarks: Sequence[str], quantities: 
 
 def _unanswered(question: str, why: str) -> list[Sentence]:
     return [(question,), (Note(why),), *[()] * (len(HEADS) - 2)]
+
+
+def _no_quality(entries: Sequence[Entry], benchmark: str, quantities: Sequence[str]) -> str:
+    """Why no tokenizer is best on ``benchmark`` by one of ``quantities``."""
+    held = [entry for entry in entries if entry.record.benchmark == benchmark and entry.measured]
+    counts = {shared.n for quantity in quantities for shared in protocol.by_protocol(held, quantity)}
+    return (ONE_IMAGE if counts == {1} else NO_RATE) if counts else NOT_MEASURED
 
 
 def _quality_rows(entries: Sequence[Entry], case: str, quantity: str) -> list[list[Sentence]]:
@@ -119,7 +127,7 @@ def _short(signature: str | None) -> str:
 def _paired(first: Ranked, second: Ranked, comparisons: int) -> Sentence:
     quantity = first.value.quantity
     if not all(paired.holds_single_images(held.entry, quantity) for held in (first, second)):
-        return (Note("no values of single images"),)
+        return (Note(EQUAL if first.value.value == second.value.value else "no values of single images"),)
     found = paired.paired(first.entry, second.entry, quantity, comparisons)
     shown = difference_number(found, unit=f" {first.value.unit}" if first.value.unit else "")
     return (shown, *significance(found))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.fakes.claims import CLAIMS, evaluated, evidence
+from tests.fakes.machines import write_machine as timed
 from tests.fakes.released import machine_record, write_machine, write_released
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
+from vitok_lib.records.store import read_record, write_record
 from vitok_lib.report.claims.judge import evaluate_claims
 from vitok_lib.report.claims.rules.compare import Compare
 from vitok_lib.report.claims.rules.operand import Operand
@@ -32,6 +36,18 @@ def test_a_measured_mean_confirms_or_refutes_the_printed_one(results: Path, leve
     write_released(results, "5B-f16x64", "div8k-1024", {"psnr": [level - 0.05, level, level + 0.05] * 500})
     assert evaluated("psnr-f16x64-1024").verdict == verdict
     assert evaluated("psnr-f16x64-1024").basis == "measurement"
+
+
+def test_the_model_as_it_is_decides_and_no_run_in_fp8_that_takes_precedence(results: Path) -> None:
+    path = write_released(results, "5B-f16x64", "div8k-1024", {"psnr": [33.99] * 1500})
+    record = read_record(path)
+    value = record.values[0].model_copy(update={"value": 20.0, "interval": None})
+    settings = record.settings.model_copy(update={"preset": "fp8", "precision": "fp8"})
+    other = record.model_copy(update={"values": (value,), "settings": settings, "samples": None})
+    write_record(other, results / "local" / "div8k-1024" / "5B-f16x64@preset=fp8.json")
+    assert evaluated("psnr-f16x64-1024").verdict == CONFIRMED
+    path.unlink()
+    assert evaluated("psnr-f16x64-1024").verdict == REFUTED
 
 
 def test_few_images_that_reach_the_printed_mean_settle_nothing(results: Path) -> None:
@@ -90,6 +106,24 @@ def test_a_speed_up_is_the_ratio_of_two_times_of_one_run(results: Path, narrow: 
         write_machine(results, record, f"window={window}")
     assert evaluated("speedup-w64").verdict == verdict
     assert evaluated("speedup-w512").verdict == NOT_MEASURED
+
+
+@pytest.mark.parametrize(("margin", "verdict"), [(0.001, REFUTED), (0.3, NOT_MEASURED)])
+def test_a_speed_up_that_noise_could_make_the_printed_one_refutes_nothing(
+    results: Path, margin: float, verdict: Verdict
+) -> None:
+    for window, latency in ((1024, 6100.0), (64, 5000.0)):  # 1.22 in place of 1.11
+        options: dict[str, Any] = {"window": window, "preset": "reference", "batch": 1, "margin": margin}
+        timed(results, "sliding-window", 8192, "5B-f16x64", {"latency": latency}, **options)
+    assert evaluated("speedup-w64").verdict == verdict
+
+
+def test_times_of_two_runs_make_no_ratio(results: Path) -> None:
+    for day, (window, latency) in enumerate(((1024, 6100.0), (64, 5000.0)), 1):
+        started = datetime(2026, 1, day, tzinfo=UTC)
+        options: dict[str, Any] = {"window": window, "preset": "reference", "batch": 1, "started": started}
+        timed(results, "sliding-window", 8192, "5B-f16x64", {"latency": latency}, **options)
+    assert evaluated("speedup-w64").verdict == NOT_MEASURED
 
 
 def test_times_of_two_machines_or_paths_make_no_ratio(results: Path) -> None:

@@ -67,6 +67,37 @@ def test_a_smaller_card_that_was_emulated_says_nothing(results: Path) -> None:
     assert evaluated("flux-at-4096").verdict == NOT_MEASURED
 
 
+def on(gpu: str, record: Any) -> Any:
+    host = record.provenance.host.model_copy(update={"gpu": gpu})
+    return record.model_copy(update={"provenance": record.provenance.model_copy(update={"host": host})})
+
+
+def test_a_smaller_gpu_that_ran_out_says_nothing(results: Path) -> None:
+    write_machine(results, on("NVIDIA GeForce RTX 4090", oom("flux", 4096)))
+    assert evaluated("flux-at-4096").verdict == NOT_MEASURED
+    write_machine(results, on("NVIDIA H200", oom("flux", 4096)))
+    assert evaluated("flux-at-4096").verdict == CONFIRMED
+
+
+@pytest.mark.parametrize(("peak", "verdict"), [(74.4, REFUTED), (74.6, NOT_MEASURED)])
+def test_a_run_that_took_more_than_80_gb_is_held_by_no_gpu_of_80_gb(
+    results: Path, peak: float, verdict: Verdict
+) -> None:
+    record = machine_record("flux", "memory", 8192, {"model_peak": peak})  # 80 GB are 74.5 GiB
+    write_machine(results, on("NVIDIA H200", record))
+    assert evaluated("flux-at-8192").verdict == verdict
+    plan(results, "flux", 8192, 4.5, tiling=True)
+    assert evaluated("flux-at-8192").verdict == REFUTED
+    holds = plain(evaluated("flux-at-8192").correction).partition("but not")[0]
+    assert (str(peak) in holds) == (verdict == REFUTED)
+
+
+@pytest.mark.parametrize(("gpu", "verdict"), [("NVIDIA H100 80GB HBM3", REFUTED), ("NVIDIA H200", NOT_MEASURED)])
+def test_a_run_of_an_unknown_peak_may_have_taken_all_of_its_gpu(results: Path, gpu: str, verdict: Verdict) -> None:
+    write_machine(results, on(gpu, machine_record("flux", "speed", 8192, {"latency": 900.0})))
+    assert evaluated("flux-at-8192").verdict == verdict
+
+
 def test_the_largest_size_that_fits_shows_what_goes_through(results: Path) -> None:
     write_machine(results, machine_record("flux", "capacity", 16384, {"largest_resolution": 3000.0}))
     assert evaluated("flux-at-4096").verdict == NOT_MEASURED

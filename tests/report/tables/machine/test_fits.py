@@ -66,6 +66,17 @@ def test_a_measured_time_is_no_bound_and_the_note_says_how_far_it_is_above(predi
     assert "The peaks of ViToks here are all predicted" in notes
 
 
+def test_the_note_on_peaks_knows_whether_the_gpu_measured_a_vitok_at_all(predictions: Path) -> None:
+    def said() -> str:
+        return " ".join(text_of(note) for note in fits_table(load(), "H100", [8192]).notes)
+
+    options = {"dtype": "bfloat16", "batch": 1, "preset": "fp8", "precision": "fp8"}
+    write_machine(predictions, "speed", 8192, "5B-f16x64", {"peak_memory": 12.0}, gpu="NVIDIA H200", **options)
+    assert "measured are of other settings" not in said(), "another GPU"
+    write_machine(predictions, "speed", 8192, "5B-f16x64", {"peak_memory": 12.0}, gpu=H100, **options)
+    assert "measured are of other settings" in said()
+
+
 def test_a_time_of_a_preset_that_needs_a_larger_gpu_than_the_cell_names_is_said_to(predictions: Path) -> None:
     options = {"gpu": H100, "dtype": "bfloat16", "batch": 1, "preset": "reference"}
     write_machine(predictions, "speed", 8192, "sd", {"latency": 3000.0, "peak_memory": 30.0}, **options, tiling=True)

@@ -29,12 +29,15 @@ from vitok_lib.report.claims.evidence import (
 from vitok_lib.report.claims.rules.operand import ARCHITECTURE, FLOAT8, TIMES, Operand, time_share
 from vitok_lib.report.claims.verdict import Claim, Entries, EvaluatedClaim, Rule, Verdict, decide
 from vitok_lib.report.data.protocol import protocol
+from vitok_lib.report.data.speedups import Ratio, speed_ratio
 from vitok_lib.report.page.content import Number, Sentence
 from vitok_lib.report.page.labels import count_words, is_distance, signed
 from vitok_lib.tokenizers.registry import describe
 
 COMPILE_SETTINGS = ("compile", "preset", "graphs")
 """What a record's settings say of compilation."""
+
+LATENCIES = ("latency", "latency_max_autotune")
 
 FEATURE_DIMENSIONS = 2048
 """Of the Inception features that an FID compares."""
@@ -144,7 +147,11 @@ class Compare(Rule):
             by_image = self.by == "difference" and not self.of.of_machine and not is_distance(quantity)
             pairs = paired_means(own.entry, other.entry, quantity) if by_image else None
             interval = None
-            if pairs is not None:
+            ratio = self._of_rounds(own, other)
+            if ratio is not None:
+                found, number, interval = ratio.value, ratio.number, ratio.interval
+                evidence = [*evidence, say("result", by=self.by, number=number)]
+            elif pairs is not None:
                 found, interval, _ = pairs
                 number = arithmetic(signed(quantity, found), "paired by image", own, other)
                 evidence = [*evidence, paired_sentence(quantity, pairs, own, other)]
@@ -158,6 +165,13 @@ class Compare(Rule):
         verdict = claim.verdict(found, interval, complete=complete)
         discrepancy = claim.discrepancy(found, stated)
         return decide(claim, verdict, evidence, discrepancy=discrepancy, correction=correction)
+
+    def _of_rounds(self, own: Figure, other: Figure) -> Ratio | None:
+        """A ratio of two times of one run, round by round; a throughput is larger where a latency is smaller."""
+        if self.by != "ratio" or self.of.quantity not in (*LATENCIES, "throughput"):
+            return None
+        fast, slow = (own, other) if self.of.quantity == "throughput" else (other, own)
+        return speed_ratio(fast.entry, slow.entry)
 
     def _memory(self, claim: Claim, evidence: list[Sentence], own: Figure) -> EvaluatedClaim:
         """One image at a time is the least: a larger batch, which the document does not name, takes more."""

@@ -19,6 +19,7 @@ from vitok_lib.report.claims.evidence import (
 )
 from vitok_lib.report.claims.verdict import Claim, Discrepancy, Entries, EvaluatedClaim, Rule, Verdict, decide
 from vitok_lib.report.data.formatting import outcome
+from vitok_lib.report.data.measuring_gpus import known_gpu
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import Sentence
 from vitok_lib.report.page.labels import memory_words, window_text
@@ -27,6 +28,9 @@ from vitok_lib.tokenizers.registry import describe
 CAPACITY, LARGEST = "capacity", "largest_resolution"
 SHOWN = ("model_peak", "evaluation_peak", "latency")
 """What of a run shows best that an image went through."""
+
+PEAKS = ("model_peak", "peak_memory", "evaluation_peak")
+"""What of a run says how much memory it took."""
 
 BYTES_OF_A_SCORE = 2
 WITH_ATTENTION = "kl"
@@ -39,8 +43,9 @@ MEMORY = 80e9 / 2**30
 class Fits(Rule):
     """Whether an image of ``resolution`` px, or a larger one, fits; any setting that fits it shows that it can.
 
-    One of ``tokenizers`` that ends in another way refutes; all that end as ``expected`` confirm. Without a run, a
-    prediction with its margin decides what fits :data:`MEMORY`.
+    One of ``tokenizers`` that ends in another way refutes; all that end as ``expected`` confirm. What took more than
+    :data:`MEMORY` shows nothing of it, and neither does OOM on a smaller GPU. Without a run, a prediction with its
+    margin decides.
     """
 
     name: Literal["fits"]
@@ -55,18 +60,21 @@ class Fits(Rule):
         found: list[str | None] = []
         for name in self.tokenizers:
             evidence += [*self._reported(entries, name), *self._score_matrix(name)]
-            failed = [entry for entry in on_gpu(entries, name, self.resolution) if _status(entry) == OutcomeStatus.OOM]
-            ran = self._runs(entries, name)
-            plans = planned(entries, name, self.resolution, WITH_MARGIN) if not ran else []
-            ran, plans = (
-                sorted(held, key=lambda figure: figure.entry.record.settings.tiling or False) for held in (ran, plans)
-            )
+            failed = [
+                entry
+                for entry in on_gpu(entries, name, self.resolution)
+                if _status(entry) == OutcomeStatus.OOM and _memory_of(entry) >= MEMORY
+            ]
+            ran = _untiled_first(self._runs(entries, name))
+            within = [figure for figure in ran if _took(figure.entry) <= MEMORY]
+            plans = _untiled_first(planned(entries, name, self.resolution, WITH_MARGIN)) if not within else []
             evidence += [say("ended", entry=entry, outcome=outcome(entry), how=how(entry)) for entry in failed]
             evidence += [say("ran", figure=figure, how=how(figure.entry)) for figure in ran]
             evidence += [say("planned", figure=figure, how=how(figure.entry)) for figure in plans]
-            fit = ran or [figure for figure in plans if figure.amount <= MEMORY]
+            fit = within or [figure for figure in plans if figure.amount <= MEMORY]
             fitting += [(figure, how(figure.entry)) for figure in fit]
-            short = [*failed, *(figure.entry for figure in plans if figure.amount > MEMORY)]
+            short = [*failed, *(figure.entry for figure in ran if figure not in within)]
+            short += [figure.entry for figure in plans if figure.amount > MEMORY]
             failing += [f"{name} {how(entry)}" for entry in short]
             found.append("ok" if fit else "oom" if failed else None)
         if any(result not in (None, self.expected) for result in found):
@@ -122,6 +130,23 @@ def how(entry: Entry) -> str:
     if settings.window is not None:
         return f"with window {window_text(settings.window)}"
     return "with a fused attention kernel"
+
+
+def _untiled_first(figures: list[Figure]) -> list[Figure]:
+    return sorted(figures, key=lambda figure: figure.entry.record.settings.tiling or False)
+
+
+def _memory_of(entry: Entry) -> float:
+    """GiB of the GPU that it ran on, by its data sheet; :data:`MEMORY` where it has none here."""
+    provenance = entry.record.provenance
+    gpu = known_gpu(provenance.host.gpu or "") if provenance else None
+    return gpu.memory_bytes / 2**30 if gpu else MEMORY
+
+
+def _took(entry: Entry) -> float:
+    """The peak of a run in GiB; where none was measured, all of its GPU's memory."""
+    peaks = (entry.record.value(name) for name in PEAKS)
+    return next((peak.value for peak in peaks if peak), _memory_of(entry))
 
 
 def _status(entry: Entry) -> OutcomeStatus:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vitok_lib.cost.fits import GIB, SIZES_GB, predicted
-from vitok_lib.cost.gpus import find_gpu
+from vitok_lib.cost.gpus import Gpu, find_gpu
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind
+from vitok_lib.report.data import groups
 from vitok_lib.report.data.formatting import joined, number, rounded
 from vitok_lib.report.data.real_models import (
     Answer,
@@ -137,6 +138,18 @@ def _how(used: Entry) -> str:
     return "in tiles" if config.tiling else ""
 
 
+def _vitok_measured(entries: Sequence[Entry], gpu: Gpu) -> bool:
+    """Whether ``gpu`` measured the peak of a ViTok in any settings."""
+    return any(
+        entry.record.tokenizer.family == VITOK
+        and entry.record.provenance is not None
+        and gpu.is_called(entry.record.provenance.host.gpu or "")
+        and any(groups.held(entry, name) for name in ("model_peak", "peak_memory"))
+        for entry in entries
+        if entry.measured
+    )
+
+
 def _notes(entries: Sequence[Entry], cases: Sequence[_Case], gpu: str) -> list[Sentence]:
     """What the peaks and times rest on: the margin, and how far measured times were above the least ones."""
     where = find_gpu(gpu)
@@ -162,6 +175,6 @@ def _notes(entries: Sequence[Entry], cases: Sequence[_Case], gpu: str) -> list[S
     shown = derived(f"{100 * margin:.0f}\N{NO-BREAK SPACE}%", how) if margin else None
     spread = [times(ratio, "measured time over least time") for ratio in (min(slower), max(slower))] if slower else []
     return [
-        say("fits_peaks", gpu=where.name, margin=shown, compared=compared),
+        say("fits_peaks", gpu=where.name, margin=shown, compared=compared, elsewhere=_vitok_measured(entries, where)),
         say("fits_times", gpu=where.name, spread=spread, larger=larger),
     ]
