@@ -70,6 +70,16 @@ def test_what_is_measured_is_filled_and_has_a_solid_outline_and_the_area_is_the_
     assert shown <= {text.get_text() for text in drawing.figure.axes[0].texts}
 
 
+def test_the_caption_says_what_an_area_is(results: Path) -> None:
+    write_published()
+    assert "area" not in released(load()).caption, "no time is known"
+    side = SideFlops(linear=0, attention=0)
+    write_fits(results, 1024, "flux2", Predicted(GB, GB, GB, side, side, 335 * GB, 335 * GB))
+    assert "No latency was measured: each area is the least time" in released(load()).caption
+    write_machine(results, "speed", 1024, "flux2", {"latency": 250.0}, gpu=H100, dtype="bfloat16")
+    assert "Solid outline: latency measured (1)." in released(load()).caption
+
+
 def test_labels_name_every_model_once_and_none_covers_another(results: Path) -> None:
     write_published()
     (axes,) = released(load()).figure.axes

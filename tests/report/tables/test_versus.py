@@ -8,6 +8,7 @@ from tests.fakes.reading import numbers
 from tests.fakes.records import write_measured
 from vitok_lib.published.study import write_published
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus
+from vitok_lib.report.data.paired import winners
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.page.content import Table, plain
 from vitok_lib.report.tables.versus import versus_table
@@ -28,6 +29,18 @@ def test_a_measured_difference_is_paired_and_names_the_better(results: Path) -> 
     assert rows["PSNR"][6] == FIRST
     assert rows["LPIPS"][6] == SECOND, "a lower LPIPS is better"
     assert {number.kind for number in numbers(table)} == {Kind.MEASURED, Kind.DERIVED}
+
+
+def test_of_two_values_that_are_equal_in_print_and_have_no_test_none_is_better(results: Path) -> None:
+    for name, distance in ((FIRST, 1.0), (SECOND, 1.0000001)):
+        write_measured(results, "cpu", name, CASE, {}, distances={"fd-dinov2": {50: distance}})
+    (row,) = _rows(versus_table(load(), FIRST, SECOND))
+    assert (row[3], row[4], row[6]) == ("1", "1", "equal")
+    assert winners(load(), "fd-dinov2") == {}
+    write_measured(results, "cpu", SECOND, CASE, {}, distances={"fd-dinov2": {50: 1.001}})
+    (row,) = _rows(versus_table(load(), FIRST, SECOND))
+    assert (row[4], row[6]) == ("1.001", FIRST)
+    assert len(winners(load(), "fd-dinov2")) == 1
 
 
 def test_two_on_other_images_are_not_compared_and_it_says_so(results: Path) -> None:

@@ -13,7 +13,15 @@ from vitok_lib.errors import RequestError
 from vitok_lib.metrics.quantities import says_nothing
 from vitok_lib.metrics.statistics import METHOD, leaves_out, mean_interval, paired_differences, paired_p_value
 from vitok_lib.records.schema import Interval
-from vitok_lib.report.data.protocol import Protocol, Ranked, by_protocol, common, protocol, ranked
+from vitok_lib.report.data.protocol import (
+    Protocol,
+    Ranked,
+    by_protocol,
+    common,
+    equal_in_print,
+    protocol,
+    ranked,
+)
 from vitok_lib.report.data.rates import by_rate, equal_rates
 from vitok_lib.report.data.record_view import Entry
 from vitok_lib.report.page.content import NOT_SIGNIFICANT
@@ -175,9 +183,9 @@ def to_baseline(entry: Entry, entries: Iterable[Entry], quantity: str) -> Differ
 def winners(entries: Iterable[Entry], quantity: str) -> dict[str, Ranked]:
     """The best tokenizer of each protocol at each rate, by the entry's name.
 
-    None is best over one image, alone at its rate, with the value of another, or with a difference to another that is
-    not significant. What keeps no values of single images is not tested: its value alone counts. A value that is not
-    independent of its tokenizer takes no part.
+    None is best over one image, alone at its rate, with the printed value of another, or with a difference to another
+    that is not significant. What keeps no values of single images is not tested: its value alone counts. A value that
+    is not independent of its tokenizer takes no part.
     """
     if quantity not in HIGHER_IS_BETTER:
         return {}
@@ -192,11 +200,11 @@ def winners(entries: Iterable[Entry], quantity: str) -> dict[str, Ranked]:
 
 
 def _exceeds(top: Ranked, other: Ranked, comparisons: int) -> bool:
-    """Whether the best differs from another; configurations of one tokenizer by their values alone."""
+    """Whether the best differs from another; configurations of one tokenizer by their values in print alone."""
     quantity, names = top.value.quantity, {held.entry.record.tokenizer.name for held in (top, other)}
     if len(names) > 1 and all(holds_single_images(held.entry, quantity) for held in (top, other)):
         return paired(top.entry, other.entry, quantity, comparisons).clear
-    return top.value.value != other.value.value
+    return not equal_in_print(top, other)
 
 
 def all_pairs(entries: Iterable[Entry], case: str, quantity: str) -> AllPairs:

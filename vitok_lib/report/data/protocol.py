@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from vitok_lib.errors import RequestError
 from vitok_lib.records.schema import Kind, OutcomeStatus, Value
 from vitok_lib.report.data.record_view import Entry, of_case
-from vitok_lib.report.page.labels import HIGHER_IS_BETTER, count_words, is_distance, not_independent
+from vitok_lib.report.page.labels import HIGHER_IS_BETTER, count_words, digits, is_distance, not_independent
 
 MINIMUM_TO_RANK = 2
 
@@ -47,6 +47,12 @@ class Ranked:
     def independent(self) -> bool:
         """Whether nothing is known that makes the value no judge of the tokenizer."""
         return not_independent(self.value.quantity, self.entry.record.tokenizer.name) is None
+
+
+def equal_in_print(one: Ranked, other: Ranked) -> bool:
+    """Whether a reader sees two equal values: without a test, no smaller difference makes one of them better."""
+    texts = {digits(held.value.quantity, held.value.value) for held in (one, other)}
+    return len(texts) == 1
 
 
 def protocol(entry: Entry, value: Value) -> Protocol:

@@ -86,7 +86,7 @@ def _as_good(first: Ranked, other: Ranked) -> bool:
         return True
     if first.entry.measured and all(paired.holds_single_images(held.entry, QUANTITY) for held in (first, other)):
         return not paired.paired(first.entry, other.entry, QUANTITY).clear
-    return digits(QUANTITY, first.value.value) == digits(QUANTITY, other.value.value)
+    return protocol.equal_in_print(first, other)
 
 
 def _named(candidate: Ranked, with_ratio: bool = False) -> tuple[Part | Sentence, ...]:

@@ -67,7 +67,11 @@ def _winner(shared: Protocol, order: Sequence[Ranked]) -> Sentence:
         origin=shared.origin,
         count=shared.count,
         tokenizers=len(order),
-        names=[held.entry.title for held in order if held is first or (not difference and _equal(held, first))],
+        names=[
+            held.entry.title
+            for held in order
+            if held is first or (not difference and protocol.equal_in_print(held, first))
+        ],
         direction="highest mean" if HIGHER_IS_BETTER[quantity] else "lowest",
         metric=name_of(quantity),
         value=number(first.entry, first.value, unit=True),
@@ -75,10 +79,6 @@ def _winner(shared: Protocol, order: Sequence[Ranked]) -> Sentence:
         difference=difference_number(difference, unit=unit) if difference else None,
         significant=difference is not None and difference.clear,
     )
-
-
-def _equal(one: Ranked, other: Ranked) -> bool:
-    return one.value.value == other.value.value
 
 
 def distance_to_baseline(entries: Sequence[Entry], case: str, quantity: str) -> list[Sentence]:
@@ -148,7 +148,7 @@ def published_bests(entries: Sequence[Entry], case: str, quantity: str) -> list[
             first, rate = alike[0], rate_number([held.entry for held in alike])
             value = number(first.entry, first.value, unit=True)
             about = {"source": first.entry.source_title, "case": case, "metric": name_of(quantity)}
-            names = [held.entry.title for held in alike if held.value.value == first.value.value]
+            names = [held.entry.title for held in alike if protocol.equal_in_print(held, first)]
             found.append(say("published_best", rate=rate, tokenizers=len(alike), names=names, value=value, **about))
         found += _set_aside(group)
     if not found:

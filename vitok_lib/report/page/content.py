@@ -18,6 +18,9 @@ NOT_SIGNIFICANT = "not significant"
 UNTESTED = "too few for a test"
 """Next to a difference of one image, or of one seed, which has no interval."""
 
+EQUAL = "equal"
+"""Next to two values without a test that are the same in print."""
+
 RUNS_PAGE = "runs"
 """The page with an entry for each record, which every number links to."""
 

@@ -17,7 +17,7 @@ from vitok_lib.report.data.protocol import Ranked
 from vitok_lib.report.data.rates import by_rate, rate_number
 from vitok_lib.report.data.record_view import Entry, natural
 from vitok_lib.report.data.speedups import speed_ratio, times
-from vitok_lib.report.page.content import NOT_MEASURED, Head, Link, Note, Number, Sentence, Table
+from vitok_lib.report.page.content import EQUAL, NOT_MEASURED, Head, Link, Note, Number, Sentence, Table
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, digits, name_of
 from vitok_lib.report.page.templates import sentences
 
@@ -30,7 +30,6 @@ MACHINE_QUESTIONS = (
 )
 """Each question with its benchmark and quantity, and whether the highest is best."""
 HEADS = ("Question", "Best", "Value", "Runner-up", "Value", "Difference", "Protocol")
-EQUAL = "equal"
 WITHIN_NOISE = "within noise"
 """Next to a ratio of two values without an interval that differ by no more than repeats do."""
 NO_RATE = "no two tokenizers of equal rate share a protocol"
@@ -127,7 +126,7 @@ def _short(signature: str | None) -> str:
 def _paired(first: Ranked, second: Ranked, comparisons: int) -> Sentence:
     quantity = first.value.quantity
     if not all(paired.holds_single_images(held.entry, quantity) for held in (first, second)):
-        return (Note(EQUAL if first.value.value == second.value.value else "no values of single images"),)
+        return (Note(EQUAL if protocol.equal_in_print(first, second) else "no values of single images"),)
     found = paired.paired(first.entry, second.entry, quantity, comparisons)
     shown = difference_number(found, unit=f" {first.value.unit}" if first.value.unit else "")
     return (shown, *significance(found))

@@ -10,7 +10,7 @@ from vitok_lib.report.data.formatting import caveats, difference_number, number,
 from vitok_lib.report.data.protocol import Protocol, Ranked
 from vitok_lib.report.data.rates import equal_rates, rate_number
 from vitok_lib.report.data.record_view import Entry, natural, preferred
-from vitok_lib.report.page.content import NOT_SIGNIFICANT, Head, Note, Number, Part, Sentence, Table
+from vitok_lib.report.page.content import EQUAL, Head, Note, Number, Part, Sentence, Table
 from vitok_lib.report.page.labels import HIGHER_IS_BETTER, in_order, name_of, signed, with_unit
 from vitok_lib.report.page.templates import sentences
 
@@ -99,8 +99,8 @@ def _row(shared: Protocol, one: Ranked, other: Ranked) -> list[Sentence]:
         kind,
         f"{kind.value}: {one.entry.name} minus {other.entry.name}",
     )
-    if not independent or mean == 0:
-        return [*cells, (shown,), (Note(NOT_INDEPENDENT if mean else NOT_SIGNIFICANT),)]
+    if not independent or protocol.equal_in_print(one, other):
+        return [*cells, (shown,), (Note(EQUAL if independent else NOT_INDEPENDENT),)]
     better = _better(shared.quantity, mean, one, other)
     remark = [] if one.entry.measured else [Note(f" {AS_PUBLISHED}")]
     return [*cells, (shown,), (better, *remark)]
