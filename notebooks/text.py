@@ -64,7 +64,7 @@ for image_set in run.image_sets:
 from vitok_lib.report.notebook import machine_frame
 
 for image_set, records in measured.items():
-    quantities = [value.quantity for value in records[0].values]
+    quantities = dict.fromkeys(value.quantity for record in records for value in record.values)
     display(Markdown(f"Image set `{image_set}`:"))
     for score in ("exact-match", "ned"):
         display(machine_frame(records, [name for name in quantities if name.startswith(score)]))
