@@ -25,7 +25,7 @@ from vitok_lib.records.schema import (
     Value,
     Weights,
 )
-from vitok_lib.records.store import record_files, record_path, write_record
+from vitok_lib.records.store import record_files, record_path, remove, write_record
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 T = TypeVar("T")
@@ -120,9 +120,7 @@ def write_published() -> list[Path]:
     wanted = published_records()
     for path, record in wanted.items():
         write_record(record, path)
-    for path in record_files():
-        if path.parts[-3] == PUBLISHED and path not in wanted:
-            path.unlink()
+    remove([path for path in record_files() if path.parts[-3] == PUBLISHED and path not in wanted])
     return list(wanted)
 
 

@@ -67,6 +67,9 @@ def test_a_distance_is_drawn_at_every_n_and_at_the_one_it_is_extrapolated_to(res
     drawing = quality.distance_by_n(load(), [CASE], "fd-random")
     assert "nano-f16x64 8 at n = 4, 5 at n = 8, 2 at n = 16, 0.5 extrapolated" in drawing.alternative
     assert "FD∞, random network" in drawing.caption
+    distances.pop("fd-infinity-random")
+    write_measured(results, "cpu", "nano-f16x64", CASE, {}, distances=distances)
+    assert "FD∞" not in quality.distance_by_n(load(), [CASE], "fd-random").caption, "nothing is drawn of it"
 
 
 def test_a_distance_at_one_n_is_no_figure(results: Path) -> None:

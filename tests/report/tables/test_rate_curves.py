@@ -12,6 +12,7 @@ from tests.fakes.records import CURVES, POINTS, RATES, write_all, write_curve, w
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.quantities import RATE_QUALITIES
 from vitok_lib.records.schema import Kind
+from vitok_lib.records.store import read_record, write_record
 from vitok_lib.report.data.record_view import load
 from vitok_lib.report.figures.rate_curves import rate_curves
 from vitok_lib.report.findings.rate import against_codec
@@ -48,6 +49,15 @@ def test_a_curve_at_twice_the_rate_has_three_decibels_less_at_equal_rate(results
         "+100.0 [100.0, 100.0]",
         "−3.00 [−3.00, −3.00]",
     ]
+
+
+def test_a_plug_in_of_a_family_of_its_own_has_a_curve(results: Path) -> None:
+    path = write_curve(results, "cpu", "nano-f16x64", 1.0)
+    record = read_record(path)
+    identity = record.tokenizer.model_copy(update={"name": "block-dct", "family": "dct"})
+    write_record(record.model_copy(update={"tokenizer": identity}), path)
+    first = f"block-dct: {21 + PSNR_OF_IMAGES:.2f} dB at 0.250"
+    assert first in rate_curves(load(), [RATES], "psnr").alternative
 
 
 def test_a_perceptual_quality_has_its_own_differences(results: Path) -> None:

@@ -97,6 +97,14 @@ def test_two_of_other_rates_are_not_compared_and_both_rates_are_below(results: P
     assert "5B-f16x64 4 bit/px (12 : 1), flux2 8 bit/px (6 : 1)" in plain(published.notes[0])
 
 
+def test_a_codec_whose_bits_nobody_counted_has_no_rate_to_compare_at(results: Path) -> None:
+    for name in (FIRST, "jpeg:q=75"):
+        write_measured(results, "cpu", name, CASE, {"psnr": [30.0, 31.0]})
+    table = versus_table(load(), FIRST, "jpeg:q=75")
+    assert table.rows == []
+    assert plain(table.notes[0]).endswith("jpeg:q=75 unknown rate.")
+
+
 def test_of_two_studies_with_the_same_pair_the_preceding_one_is_shown(results: Path) -> None:
     for study, shift in (("cpu", 0.0), ("local", 1.0)):
         write_measured(results, study, FIRST, CASE, {"psnr": [30.0 + shift, 31.0 + shift]})

@@ -61,6 +61,8 @@ def by_rate(ranking: Sequence[Ranked]) -> list[list[Ranked]]:
 def rate_number(entries: Sequence[Entry]) -> Number:
     """The rates of ``entries`` in print, from the lowest to the highest, with the compression ratio that all share."""
     rates = [rate for entry in entries if (rate := rate_of(entry))]
+    if not rates:
+        return Number("unknown rate", Kind.DERIVED, "derived: no bits of its streams were counted")
     ends = dict.fromkeys(f"{rate:.3g}" for rate in (min(rates), max(rates)))
     ratios = {entry.record.tokenizer.compression_ratio for entry in entries}
     ratio = ratios.pop() if len(ratios) == 1 else None

@@ -52,6 +52,7 @@ def distance_by_n(entries: Sequence[Entry], cases: Sequence[str], quantity: str)
     """
     at_infinity = _at_infinity(quantity)
     lines = {case: _lines(entries, case, quantity, at_infinity) for case in cases}
+    extrapolated = any(line.limit for held in lines.values() for line in held)
     words, labels = [], []
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width(len(cases)) + 1, 4.6))
@@ -70,7 +71,9 @@ def distance_by_n(entries: Sequence[Entry], cases: Sequence[str], quantity: str)
             figure,
             f"{label(quantity)} over the first n images against n. " + ". ".join(words) + ".",
             say.text(
-                "distance_by_n", metric=label(quantity), extrapolated=name_of(at_infinity) if at_infinity else None
+                "distance_by_n",
+                metric=label(quantity),
+                extrapolated=name_of(at_infinity) if at_infinity and extrapolated else None,
             ),
             labels,
         )

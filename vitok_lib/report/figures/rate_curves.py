@@ -38,7 +38,8 @@ def rate_curves(entries: Sequence[Entry], cases: Sequence[str], quantity: str) -
         for axes, (case, found) in zip(panels(figure, len(held)), held.items(), strict=True):
             seen: dict[str, int] = {}
             for curve in found:
-                family = curve.entry.record.tokenizer.family
+                own = curve.entry.record.tokenizer.family
+                family = own if own in FAMILY_COLOURS else "plugin"
                 seen[family] = seen.get(family, -1) + 1
                 labels.append(_draw(axes, curve, FAMILY_COLOURS[family], LINES[seen[family] % len(LINES)]))
                 points = ", ".join(f"{_in_words(quantity, y)} at {digits('bpp', x)}" for _, x, y in curve.means())

@@ -108,13 +108,14 @@ def test_a_speed_up_is_the_ratio_of_two_times_of_one_run(results: Path, narrow: 
     assert evaluated("speedup-w512").verdict == NOT_MEASURED
 
 
-@pytest.mark.parametrize(("margin", "verdict"), [(0.001, REFUTED), (0.3, NOT_MEASURED)])
+@pytest.mark.parametrize(("margin", "verdict"), [(0.01, REFUTED), (0.1, NOT_MEASURED)])
 def test_a_speed_up_that_noise_could_make_the_printed_one_refutes_nothing(
     results: Path, margin: float, verdict: Verdict
 ) -> None:
-    for window, latency in ((1024, 6100.0), (64, 5000.0)):  # 1.22 in place of 1.11
-        options: dict[str, Any] = {"window": window, "preset": "reference", "batch": 1, "margin": margin}
-        timed(results, "sliding-window", 8192, "5B-f16x64", {"latency": latency}, **options)
+    options: dict[str, Any] = {"preset": "reference", "batch": 1, "margin": margin}
+    wide = timed(results, "sliding-window", 8192, "5B-f16x64", {"latency": 6100.0}, window=1024, **options)
+    values = {"latency": 5000.0, "speedup": 1.22}  # ± 0.012 or ± 0.122, in place of 1.11 ± 0.03
+    timed(results, "sliding-window", 8192, "5B-f16x64", values, window=64, first=wide, **options)
     assert evaluated("speedup-w64").verdict == verdict
 
 
