@@ -2,7 +2,7 @@
 
 ``python docs/architecture.py`` writes the picture next to this file; a test holds that it is current. An arrow points
 from a room to one that it imports, inside functions too. An arrow that follows from two others is left out, and so are
-the modules at the top (``errors``, ``project``, ``parameters``), which any room may import.
+the modules at the top, such as ``errors`` and ``project``, which any room may import.
 """
 
 from __future__ import annotations
