@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.machines import GPU, write_machine
 from tests.fakes.records import HOST, write_measured
 from vitok_lib.records.schema import Outcome, OutcomeStatus
@@ -15,7 +17,7 @@ CASE = "photos-512"
 NAMES = ("nano-f16x64", "nano-f32x64")
 
 
-def _measure(root: Path, *, dtype: str = "float32", resolution: int = 512) -> None:
+def _measure(root: Path, *, dtype: str = "float32", resolution: int = 512, **settings: object) -> None:
     """Quality and speed of two tokenizers on the one machine of invented records."""
     for name, psnr, latency in zip(NAMES, (30.0, 25.0), (8.0, 2.0), strict=True):
         write_measured(root, "cpu", name, CASE, {"psnr": [psnr, psnr + 1]})
@@ -30,6 +32,7 @@ def _measure(root: Path, *, dtype: str = "float32", resolution: int = 512) -> No
                 gpu=None,
                 preset=path,
                 dtype=dtype,
+                **settings,
             )
             record = read_record(written)
             assert record.provenance is not None
@@ -53,6 +56,17 @@ def test_another_type_of_number_or_size_joins_nothing(results: Path) -> None:
 def test_another_size_joins_nothing(results: Path) -> None:
     _measure(results, resolution=1024)
     assert quality_and_speed(load(), CASE, "psnr") == []
+
+
+@pytest.mark.parametrize("settings", [{"tiling": True}, {"blocks": "2"}, {"window": 16}])
+def test_a_latency_of_what_gives_other_images_joins_nothing(results: Path, settings: dict[str, object]) -> None:
+    _measure(results, **settings)
+    assert quality_and_speed(load(), CASE, "psnr") == []
+
+
+def test_settings_of_no_effect_join(results: Path) -> None:
+    _measure(results, tiling=False, window=0)
+    assert len(quality_and_speed(load(), CASE, "psnr")) == 1
 
 
 def test_another_machine_joins_nothing(results: Path) -> None:

@@ -149,7 +149,7 @@ def _taking_part(entries: Iterable[Entry], quantity: str) -> list[Entry]:
 
 
 def ranked(ranking: Iterable[Ranked], quantity: str) -> list[Ranked]:
-    """Standings of one protocol, the best first."""
+    """What is ranked within one protocol, the best first."""
     sign = -1 if HIGHER_IS_BETTER.get(quantity, False) else 1
     return sorted(ranking, key=lambda candidate: sign * candidate.value.value)
 

@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from vitok_lib.records.schema import OutcomeStatus, Value
+from vitok_lib.records.schema import OutcomeStatus, Settings, Value
 from vitok_lib.report.data import groups, protocol
 from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED, Machine
 from vitok_lib.report.data.protocol import Ranked
@@ -34,6 +34,8 @@ from vitok_lib.report.page.templates import sentences
 say = sentences("captions")
 
 OOM_MARK = "X"
+ALIKE = ("window", "blocks", "tile", "tiling", "precision")
+"""Settings that change what a tokenizer gives: those of a quality are those of the latency it is drawn with."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Point:
 def quality_and_speed(entries: Sequence[Entry], case: str, quantity: str) -> Drawings:
     """Quality over the latency of one image, a figure a machine that measured both of at least two tokenizers.
 
-    Latency and quality are of the same study, machine, tokenizer, resolution, dtype, window, blocks and tile; the
+    Latency and quality are of the same study, machine, tokenizer, resolution, dtype and :data:`ALIKE`; the
     latency is that of the fastest preset at a batch of one, which the alternative text names.
     """
     measured = [entry for entry in entries if entry.case == case and entry.measured]
@@ -75,16 +77,17 @@ def _join(held: Ranked, timed: Sequence[Entry], machine: Machine) -> Point | Non
         and groups.size(entry) == (wanted.resolution, wanted.resolution)
         and entry.record.settings.batch in (None, 1)
         and entry.record.settings.dtype in (None, wanted.settings.dtype)
-        and entry.record.settings.window == wanted.settings.window
-        and entry.record.settings.blocks == wanted.settings.blocks
-        and entry.record.settings.tile == wanted.settings.tile
-        and entry.record.settings.precision == wanted.settings.precision
+        and _alike(entry.record.settings) == _alike(wanted.settings)
         and groups.held(entry, "latency")
     ]
     if not fitting:
         return None
     best = min(fitting, key=lambda entry: entry.value("latency").value)
     return Point(held, best.value("latency"), best.record.settings.preset or "reference")
+
+
+def _alike(settings: Settings) -> list[object]:
+    return [getattr(settings, name) or None for name in ALIKE]
 
 
 def _quality_and_speed(machine: Machine, case: str, quantity: str, joined: Sequence[Point]) -> Drawing:

@@ -65,6 +65,7 @@ def _ranked_by_quality(level: str, shared: Protocol, ranking: Sequence[Ranked], 
     families = {find(candidate.entry.record.tokenizer.name).family for candidate in first}
     other = next((c for c in ranking if find(c.entry.record.tokenizer.name).family not in families), None)
     source = at_ratio[0].entry.record.source
+    published_in = source and (WebLink(source.title, source.address) if source.address else source.title)
     return say(
         "reconstruction",
         level=level,
@@ -74,7 +75,7 @@ def _ranked_by_quality(level: str, shared: Protocol, ranking: Sequence[Ranked], 
         value=_value(first[0]),
         next=_named(at_ratio[len(first)]) if len(first) < len(at_ratio) else None,
         other=_named(other, with_ratio=True) if other and other not in at_ratio[: len(first) + 1] else None,
-        source=(WebLink(source.title, source.address) if source.address else source.title) if source else shared.origin,
+        source=published_in or f"study {shared.origin}",
         count=shared.count,
         measured=measured,
     )
