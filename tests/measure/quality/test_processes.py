@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,9 @@ from PIL import Image
 from tests.fakes.counting import counting_environment
 from tests.fakes.tokenizers import Identity
 from vitok_lib.measure.quality.evaluate import evaluate
+from vitok_lib.measure.quality.runner import Run
 from vitok_lib.project import ROOT
+from vitok_lib.records.schema import OutcomeStatus, Record
 from vitok_lib.records.store import read_record, results_root
 
 COUNT = 12
@@ -47,6 +50,58 @@ def test_two_processes_on_one_record_measure_each_image_once(images: Path, tmp_p
     assert files == ["counting_Counting.json", "counting_Counting.parquet"]
     (table,) = results_root().rglob("*.parquet")
     assert list(pd.read_parquet(table)["image"]) == [f"{index:02d}.png" for index in range(COUNT)]
+
+
+def test_two_writers_of_one_record_with_different_metrics_lose_neither(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = evaluate(Identity(), images=images, resolution=32, metrics=["psnr", "ssim"], study="alone")
+    said: list[str] = []
+
+    def meanwhile(*_: Any) -> None:
+        """The other process begins and ends while the first one is at its images."""
+        monkeypatch.setattr(Run, "finish", finish)
+        evaluate(Identity(), images=images, resolution=32, metrics=["ssim"])
+
+    finish = Run.finish
+    monkeypatch.setattr(Run, "finish", lambda run: (meanwhile(), finish(run))[1])
+    record = evaluate(Identity(), images=images, resolution=32, metrics=["psnr"], log=said.append)
+    (path,) = (results_root() / "local").rglob("*.json")
+    assert read_record(path) == record
+    assert {value.quantity: value for value in record.values} == {value.quantity: value for value in alone.values}
+    assert [sentence for sentence in said if "psnr" in sentence and "ssim" in sentence]
+    columns = {"image", "sha256", "psnr", "ssim"}
+    assert columns <= set(pd.read_parquet(path.with_suffix(".parquet")).columns)
+    assert sorted(file.name for file in path.parent.iterdir()) == [path.name, f"{path.stem}.parquet"]
+
+
+def test_shards_lose_nothing_of_a_record_with_other_metrics_that_came_meanwhile(images: Path) -> None:
+    def shard(number: int) -> Record:
+        return evaluate(Identity(), images=images, resolution=32, metrics=["psnr"], shard=f"{number}/2")
+
+    shard(1)
+    other = evaluate(Identity(), images=images, resolution=32, metrics=["ssim"])
+    assert "shards 1/2" in (shard(2).outcome.detail or "")  # which is measured with both, since one record has both
+    assert read_record(next(results_root().rglob("*.json"))) == other
+    both = shard(1)
+    assert {value.quantity for value in both.values} == {"psnr", "ssim"}
+    assert both.value("ssim") == other.value("ssim")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_run_that_does_not_end_well_leaves_a_complete_record_unless_it_measures_again(
+    images: Path, again: bool
+) -> None:
+    complete = evaluate(Identity(), images=images, resolution=32, metrics=["psnr"])
+    (path,) = results_root().rglob("*.json")
+    asked: dict[str, Any] = {"images": images, "resolution": 32, "metrics": ["psnr", "ssim"]}
+    ended = evaluate(Identity(), **asked, time_limit=1e-9, again=again)
+    assert (ended.outcome.status, ended.outcome.done) == (OutcomeStatus.TIMEOUT, 1)
+    assert read_record(path) == (ended if again else complete)
+    whole = evaluate(Identity(), **asked)
+    assert whole == read_record(path)
+    assert whole.value("psnr") == complete.value("psnr")
+    assert whole.value("ssim") is not None
 
 
 def test_kills_at_random_moments_lose_nothing_and_change_nothing() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -202,8 +201,6 @@ def _measured_once(
                 remove_whole(request, journal)
             return recorded
         say_damage(request.path, context)
-        for leftover in request.path.parent.glob(f".{glob.escape(request.path.stem)}.*.part"):
-            leftover.unlink()  # of a process that was killed while it wrote this record
         if context.again:
             journal.forget_all()
         else:
@@ -229,10 +226,18 @@ def _measured_once(
             provenance = provenance.model_copy(update={"host": run.host})
         record, table = record_of(request, journal, outcome, provenance)
         if request.shard is None:
-            keep(request, journal, record, table)
+            if keep(request, journal, record, table, context):
+                return record
+            remove_whole(request, journal)  # what it holds is of these metrics alone
+        elif any(entry.sha256 not in journal.results for entry in request.entries):
             return record
-        if any(entry.sha256 not in journal.results for entry in request.entries):
-            return record
+    if request.shard is None:
+        all_metrics = request.along_with(read_record(request.path))
+        context.log(
+            f"{request.tokenizer.name}: another process recorded further metrics meanwhile; now measuring "
+            f"{', '.join(metric.name for metric in all_metrics.metrics)} together, which one record holds"
+        )
+        return _measured_once(tokenizer, all_metrics, limits, retry, context, cluster)
     known = known_results(whole.journal_path, request.key)
     lacking = missing(whole.entries, known, [request.shard.count])
     if lacking is None:

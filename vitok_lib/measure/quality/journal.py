@@ -17,6 +17,7 @@ from typing import IO, Any, Self
 from filelock import lock_descriptor
 
 from vitok_lib.measure.quality.pieces import Pieces
+from vitok_lib.records.lock import locked
 from vitok_lib.records.object_store import object_store
 from vitok_lib.records.store import cannot_write
 
@@ -45,7 +46,7 @@ class Journal:
 
     def __enter__(self) -> Self:
         try:
-            self._stream = _locked(self.path)
+            self._stream = locked(self.path, lambda: _say_waiting(self.path))
             self._read() if self._pieces is None else self._start_over()
         except OSError as error:
             raise cannot_write(self.path, error) from error
@@ -195,24 +196,5 @@ def _parsed(raw: bytes) -> dict[str, Any] | None:
     return line if isinstance(line, dict) else None
 
 
-def _locked(path: Path) -> IO[bytes]:
-    """The file, open and held by this process alone; a file that its holder removed meanwhile is made anew."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        stream = path.open("a+b")
-        try:
-            _lock(stream, path)
-            if path.exists() and os.path.samestat(os.fstat(stream.fileno()), path.stat()):
-                return stream
-        except BaseException:
-            stream.close()
-            raise
-        stream.close()
-
-
-def _lock(stream: IO[bytes], path: Path) -> None:
-    if not lock_descriptor(stream.fileno(), blocking=False):
-        print(
-            f"vitok: another process is measuring '{path.name.split('.partial')[0]}'; waiting for it", file=sys.stderr
-        )
-        lock_descriptor(stream.fileno())
+def _say_waiting(path: Path) -> None:
+    print(f"vitok: another process is measuring '{path.name.split('.partial')[0]}'; waiting for it", file=sys.stderr)

@@ -85,5 +85,6 @@ def merged(request: Request, limits: Limits, context: Context) -> Record:
         device, earlier = request.device, seconds_of(request, journal)
         provenance = context.provenance(request.command(), started, device, earlier)
         record, table = record_of(request, journal, outcome, provenance)
-        keep(request, journal, record, table)
-    return record
+        if keep(request, journal, record, table, context):
+            return record
+    return merged(request.along_with(read_record(request.path)), limits, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from vitok_lib.measure.quality.journal import Journal, read_journal, remove_unhe
 from vitok_lib.measure.quality.request import ONLY_LOADED, Request
 from vitok_lib.measure.quality.runner import Limits
 from vitok_lib.measure.quality.shards import journals_of_parts
+from vitok_lib.records.lock import written_alone
 from vitok_lib.records.object_store import object_store
 from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
-from vitok_lib.records.store import atomic, write_record
+from vitok_lib.records.store import atomic, cannot_write, read_record, refresh, write_record
 from vitok_lib.tokenizers.interface import Tokenizer
 
 if TYPE_CHECKING:
@@ -72,17 +74,51 @@ def recorded_answer(request: Request, limits: Limits, context: Context, retry: b
     return answer(request.path, asked, context, retry=retry)
 
 
-def keep(request: Request, journal: Journal, record: Record, table: pd.DataFrame | None) -> None:
-    """Write the record; journals whose results it holds go, except where failed images may be tried again."""
-    if table is not None:
-        with atomic(request.path.with_suffix(".parquet")) as temporary:
-            table.to_parquet(temporary, index=False)
-    write_record(record, request.path)
+def keep(request: Request, journal: Journal, record: Record, table: pd.DataFrame | None, context: Context) -> bool:
+    """Write the record; journals whose results it holds go, except where failed images may be tried again.
+
+    Nothing is written over a complete record of the same work by a run that did not end well, unless it was to measure
+    again. Nor is it where another process recorded further metrics since this one began.
+
+    Returns:
+        Whether all metrics that are recorded of this work are among those of the request; if not, nothing was written.
+
+    Raises:
+        RequestError: the record cannot be written.
+    """
+    path = request.path
     ended = record.outcome.status is OutcomeStatus.OK
+    try:
+        with written_alone(path):
+            refresh(path)
+            there = read_record(path) if path.exists() else None
+            if there is not None and request.asked.is_of_the_same_work(there):
+                if not ended and there.outcome.status is OutcomeStatus.OK and not context.again:
+                    context.log(_stays(there))
+                    return True
+                if len(request.along_with(there).metrics) > len(request.metrics):
+                    return False
+            for leftover in path.parent.glob(f".{glob.escape(path.stem)}.*.part"):
+                leftover.unlink()  # of a process that was killed while it wrote this record
+            if table is not None:
+                with atomic(path.with_suffix(".parquet")) as temporary:
+                    table.to_parquet(temporary, index=False)
+            write_record(record, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
     if ended or object_store() is None:  # in an object store the parts are all that is left of this journal
         remove_parts(request)
     if ended:
         remove_whole(request, journal)
+    return True
+
+
+def _stays(record: Record) -> str:
+    held = ", ".join(value.quantity for value in record.values)
+    return (
+        f"{record.tokenizer.name}: the complete record of {held} stays; what was measured now is kept next to it, and "
+        "the same command goes on from there"
+    )
 
 
 def remove_parts(request: Request) -> None:
