@@ -17,7 +17,7 @@
 # %% tags=["parameters"]
 resolution: int = 384  # side of each image in pixels
 tokenizers: list[str] = "pca-f16x64,nano-f16x64,nano-f16x32,nano-f32x128"  # by commas
-pictures: int = 4  # how many of the tokenizers, from the first, are shown
+pictures: int = 4  # how many of the tokenizers, from the first, are shown; 0: none
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
 study: str = "local"  # folder of results that the records go to
@@ -70,5 +70,5 @@ values_by_image(records, "psnr", run.study)
 # Each image, cut to the square where the first tokenizer errs most; each pixel is shown as it is.
 
 # %%
-for image, pixels in originals.items():
+for image, pixels in originals.items() if run.pictures > 0 else ():
     display(crops_figure(image, pixels, reconstructions[image]))

@@ -45,6 +45,7 @@ run = checked("div8k", globals())
 from IPython.display import Markdown, display
 
 import vitok_lib as vl
+from vitok_lib.images.prepare import ImageError
 from vitok_lib.images.sets import sized
 from vitok_lib.measure.cluster.connection import leave
 from vitok_lib.measure.cluster.engine import NotLoadedError
@@ -62,8 +63,18 @@ samples = run.samples or None
 count = len(images.manifest(side, samples).entries)
 display(Markdown(f"This run used **{images.name}**, {count} images at {side} px. {images.description}"))
 
+
+def readable():
+    """The images that can be read, by name; that one cannot is an outcome, which the records tell."""
+    for name in images.names():
+        try:
+            yield name, images.load(name, side)
+        except ImageError:
+            continue
+
+
 # %%
-first_image = images.load(images.names()[0], side)
+shown, first_image = next(readable(), (None, None))
 records, reconstructions, refused = [], {}, {}
 for config in configs:
     try:
@@ -92,7 +103,9 @@ for config in configs:
         refused[config.name] = str(error)
         continue
     records.append(record)
-    if record.outcome.status == "ok" and run.cluster in ("", "local"):  # elsewhere this machine may have no such device
+    if (
+        record.outcome.status == "ok" and shown and run.cluster in ("", "local")
+    ):  # elsewhere this machine may have no such device
         reconstructions[config.name] = vl.reconstruct_pixels(tokenizer or load(config), first_image)
 leave()  # a kernel is given few seconds to end, and a cluster of its own takes longer
 if not records:
@@ -114,4 +127,4 @@ quality_frame(records)
 # The set's first image, cut to the square where the first tokenizer errs most; each pixel is shown as it is.
 
 # %%
-crops_figure(images.names()[0], first_image, reconstructions) if reconstructions else None
+crops_figure(shown, first_image, reconstructions) if reconstructions else None

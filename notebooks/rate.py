@@ -17,8 +17,8 @@
 # %% tags=["parameters"]
 image_set: str = "photos"  # a name (vitok list images), a folder, an archive, or hub:OWNER/NAME
 resolution: int = 256  # cap of the longest side in pixels
-tokenizers: list[str] = "nano-f16x64,nano-f16x32,pca-f16x64,pca-f16x32,pca-f32x64"  # by commas
-codecs: list[str] = "jpeg,webp,avif,jxl"  # by commas, without a quality
+tokenizers: list[str] = "nano-f16x64,nano-f16x32,pca-f16x64,pca-f16x32,pca-f32x64"  # by commas; empty: none
+codecs: list[str] = "jpeg,webp,avif,jxl"  # by commas, without a quality; empty: none
 quantisers: str = ""  # by commas, of the kinds bits, step and common; empty: twelve
 qualities: str = ""  # of the codecs, by commas; empty: six
 samples: int = 0  # only the first so many images, at least two; 0: all of them

@@ -40,6 +40,7 @@ from vitok_lib.parameters import checked
 run = checked("speed", globals())
 
 # %%
+from vitok_lib.errors import RequestError
 from vitok_lib.images.prepare import parse_size
 from vitok_lib.measure.speed.benchmark import measure_speed
 from vitok_lib.records.config import RunConfig
@@ -48,6 +49,8 @@ options = {"device": run.device, "dtype": run.dtype, "weights": run.weights, "ba
 asked = {"seconds": run.seconds, "iterations": run.iterations, "again": run.again, "study": run.study}
 asked |= {"notebook": "speed", "parameters": vars(run)}
 
+if run.aspect <= 0:
+    raise RequestError(f"aspect (={run.aspect}) is height over width and must be above 0; 1: a square")
 names = run.tokenizers
 presets = run.presets
 options |= {} if run.window == -1 else {"window": run.window}

@@ -33,12 +33,9 @@ run = checked("text", globals())
 # %%
 from IPython.display import Markdown, display
 
-from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.several import configurations, measure_each
 from vitok_lib.measure.studies.text import measure_text
 
-if not run.image_sets:
-    raise RequestError("image_sets is empty; name at least one")
 configs = configurations(run.tokenizers, device=run.device, dtype=run.dtype, weights=run.weights, window=run.window)
 measured = {}
 for image_set in run.image_sets:

@@ -52,6 +52,8 @@ def loaded():
             yield load(config)
         except vl.RequestError as error:  # weights that cannot be had here keep no other tokenizer from its pictures
             refused[config.name] = str(error)
+    if len(refused) == len(configs):
+        raise vl.RequestError("; ".join(dict.fromkeys(refused.values())))
 
 
 visuals = []

@@ -40,6 +40,19 @@ def test_text_is_read_in_the_declared_type(type_name: str, text: Any, value: Any
     assert Parameter("p", type_name, None).convert(text) == value
 
 
+@pytest.mark.parametrize("default", ['"a,b"  # by commas', '""  # by commas', '"a"  # by commas; empty: none'])
+def test_a_list_is_empty_only_where_its_default_is_or_its_comment_says_what_that_means(
+    default: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "notebook.py"
+    source.write_text(f'# %% tags=["parameters"]\nnames: list[str] = {default}\n\n# %%\n', encoding="utf-8")
+    if default.endswith("by commas") and not default.startswith('""'):
+        with pytest.raises(RequestError, match="parameter 'names' is empty"):
+            convert(source, {"names": ""})
+    else:
+        assert convert(source, {"names": ""}) == {"names": []}
+
+
 @pytest.mark.parametrize(
     ("type_name", "value", "named"),
     [
@@ -50,6 +63,8 @@ def test_text_is_read_in_the_declared_type(type_name: str, text: Any, value: Any
         ("bool", "2", "2"),
         ("list[int]", "512,12a", "12a"),
         ("list[int]", "512,,128", "512,,128"),
+        ("float", "nan", "nan"),
+        ("list[float]", "1,inf", "inf"),
         ("list[str]", "a,", "a,"),
         ("list[float]", [1.0, None], "None"),
     ],

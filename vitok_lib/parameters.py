@@ -7,6 +7,7 @@ a value of the wrong type are errors, in the runner and inside a notebook that p
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -26,11 +27,15 @@ _KERNEL_NAMES = {"In", "Out", "exit", "quit", "get_ipython", "open"}
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of the parameters cell; ``type_name`` is int, float, str, bool, or a list of one of the first three."""
+    """One line of the parameters cell; ``type_name`` is int, float, str, bool, or a list of one of the first three.
+
+    ``may_be_empty``, of a list: its default is, or its comment says what ``empty`` means.
+    """
 
     name: str
     type_name: str
     default: Any
+    may_be_empty: bool = True
 
     def convert(self, value: Any) -> Any:
         """``value`` in the declared type; text is read, as the command line gives it: a list by commas.
@@ -42,9 +47,9 @@ class Parameter:
         if of_items is None:
             return self._one(self.type_name, value)
         pieces = [piece.strip() for piece in value.split(",")] if isinstance(value, str) else value
-        if pieces == [""]:
-            return []
-        items = pieces if isinstance(pieces, list | tuple) else [pieces]
+        items = [] if pieces == [""] else pieces if isinstance(pieces, list | tuple) else [pieces]
+        if not (items or self.may_be_empty):
+            raise RequestError(f"parameter '{self.name}' is empty; give at least one value, or leave it out")
         if "" in items:
             raise RequestError(f"parameter '{self.name}' has an empty item in {value!r}; separate its items by commas")
         return [self._one(of_items[1], item) for item in items]
@@ -57,7 +62,10 @@ class Parameter:
                 raise ValueError
             if type_name == "int" and isinstance(value, float):
                 raise ValueError
-            return _TYPES[type_name](value)
+            converted = _TYPES[type_name](value)
+            if isinstance(converted, float) and not math.isfinite(converted):
+                raise ValueError
+            return converted
         except (KeyError, TypeError, ValueError):
             raise RequestError(f"parameter '{self.name}' must be {_PLAIN[type_name]}, not {value!r}") from None
 
@@ -86,12 +94,14 @@ def read_parameters(source: Path) -> list[Parameter]:
     text = source.read_text(encoding="utf-8")
     cell = text.partition('tags=["parameters"]')[2].partition("\n# %%")[0]
     lines = cell.partition("\n")[2]
-    declared = [
-        Parameter(node.target.id, ast.unparse(node.annotation), ast.literal_eval(node.value))
-        for node in ast.parse(lines).body
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None
-    ]
-    return [replace(parameter, default=parameter.convert(parameter.default)) for parameter in declared]
+    declared = []
+    for node in ast.parse(lines).body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            parameter = Parameter(node.target.id, ast.unparse(node.annotation), ast.literal_eval(node.value))
+            default = parameter.convert(parameter.default)
+            said = "\n".join(lines.splitlines()[node.lineno - 1 : node.end_lineno])
+            declared.append(replace(parameter, default=default, may_be_empty=default == [] or "; empty:" in said))
+    return declared
 
 
 def convert(source: Path, given: Mapping[str, Any]) -> dict[str, Any]:

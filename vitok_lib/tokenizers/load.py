@@ -289,6 +289,12 @@ def _load(config: RunConfig, part: Part) -> Tokenizer:
 def check_device(device: str) -> None:
     """Raise RequestError where torch has no ``device``."""
     try:
+        torch.device(device)
+    except RuntimeError as error:
+        raise RequestError(
+            f"device '{device}' is none that torch knows; try device 'cpu' or 'cuda'", code="device-unavailable"
+        ) from error
+    try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0]

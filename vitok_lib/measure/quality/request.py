@@ -166,6 +166,8 @@ def request_of(
     else:
         identity, settings = given.spec.identity(given.weights), given.settings
     names = list(metrics)
+    if not names:
+        raise RequestError("metrics is empty; name at least one: 'vitok list metrics' shows them")
     if identity.family == "folder":
         if requested.bytes is not None:
             names.append("bpp")

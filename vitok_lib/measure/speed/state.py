@@ -24,7 +24,7 @@ from vitok_lib.records.config import RANDOM, RELEASED, RunConfig
 from vitok_lib.records.schema import ImagesIdentity, Outcome, OutcomeStatus, Value, Weights
 from vitok_lib.records.store import record_path
 from vitok_lib.tokenizers.interface import Tokenizer
-from vitok_lib.tokenizers.load import checked, load
+from vitok_lib.tokenizers.load import check_device, checked, load
 from vitok_lib.tokenizers.outputs import check_finite, check_latent, check_output
 from vitok_lib.tokenizers.presets import resolve
 from vitok_lib.tokenizers.registry import check_runs, describe, find
@@ -143,8 +143,9 @@ class BenchmarkState:
         """Raises RequestError where the request is wrong; any other failure is this configuration's outcome."""
         if self.outcome.status is not OutcomeStatus.OK:
             return
-        before = allocated_bytes(self.device)
         with self.trying():
+            check_device(self.device)
+            before = allocated_bytes(self.device)
             tokenizer = load(self.config)
             self.tokenizer, self.spec, self.weights = tokenizer, tokenizer.spec, tokenizer.weights
             self.settings = tokenizer.settings.model_copy(update={"batch": self.config.batch})
