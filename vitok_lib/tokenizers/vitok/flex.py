@@ -4,8 +4,8 @@ A block that the window cuts is computed whole: of radius 64 blocks of 128 × 12
 128 × 64 compute 256 and blocks of 64 × 64 compute 192, where 129 are seen; of radius 1024 2176, 2176 and 2112 of 2049.
 Smaller blocks fill a GPU's matrix units less. Which is fastest is found by timing.
 
-Torch's own tuning (``max-autotune``) is not used: it times made-up blocks, every block of a row, once whole and once
-cut, which is full attention twice over (pytorch #180651).
+Torch's own tuning (``max-autotune``) is not used: it times seven tiles on made-up blocks, every one that a row lists
+both whole and cut, which is twice the work and the wrong share of masks (pytorch #180651).
 """
 
 from __future__ import annotations
