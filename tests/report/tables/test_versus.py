@@ -24,10 +24,10 @@ def test_a_measured_difference_is_paired_and_names_the_better(results: Path) -> 
     write_measured(results, "cpu", FIRST, CASE, {"psnr": [30.0, 31.0], "lpips": [0.4, 0.4]})
     write_measured(results, "cpu", SECOND, CASE, {"psnr": [29.0, 30.0], "lpips": [0.2, 0.2]})
     table = versus_table(load(), FIRST, SECOND)
-    rows = {row[2]: row for row in _rows(table)}
-    assert rows["PSNR"][5] == "+1.00 dB [1.00, 1.00]"
-    assert rows["PSNR"][6] == FIRST
-    assert rows["LPIPS"][6] == SECOND, "a lower LPIPS is better"
+    rows = {row[1]: row for row in _rows(table)}
+    assert rows["PSNR"][4] == "+1.00 dB [1.00, 1.00]"
+    assert rows["PSNR"][5] == FIRST
+    assert rows["LPIPS"][5] == SECOND, "a lower LPIPS is better"
     assert {number.kind for number in numbers(table)} == {Kind.MEASURED, Kind.DERIVED}
 
 
@@ -56,11 +56,11 @@ def test_a_difference_of_published_figures_is_published(results: Path) -> None:
     write_published()
     table = versus_table(load(), "5B-f16x64", "flux")
     assert table.rows
-    assert {row[1] for row in _rows(table)} == {"evaluation-summary"}, "each source is a protocol of its own"
+    assert {row[6] for row in _rows(table)} == {"evaluation-summary"}, "each source is a protocol of its own"
     assert {number.kind for number in numbers(table)} <= {Kind.PUBLISHED, Kind.ESTIMATED}
-    (psnr,) = [row for row in _rows(table) if row[0].startswith("div8k-1024") and row[2] == "PSNR"]
-    assert (psnr[3], psnr[4], psnr[5]) == ("33.99 dB", "31.45 dB", "+2.54 dB")
-    assert psnr[6] == "5B-f16x64 as published"
+    (psnr,) = [row for row in _rows(table) if row[0].startswith("div8k-1024") and row[1] == "PSNR"]
+    assert (psnr[2], psnr[3], psnr[4]) == ("33.99 dB", "31.45 dB", "+2.54 dB")
+    assert psnr[5] == "5B-f16x64 as published"
     assert any("flux by evaluation-summary: OOM" in plain(note) for note in table.notes)
 
 
@@ -110,11 +110,11 @@ def test_of_two_studies_with_the_same_pair_the_preceding_one_is_shown(results: P
         write_measured(results, study, FIRST, CASE, {"psnr": [30.0 + shift, 31.0 + shift]})
         write_measured(results, study, SECOND, CASE, {"psnr": [29.0, 30.0]})
     (only,) = _rows(versus_table(load(), FIRST, SECOND))
-    assert (only[1], only[5]) == ("study local", "+2.00 dB [2.00, 2.00]")
+    assert (only[6], only[4]) == ("study local", "+2.00 dB [2.00, 2.00]")
 
 
 def test_a_run_of_one_of_the_two_takes_no_comparison_away(results: Path) -> None:
     for study, name in (("cpu", FIRST), ("cpu", SECOND), ("local", FIRST)):
         write_measured(results, study, name, CASE, {"psnr": [30.0, 31.0]})
     (only,) = _rows(versus_table(load(), FIRST, SECOND))
-    assert only[1] == "study cpu"
+    assert only[6] == "study cpu"

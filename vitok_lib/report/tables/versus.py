@@ -40,7 +40,7 @@ def versus_table(entries: Sequence[Entry], first: str, second: str) -> Table:
             found = list(_shared(held, quantity, first, second))
             for shared, one, other in found:
                 if equal_rates(one.entry, other.entry):
-                    rows.append(_row(shared, one, other))
+                    rows.append([*_row(shared, one, other), (_origin(one.entry),)])
                     shown += [(quantity, name) for name in (first, second)]
                 else:
                     unequal.setdefault((rate_number([one.entry]), rate_number([other.entry])), {})[case] = None
@@ -48,7 +48,8 @@ def versus_table(entries: Sequence[Entry], first: str, second: str) -> Table:
                 alone.setdefault(_reasons(held, quantity, first, second), []).append(quantity)
         apart += [_apart(held, of_reason, case, reasons) for reasons, of_reason in alone.items()]
         apart += _ended(preferred(held), case)
-    heads = ("Case", "Origin", "Quantity", first, second, f"{first} minus {second}", "Better")
+    # What names a row comes first and its origin last: on a narrow screen the values are in sight.
+    heads = ("Case", "Quantity", first, second, f"{first} minus {second}", "Better", "Origin")
     rates = [
         say("rates_differ", cases=list(cases), first=first, first_rate=one, second=second, second_rate=other)
         for (one, other), cases in unequal.items()
@@ -78,10 +79,8 @@ def _both_have(held: Sequence[Entry], quantity: str, first: str, second: str) ->
 
 
 def _row(shared: Protocol, one: Ranked, other: Ranked) -> list[Sentence]:
-    origin = f"study {shared.origin}" if one.entry.measured else shared.origin
     cells: list[Sentence] = [
         (f"{shared.case}, {shared.count}",),
-        (origin,),
         (name_of(shared.quantity), *([Note(f" {one.entry.variant}")] if one.entry.variant else [])),
         (number(one.entry, one.value, unit=True),),
         (number(other.entry, other.value, unit=True),),
