@@ -19,11 +19,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vitok_lib.measure.predict.plan import predict
+from vitok_lib.measure.predict.plan import plan_of
 from vitok_lib.measure.quality.evaluate import reconstruct_pixels
 from vitok_lib.measure.quality.metric_suite import Pixels
 from vitok_lib.metrics.pixel import psnr
 from vitok_lib.metrics.structure import ssim
+from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.load import load_tokenizer
 
 WINDOWS: dict[str, int | None] = {"nano-f16x64": 1024, "nano-f32x64": None, "pca-f16x64": None}
@@ -75,7 +76,7 @@ def main() -> None:
     print(f"{'tokenizer':<14}{'window':>8}{'peak GiB':>10}{'rise GiB':>10}{'predicted':>11}{'ratio':>7}{'seconds':>9}")
     for name, window in WINDOWS.items():
         measured = in_a_child(name, arguments.resolution)
-        plan = predict(name, arguments.resolution, window=window)
+        plan = plan_of(RunConfig(name=name, window=window), arguments.resolution)
         assert plan.total_bytes is not None
         assert plan.weight_bytes is not None
         measured["predicted"] = plan.total_bytes - plan.weight_bytes

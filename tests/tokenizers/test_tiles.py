@@ -12,8 +12,7 @@ from torch import Tensor
 from tests.fakes.tokenizers import Identity
 from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.errors import RequestError
-from vitok_lib.measure.predict.fits import plan_of
-from vitok_lib.measure.predict.plan import predict
+from vitok_lib.measure.predict.plan import plan_of
 from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.interface import DiscreteLatent, Latent, TokenizerSpec
 from vitok_lib.tokenizers.load import load_tokenizer
@@ -176,7 +175,7 @@ def test_a_tile_that_cannot_be_is_refused_in_a_sentence(name: str, options: dict
 @pytest.mark.parametrize("tile", ["8/0", "100/16"])
 def test_a_plan_refuses_a_tile_that_is_no_whole_patches(tile: str) -> None:
     with pytest.raises(RequestError, match="multiples of the 16 px of a patch of 'nano-f16x64'"):
-        predict("nano-f16x64", 256, tile=tile)
+        plan_of(RunConfig(name="nano-f16x64", tile=tile), 256)
 
 
 def test_what_a_tokenizer_chooses_as_it_meets_a_new_size_is_known_of_its_tiles_too() -> None:

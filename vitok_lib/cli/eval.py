@@ -182,8 +182,7 @@ def _engine(cluster: str, gpus: int | None, workers: int | None) -> Engine:
 
 def _check_fits(config: RunConfig, side: int) -> None:
     # Imported here: an evaluation that is done, of which a cluster starts many, need not wait for it.
-    from vitok_lib.measure.predict.fits import plan_of
-    from vitok_lib.measure.predict.plan import check_fits
+    from vitok_lib.measure.predict.plan import check_fits, plan_of
 
     plan = plan_of(config, side)
     if plan.fits is False:

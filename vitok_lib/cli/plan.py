@@ -92,8 +92,7 @@ def _resolutions(text: str) -> list[int]:
 
 def _plan_here(configs: Sequence[RunConfig], resolutions: Sequence[int], force: bool, as_json: bool) -> None:
     """The plans for this machine."""
-    from vitok_lib.measure.predict.fits import plan_of
-    from vitok_lib.measure.predict.plan import as_row, check_fits
+    from vitok_lib.measure.predict.plan import as_row, check_fits, plan_of
 
     plans = [plan_of(config, resolution) for config in configs for resolution in resolutions]
     print_rows([as_row(plan) for plan in plans], as_json)

@@ -14,7 +14,7 @@ from vitok_lib.measure.memory import max_resolution
 from vitok_lib.measure.memory.max_resolution import Search, largest_fitting, measure_capacity
 from vitok_lib.measure.memory.probe import MemoryProbe, ProbeSpec
 from vitok_lib.measure.memory.worker import ProbeResult
-from vitok_lib.measure.predict.plan import predict
+from vitok_lib.measure.predict.plan import plan_of
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record
 from vitok_lib.records.store import read_records, results_root
@@ -192,7 +192,7 @@ def test_the_prediction_is_that_of_the_plan_within_the_cap() -> None:
     spec = ProbeSpec(RunConfig(name="pca-f16x64"), limit_gib=0.1)
     side = max_resolution._predicted(spec)
     assert side is not None
-    fits, next_one = (predict("pca-f16x64", size).total_bytes for size in (side, side + 16))
+    fits, next_one = (plan_of(RunConfig(name="pca-f16x64"), size).total_bytes for size in (side, side + 16))
     assert fits is not None
     assert next_one is not None
     assert fits <= 0.1 * 2**30 < next_one

@@ -20,7 +20,7 @@ from vitok_lib.measure.memory import probe as probe_module
 from vitok_lib.measure.memory.peak import measure_memory
 from vitok_lib.measure.memory.probe import GIVE_BACK, MemoryProbe
 from vitok_lib.measure.memory.worker import ProbeResult, tensor_bytes
-from vitok_lib.measure.predict.plan import predict
+from vitok_lib.measure.predict.plan import plan_of
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record
 from vitok_lib.records.store import results_root
@@ -175,7 +175,7 @@ def test_a_record_tells_model_and_evaluation_apart_and_is_kept(monkeypatch: pyte
     parameters = record.tokenizer.parameters
     assert parameters is not None
     assert _gib(record, "weights") == pytest.approx(parameters * 4 / GIB, rel=0.01)
-    plan = predict(config.name, 1024, chunk=0)
+    plan = plan_of(RunConfig(name=config.name, chunk=0), 1024)
     assert plan.total_bytes is not None
     assert _gib(record, "predicted_peak") == pytest.approx(plan.total_bytes / GIB)
     assert _gib(record, "weights") < _gib(record, "model_peak") < _gib(record, "evaluation_peak")

@@ -14,8 +14,8 @@ from vitok_lib.cost.fits import predicted
 from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.cost.gpus import find_gpu
 from vitok_lib.measure.common.reproduce import parse
-from vitok_lib.measure.predict.fits import fits_on, plan_of
-from vitok_lib.measure.predict.plan import MARGIN_ON_GPU
+from vitok_lib.measure.predict.fits import fits_on
+from vitok_lib.measure.predict.plan import MARGIN_ON_GPU, plan_of
 from vitok_lib.project import ROOT
 from vitok_lib.published.study import write_published
 from vitok_lib.records.config import RunConfig

@@ -11,10 +11,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vitok_lib.measure.predict.meta_memory import Kernels, trace_memory
 from vitok_lib.measure.predict.meta_model import MetaModel, build_meta_model
+from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import TokenizerSpec
 from vitok_lib.tokenizers.load import load_tokenizer
-from vitok_lib.tokenizers.registry import Entry, find
 from vitok_lib.tokenizers.vitok.checkpoint import ViTok, empty_modules
 from vitok_lib.tokenizers.vitok.model import Decoder, Encoder
 from vitok_lib.tokenizers.vitok.variant import parse_variant
@@ -100,9 +100,7 @@ def test_a_trace_on_meta_tensors_is_that_on_real_ones(size: tuple[int, int], win
 def test_one_block_stands_for_all() -> None:
     modules = empty_modules(parse_variant("w64_d3_h2-w48_d5_h2/4x6"))
     deep = MetaModel(ViTok(_spec(), Weights(source="none"), Settings(window=None), *_sides(modules)), 0, 0, 0, 0)
-    shallow = build_meta_model(
-        Entry("w64_d3_h2-w48_d5_h2/4x6", "vitok", "w64_d3_h2-w48_d5_h2/4x6", ""), "float32", None, False
-    )
+    shallow = build_meta_model(RunConfig(name="w64_d3_h2-w48_d5_h2/4x6"))
     assert shallow is not None
     for resolution in (64, 640):
         for first, second in zip(_bytes(deep, resolution), _bytes(shallow, resolution), strict=True):
@@ -112,7 +110,7 @@ def test_one_block_stands_for_all() -> None:
 @pytest.mark.parametrize(("window", "folded", "chunk"), [(None, None, None), (9, None, None), (None, True, 1024)])
 def test_one_chunk_stands_for_all(window: int | None, folded: bool | None, chunk: int | None) -> None:
     short, whole = (
-        build_meta_model(find("nano-f16x64"), "float32", window, False, folded=folded, chunk=chunk) for _ in range(2)
+        build_meta_model(RunConfig(name="nano-f16x64", window=window, folded=folded, chunk=chunk)) for _ in range(2)
     )
     assert short is not None
     assert whole is not None
@@ -124,7 +122,7 @@ def test_one_chunk_stands_for_all(window: int | None, folded: bool | None, chunk
 
 def test_beyond_the_traced_sizes_memory_of_many_bands_is_a_straight_line() -> None:
     name = "w32_d1_h2/1x1x4"
-    guessed, exact = (build_meta_model(find(name), "float32", 300, False) for _ in range(2))
+    guessed, exact = (build_meta_model(RunConfig(name=name, window=300)) for _ in range(2))
     assert guessed is not None
     assert exact is not None
     assert guessed.straight_from is not None
@@ -137,7 +135,7 @@ def test_beyond_the_traced_sizes_memory_of_many_bands_is_a_straight_line() -> No
 def test_beyond_the_traced_sizes_memory_of_a_large_batch_is_a_straight_line(
     window: int | None, resolution: int, batch: int
 ) -> None:
-    guessed, exact = (build_meta_model(find("nano-f16x64"), "float32", window, False) for _ in range(2))
+    guessed, exact = (build_meta_model(RunConfig(name="nano-f16x64", window=window)) for _ in range(2))
     assert guessed is not None
     assert exact is not None
     exact.straight_from = None
@@ -153,7 +151,7 @@ def test_beyond_the_traced_sizes_memory_of_a_large_batch_is_a_straight_line(
 def test_the_peak_of_the_flux_decoder_is_that_of_its_last_level(resolution: int, gib: float) -> None:
     """768 channels at full resolution in bfloat16: a held input, its norm and the SiLU of that, of 256 channels each;
     the encoder holds 640."""
-    model = build_meta_model(find("flux"), "bfloat16", None, False)
+    model = build_meta_model(RunConfig(name="flux", dtype="bfloat16"))
     assert model is not None
     encoding, decoding = _bytes(model, resolution)
     assert decoding == pytest.approx(768 * resolution**2 * 2, rel=0.01)
@@ -162,7 +160,7 @@ def test_the_peak_of_the_flux_decoder_is_that_of_its_last_level(resolution: int,
 
 
 def test_the_work_of_an_auto_encoder_is_what_torch_counts() -> None:
-    model = build_meta_model(find("nano-kl-f8x16"), "float32", None, False)
+    model = build_meta_model(RunConfig(name="nano-kl-f8x16"))
     assert model is not None
     footprint = model.footprint(128, 1)
     images = torch.empty(1, 3, 128, 128, device="meta")
@@ -179,7 +177,7 @@ def test_the_work_of_an_auto_encoder_is_what_torch_counts() -> None:
 def test_the_work_of_an_auto_encoder_is_told_apart_by_type(
     resolution: int, encoder: float, decoder: float, attention: float
 ) -> None:
-    model = build_meta_model(find("flux"), "bfloat16", None, False)
+    model = build_meta_model(RunConfig(name="flux", dtype="bfloat16"))
     assert model is not None
     footprint = model.footprint(resolution, 1)
     encode, decode = footprint.encode.flops_by_type, footprint.decode.flops_by_type
@@ -193,7 +191,8 @@ def test_the_work_of_an_auto_encoder_is_told_apart_by_type(
 def test_plain_attention_holds_scores_and_softmax() -> None:
     """At 2048 px 65,536 tokens: 2 · N² values of 4 bytes are 32 GiB, and which are infinite 4 GiB."""
     fused, plain = (
-        build_meta_model(find("flux"), "bfloat16", None, False, attention=attention) for attention in ("flash", "math")
+        build_meta_model(RunConfig(name="flux", dtype="bfloat16", attention=attention))
+        for attention in ("flash", "math")
     )
     assert fused is not None
     assert plain is not None
@@ -252,7 +251,7 @@ def test_what_a_compiler_fused_is_written_where_it_is_the_result() -> None:
 def test_a_stand_in_holds_what_a_folded_or_chunked_model_holds(folded: bool, chunk: int) -> None:
     name = "w32_d2_h2-w48_d3_h2/8x6"
     real = load_tokenizer(name, weights="random", folded=folded, chunk=chunk)
-    meta = build_meta_model(find(name), "float32", None, False, folded=folded, chunk=chunk)
+    meta = build_meta_model(RunConfig(name=name, folded=folded, chunk=chunk))
     assert meta is not None
     images = torch.zeros(1, 3, 256, 256)
     latent, encoding = trace_memory(lambda: real.encode(images))
@@ -266,7 +265,7 @@ def test_a_stand_in_holds_what_a_folded_or_chunked_model_holds(folded: bool, chu
 
 
 def test_a_tile_run_once_for_its_shape_stands_for_the_others() -> None:
-    once, each = (build_meta_model(find("nano-kl-f8x16"), "float32", None, True) for _ in range(2))
+    once, each = (build_meta_model(RunConfig(name="nano-kl-f8x16", tiling=True)) for _ in range(2))
     assert once is not None
     assert each is not None
     for model in (once, each):
@@ -276,7 +275,7 @@ def test_a_tile_run_once_for_its_shape_stands_for_the_others() -> None:
     assert _bytes(once, 200) == pytest.approx(_bytes(each, 200), rel=0.01)
     first, second = once.footprint(200, 1), each.footprint(200, 1)
     assert (first.encode.flops, first.decode.flops) == (second.encode.flops, second.decode.flops)
-    untiled = build_meta_model(find("nano-kl-f8x16"), "float32", None, False)
+    untiled = build_meta_model(RunConfig(name="nano-kl-f8x16"))
     assert untiled is not None
     assert _bytes(once, 200)[1] < _bytes(untiled, 200)[1] / 4
 

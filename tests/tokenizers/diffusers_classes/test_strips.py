@@ -10,7 +10,8 @@ import torch
 
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.predict.meta_memory import trace_memory
-from vitok_lib.measure.predict.plan import predict
+from vitok_lib.measure.predict.plan import plan_of
+from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.diffusers_classes.adapters import diffusers_class
 from vitok_lib.tokenizers.diffusers_classes.strips import _statistics, check_strips, work_in_strips
 from vitok_lib.tokenizers.load import load_tokenizer
@@ -116,7 +117,9 @@ def test_norms_that_differ_by_place_are_refused() -> None:
 
 def test_a_plan_knows_what_strips_save_at_any_size() -> None:
     """Of flux in 16 bits 512 + 256 + 256 bytes a pixel, and the same operations as of the whole."""
-    whole, strips = (predict("flux", 4096, dtype="bfloat16", device="cuda", strips=asked) for asked in (False, True))
+    whole, strips = (
+        plan_of(RunConfig(name="flux", dtype="bfloat16", device="cuda", strips=asked), 4096) for asked in (False, True)
+    )
     assert strips.decode_bytes is not None
     assert strips.decode_bytes == pytest.approx(1024 * 4096**2, rel=0.05)
     assert strips.decode_work == whole.decode_work
@@ -125,11 +128,12 @@ def test_a_plan_knows_what_strips_save_at_any_size() -> None:
 def test_a_plan_of_strips_with_plain_attention_grows_with_the_scores() -> None:
     """No strip holds fewer of them than the whole; a straight line from 2048 px on would fall short by half."""
     whole, strips = (
-        predict("nano-kl-f8x16", 4096, device="cuda", attention="math", strips=asked) for asked in (False, True)
+        plan_of(RunConfig(name="nano-kl-f8x16", device="cuda", attention="math", strips=asked), 4096)
+        for asked in (False, True)
     )
     assert whole.decode_bytes is not None
     assert strips.decode_bytes == pytest.approx(whole.decode_bytes, rel=0.02)
 
 
 def test_strips_are_planned_for_a_device_of_any_kind() -> None:
-    assert predict("nano-kl-f8x16", 64, device="mps", strips=True).total_bytes is not None
+    assert plan_of(RunConfig(name="nano-kl-f8x16", device="mps", strips=True), 64).total_bytes is not None

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from vitok_lib.cost.flops import vitok_flops
 from vitok_lib.errors import RequestError
-from vitok_lib.measure.predict.plan import predict
+from vitok_lib.measure.predict.plan import plan_of
+from vitok_lib.records.config import RunConfig
 from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.vitok.checkpoint import ViTok
 from vitok_lib.tokenizers.vitok.model import EPSILON, patchify, unpatchify
@@ -102,7 +103,7 @@ def test_blocks_that_are_not_there_are_named(name: str, blocks: str, sentence: s
 
 
 def test_a_plan_counts_the_blocks_that_are_kept() -> None:
-    plan = predict(WHOLE, 64, blocks="1/2")
+    plan = plan_of(RunConfig(name=WHOLE, blocks="1/2"), 64)
     shallow = parse_variant("w32_d1_h2-w16_d2_h2/8x6")
     work = vitok_flops(shallow, 64, 64)
     assert (plan.encode_work, plan.decode_work) == (work.encoder, work.decoder)

@@ -12,7 +12,7 @@ from torch import Tensor
 from vitok_lib.cost.flops import raster_radius, vitok_flops, window_pairs
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.reproduce import EVAL, Measurement, command, parse
-from vitok_lib.measure.predict.plan import predict
+from vitok_lib.measure.predict.plan import plan_of
 from vitok_lib.records.config import RunConfig, Weights
 from vitok_lib.tokenizers.load import load_tokenizer
 from vitok_lib.tokenizers.vitok.attention import Square, attention
@@ -104,7 +104,7 @@ def test_kernels_and_folded_blocks_agree() -> None:
 
 
 def test_a_plan_counts_the_pairs_within_the_window() -> None:
-    plan, whole = predict(TOKENIZER, 256, window="2d:2"), predict(TOKENIZER, 256)
+    plan, whole = plan_of(RunConfig(name=TOKENIZER, window="2d:2"), 256), plan_of(RunConfig(name=TOKENIZER), 256)
     work = vitok_flops(parse_variant(TOKENIZER), 256, 256, "2d:2")
     assert plan.encode_work == work.encoder
     assert whole.encode_work is not None

@@ -25,7 +25,7 @@ from vitok_lib.measure.common.device_memory import allocated_bytes, free
 from vitok_lib.measure.common.outcomes import Failure, failure_of, is_gpu_lost
 from vitok_lib.measure.common.reuse import Asked
 from vitok_lib.measure.memory.worker import GpuMeter, ProbeResult, measure_peaks, warm
-from vitok_lib.measure.predict.fits import plan_of
+from vitok_lib.measure.predict.plan import plan_of
 from vitok_lib.measure.predict.prediction import Plan
 from vitok_lib.measure.speed.state import unloaded_weights
 from vitok_lib.records.config import RunConfig

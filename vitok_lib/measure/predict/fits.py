@@ -12,7 +12,7 @@ from vitok_lib.cost.fits import FITS, GIB, Predicted, configuration_text
 from vitok_lib.cost.gpus import Gpu
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.common.reproduce import PLAN, Measurement, command
-from vitok_lib.measure.predict.plan import predict
+from vitok_lib.measure.predict.plan import plan_of
 from vitok_lib.measure.predict.prediction import Plan
 from vitok_lib.records.config import RunConfig, Weights
 from vitok_lib.records.provenance import provenance
@@ -20,23 +20,11 @@ from vitok_lib.records.schema import ImagesIdentity, Kind, Outcome, Record
 from vitok_lib.records.store import check_study, record_path, write_record
 from vitok_lib.tokenizers.load import checked
 from vitok_lib.tokenizers.presets import resolve
-from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, check_runs, describe, find
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe, find
 from vitok_lib.tokenizers.vitok.variant import parse_variant
 
 FULL_ATTENTION_TOKENS, WINDOW = 65_536, 1024
 """Above this many tokens ViTok-v2 was published with a sliding window of this radius in tokens."""
-_SETTINGS = (
-    *("device", "dtype", "window", "blocks", "batch", "tiling", "tile", "precision", "attention", "folded", "chunk"),
-    *("strips", "compile", "fused", "graphs"),
-)
-
-
-def plan_of(config: RunConfig, resolution: int) -> Plan:
-    """The plan of a configuration, whose preset counts as what it sets; what could not be loaded is refused."""
-    check_runs(config.name)
-    checked(config)
-    resolved = resolve(config)
-    return predict(config.name, resolution, **{name: getattr(resolved, name) for name in _SETTINGS})
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from torch import nn
 
 from vitok_lib.errors import RequestError, unknown
 from vitok_lib.measure.predict.meta_memory import PLAIN, Kernels, MemoryTrace, trace_memory
-from vitok_lib.records.config import square_radius
+from vitok_lib.records.config import RunConfig, square_radius
 from vitok_lib.records.schema import Settings, Weights
 from vitok_lib.tokenizers.interface import Tokenizer, TokenizerSpec
-from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe
+from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe, find
 from vitok_lib.tokenizers.tiles import cut
 from vitok_lib.tokenizers.vitok.chunks import TOKENS
 from vitok_lib.tokenizers.vitok.kernel_choice import SIXTEEN_BITS, choose_kernel
@@ -135,39 +135,24 @@ class MetaModel:
         return Footprint(line(low.encode, high.encode), line(low.decode, high.decode))
 
 
-def build_meta_model(
-    entry: Entry,
-    dtype: str,
-    window: int | str | None,
-    tiling: bool,
-    *,
-    blocks: str | None = None,
-    device: str = "cpu",
-    precision: str | None = None,
-    attention: str | None = None,
-    folded: bool | None = None,
-    chunk: int | None = None,
-    tile: str | None = None,
-    compile: str | None = None,
-    fused: bool | None = None,
-    strips: bool = False,
-) -> MetaModel | None:
-    """The meta-device model of a registry entry; None where only loading it tells its shapes (a plug-in, a codec).
+def build_meta_model(config: RunConfig) -> MetaModel | None:
+    """The meta-device model of ``config``, whose preset is resolved, and whose device need not be here.
 
-    ``device`` is what the real one would run on, and need not be here. The other settings are those of
-    :func:`vitok_lib.tokenizers.load.load_tokenizer`, and those of a ViTok mean nothing to others.
+    Returns:
+        None where only loading it tells its shapes (a plug-in, a codec), or its configuration is not on this machine.
+
+    Raises:
+        RequestError: the tokenizer is not known, or a kernel, tiles or strips do not suit it.
     """
-    spec = describe(entry.name)
+    entry, dtype = find(config.name), getattr(torch, config.dtype)
     model = None
     if entry.family == "vitok":
-        running = Running(device, dtype, window, blocks, precision, attention=attention, folded=folded, chunk=chunk)
-        running = replace(running, attention=_kernel(running), fused=bool(fused))
-        model = _vitok(entry, spec, running, compiled=compile is not None)
+        model = _vitok(entry, config)
     elif entry.family == "pca":
-        model = _pca(spec, getattr(torch, dtype))
+        model = _pca(describe(entry.name), dtype)
     elif entry.family in CONVOLUTIONAL:
-        model = _autoencoder(entry, spec, getattr(torch, dtype), tiling, attention, strips, device)
-    return model if model is None else replace(model, tile=tile, value_bytes=getattr(torch, dtype).itemsize)
+        model = _autoencoder(entry, config)
+    return model if model is None else replace(model, tile=config.tile, value_bytes=dtype.itemsize)
 
 
 def _kernel(running: Running) -> str:
@@ -192,7 +177,7 @@ def _kernel(running: Running) -> str:
     return "varlen" if on_gpu and running.dtype in SIXTEEN_BITS else "bands"
 
 
-def _vitok(entry: Entry, spec: TokenizerSpec, running: Running, compiled: bool) -> MetaModel:
+def _vitok(entry: Entry, config: RunConfig) -> MetaModel:
     """One block a side: a block gives back all that it takes, so that more of them hold no more.
 
     What goes through chunk by chunk is traced for one of them.
@@ -200,6 +185,18 @@ def _vitok(entry: Entry, spec: TokenizerSpec, running: Running, compiled: bool) 
     from vitok_lib.tokenizers.vitok.checkpoint import ViTok, empty_modules
     from vitok_lib.tokenizers.vitok.model import Decoder, Encoder, RMSNorm, SwiGLU
 
+    running = Running(
+        config.device,
+        config.dtype,
+        config.window,
+        config.blocks,
+        config.precision,
+        attention=config.attention,
+        folded=config.folded,
+        chunk=config.chunk,
+        fused=bool(config.fused),
+    )
+    running = replace(running, attention=_kernel(running))
     variant = parse_variant(entry.architecture).truncated(running.blocks)
 
     def shallow(side: Side) -> Side:
@@ -210,7 +207,7 @@ def _vitok(entry: Entry, spec: TokenizerSpec, running: Running, compiled: bool) 
     assert isinstance(encoder, Encoder)
     assert isinstance(decoder, Decoder)
     set_up(modules.values(), running)
-    tokenizer = ViTok(spec, _UNKNOWN_WEIGHTS, Settings(window=running.window), encoder, decoder)
+    tokenizer = ViTok(describe(entry.name), _UNKNOWN_WEIGHTS, Settings(window=running.window), encoder, decoder)
     encoder_bytes = _bytes(encoder) + max(0, variant.encoder.depth - 1) * _bytes(encoder.encoder_blocks)
     decoder_bytes = _bytes(decoder) + max(0, variant.decoder.depth - 1) * _bytes(decoder.decoder_blocks)
     return MetaModel(
@@ -224,7 +221,7 @@ def _vitok(entry: Entry, spec: TokenizerSpec, running: Running, compiled: bool) 
         ),
         straight_from=None if running.attention == "mask" else variant.patch * _tokens_a_side(running),
         straight_tokens=_WINDOWS_TRACED * _reach(running.window),
-        kernels=Kernels(compiled=compiled),
+        kernels=Kernels(compiled=config.compile is not None),
     )
 
 
@@ -256,36 +253,29 @@ def _pca(spec: TokenizerSpec, dtype: torch.dtype) -> MetaModel:
     return MetaModel(tokenizer, mean.numel() + components.numel(), size, size, size)
 
 
-def _autoencoder(
-    entry: Entry,
-    spec: TokenizerSpec,
-    dtype: torch.dtype,
-    tiling: bool,
-    attention: str | None,
-    strips: bool,
-    device: str,
-) -> MetaModel | None:
+def _autoencoder(entry: Entry, config: RunConfig) -> MetaModel | None:
     """None where the configuration is not on this machine."""
     from vitok_lib.tokenizers.diffusers_classes.adapters import adapter_of
     from vitok_lib.tokenizers.diffusers_classes.architectures import build_on_meta
     from vitok_lib.tokenizers.diffusers_classes.autoencoders import KERNELS, Autoencoder, check_tiling
     from vitok_lib.tokenizers.diffusers_classes.strips import check_strips, work_in_strips
 
+    spec, device, attention = describe(entry.name), config.device, config.attention
     if attention is not None and attention not in KERNELS:
         raise unknown("attention kernel", attention, KERNELS)
     try:
         model: Any = build_on_meta(entry)
     except RequestError:
         return None
-    nn.Module.to(model, dtype)
+    nn.Module.to(model, getattr(torch, config.dtype))
     repeated: tuple[nn.Module, ...] = ()
-    if tiling:
+    if config.tiling:
         check_tiling(model, entry.name)
         model.enable_tiling()
         # Blending writes into tiles that are there already, line by line: no memory, and most of the operations.
         model.blend_v = model.blend_h = lambda before, after, extent: after
         repeated = (model.encoder, model.decoder)
-    if strips:
+    if config.strips:
         check_strips(model, entry.name)
         work_in_strips(model, device)
     parameters = list(model.parameters())
@@ -296,7 +286,7 @@ def _autoencoder(
         _bytes(model.encoder),
         _bytes(model.decoder),
         repeated,
-        straight_from=_STRIPS_TRACED if strips else None,
+        straight_from=_STRIPS_TRACED if config.strips else None,
         straight_tokens=0 if attention != "math" else (_STRIPS_TRACED // (spec.downsampling or 1)) ** 2,
         kernels=Kernels(attention != "math", cudnn=torch.device(device).type == "cuda"),
         only_side=adapter_of(model).only_side(model),

@@ -21,9 +21,10 @@ from vitok_lib.measure.predict.meta_memory import MemoryTrace
 from vitok_lib.measure.predict.meta_model import build_meta_model
 from vitok_lib.measure.predict.prediction import Plan, device_of
 from vitok_lib.records.config import RunConfig
-from vitok_lib.tokenizers.load import DTYPES
-from vitok_lib.tokenizers.registry import CONVOLUTIONAL, Entry, describe, find
-from vitok_lib.tokenizers.tiles import check_tile, cut
+from vitok_lib.tokenizers.load import checked
+from vitok_lib.tokenizers.presets import resolve
+from vitok_lib.tokenizers.registry import check_runs, describe, find
+from vitok_lib.tokenizers.tiles import cut
 from vitok_lib.tokenizers.vitok.graphs import LAUNCH_BOUND
 from vitok_lib.tokenizers.vitok.running import PRECISIONS
 from vitok_lib.tokenizers.vitok.variant import parse_variant
@@ -41,66 +42,35 @@ SIDES = ("encode", "decode")
 _MEMORY_INFO = Path("/proc/meminfo")
 
 
-def predict(
-    name: str,
-    resolution: int,
-    *,
-    device: str = "cpu",
-    dtype: str = "float32",
-    window: int | str | None = None,
-    blocks: str | None = None,
-    batch: int = 1,
-    tiling: bool = False,
-    precision: str | None = None,
-    attention: str | None = None,
-    folded: bool | None = None,
-    chunk: int | None = None,
-    tile: str | None = None,
-    compile: str | None = None,
-    fused: bool | None = None,
-    graphs: bool | None = None,
-    strips: bool = False,
-) -> Plan:
-    """What evaluating ``batch`` images of ``resolution`` × ``resolution`` pixels at a time would take.
+def plan_of(config: RunConfig, resolution: int) -> Plan:
+    """What evaluating images of ``resolution`` × ``resolution`` pixels with ``config`` would take.
 
-    Of a codec only what the evaluation holds is known, of a plug-in nothing more either, nor of an auto-encoder whose
-    configuration is not on this machine. The settings are those of :func:`vitok_lib.tokenizers.load.load_tokenizer`.
+    A preset counts as what it sets. Of a codec only what the evaluation holds is known, of a plug-in nothing more
+    either, nor of an auto-encoder whose configuration is not on this machine.
 
     Raises:
-        RequestError: the tokenizer, the resolution, the device or the dtype is none, or a setting does not apply.
+        RequestError: the configuration could not be loaded, or the resolution is none.
+        UnsupportedError: the tokenizer has no preset of this name.
     """
-    entry = find(name)
+    check_runs(config.name)
+    checked(config)
+    config = resolve(config)
+    if config.precision is not None and config.precision not in PRECISIONS:
+        raise unknown("precision", config.precision, PRECISIONS)
     check_resolution(resolution)
-    _check_settings(entry, dtype, window, blocks, batch, tiling, precision, attention, folded, chunk)
-    stride = describe(name).downsampling
-    if tile is not None and stride is not None:
-        check_tile(tile, stride, name)
-    image = BATCHED if device_of(device).type != "cpu" else PREPARED + BATCHED
+    entry, batch, stride = find(config.name), config.batch, describe(config.name).downsampling
+    on_cpu = device_of(config.device).type == "cpu"
+    image = PREPARED + BATCHED if on_cpu else BATCHED
     plan = Plan(
-        tokenizer=name,
+        tokenizer=config.name,
         resolution=resolution,
-        device=device,
-        dtype=dtype,
+        device=config.device,
+        dtype=config.dtype,
         evaluation_bytes=batch * resolution**2 * (image + FLOAT_COPY + RECONSTRUCTION),
-        available_bytes=available_bytes(device),
-        precision=precision,
+        available_bytes=available_bytes(config.device),
+        precision=config.precision,
     )
-    model = build_meta_model(
-        entry,
-        dtype,
-        window,
-        tiling,
-        blocks=blocks,
-        device=device,
-        precision=precision,
-        attention=attention,
-        folded=folded,
-        chunk=chunk,
-        tile=tile,
-        compile=compile,
-        fused=fused,
-        strips=strips,
-    )
+    model = build_meta_model(config)
     if model is None:
         return plan
 
@@ -109,7 +79,7 @@ def predict(
         footprint, pixels = model.footprint(side, batch), batch * side**2
         encoding = footprint.encode.peak_bytes + pixels * (image + FLOAT_COPY)
         decoding = footprint.decode.peak_bytes + pixels * (image + RECONSTRUCTION)
-        return model.weight_bytes + max(encoding, decoding) + _workspaces(device, side, batch, stride, graphs)
+        return model.weight_bytes + max(encoding, decoding) + _workspaces(config, side, stride)
 
     plan = replace(
         plan,
@@ -118,8 +88,8 @@ def predict(
         stride=stride or 1,
         only_side=model.only_side,
         total_at=total_at,
-        margin=MARGIN_ON_CPU if device_of(device).type == "cpu" else MARGIN_ON_GPU,
-        fixed_margin_bytes=FIXED_MARGIN_ON_CPU if device_of(device).type == "cpu" else 0,
+        margin=MARGIN_ON_CPU if on_cpu else MARGIN_ON_GPU,
+        fixed_margin_bytes=FIXED_MARGIN_ON_CPU if on_cpu else 0,
     )
     try:
         footprint = model.footprint(resolution, batch)
@@ -127,11 +97,11 @@ def predict(
         return plan
     encode_work, decode_work = _side_flops(footprint.encode), _side_flops(footprint.decode)
     if entry.family == "vitok":
-        variant = parse_variant(entry.architecture).truncated(blocks)
-        tiles, height, width = cut(resolution, resolution, tile, variant.patch)
-        work = vitok_flops(variant, height, width, window, batch * tiles)
+        variant = parse_variant(entry.architecture).truncated(config.blocks)
+        tiles, height, width = cut(resolution, resolution, config.tile, variant.patch)
+        work = vitok_flops(variant, height, width, config.window, batch * tiles)
         encode_work, decode_work = work.encoder, work.decoder
-    image_bytes = batch * 3 * resolution**2 * int(getattr(torch, dtype).itemsize)
+    image_bytes = batch * 3 * resolution**2 * int(getattr(torch, config.dtype).itemsize)
     return replace(
         plan,
         encode_bytes=footprint.encode.peak_bytes,
@@ -144,11 +114,11 @@ def predict(
     )
 
 
-def _workspaces(device: str, side: int, batch: int, stride: int | None, graphs: bool | None) -> int:
+def _workspaces(config: RunConfig, side: int, stride: int | None) -> int:
     """What cuBLAS holds; with CUDA graphs, of which encoding and decoding have one each, more."""
-    if device_of(device).type == "cpu":
+    if device_of(config.device).type == "cpu":
         return 0
-    recorded = bool(graphs) and batch * math.ceil(side / (stride or 1)) ** 2 <= LAUNCH_BOUND
+    recorded = bool(config.graphs) and config.batch * math.ceil(side / (stride or 1)) ** 2 <= LAUNCH_BOUND
     return CUBLAS_WORKSPACE * (1 + len(SIDES) * recorded)
 
 
@@ -212,33 +182,6 @@ def available_bytes(device: str) -> int | None:
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _check_settings(
-    entry: Entry,
-    dtype: str,
-    window: int | str | None,
-    blocks: str | None,
-    batch: int,
-    tiling: bool,
-    precision: str | None,
-    attention: str | None,
-    folded: bool | None,
-    chunk: int | None,
-) -> None:
-    if dtype not in DTYPES:
-        raise unknown("dtype", dtype, DTYPES)
-    if precision is not None and precision not in PRECISIONS:
-        raise unknown("precision", precision, PRECISIONS)
-    RunConfig(name=entry.name, batch=batch, window=window, blocks=blocks, chunk=chunk)  # refuses what is out of range
-    of_a_vitok = {"window": window, "blocks": blocks, "precision": precision, "folded": folded, "chunk": chunk}
-    given = [setting for setting, value in of_a_vitok.items() if value is not None]
-    if given and entry.family != "vitok":
-        raise RequestError(f"tokenizer '{entry.name}' is no ViTok: {', '.join(given)} does not apply to it")
-    if attention is not None and entry.family not in ("vitok", *CONVOLUTIONAL):
-        raise RequestError(f"tokenizer '{entry.name}' has no attention: attention does not apply to it")
-    if tiling and entry.family not in CONVOLUTIONAL:
-        raise RequestError(f"tokenizer '{entry.name}' is no convolutional auto-encoder: tiling does not apply to it")
 
 
 def _gib(count: int) -> str:
