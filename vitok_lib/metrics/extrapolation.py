@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitok_lib.metrics.frechet import Features, check_features, frechet_distance, one_thread
-from vitok_lib.metrics.statistics import Estimate, student_quantile
+from vitok_lib.metrics.jackknife import jackknife_margin
+from vitok_lib.metrics.statistics import Estimate
 
 MINIMUM_COUNT = 20
 _DIVISORS = (3, 2)  # the fit takes n − n/3 and n − n/2 images beside all n
@@ -59,9 +60,7 @@ def extrapolated(originals: Features, reconstructions: Features) -> tuple[float,
     positions = np.arange(len(originals))
     kept = [positions] + [positions[positions % _GROUPS != group] for group in range(_GROUPS)]
     value, *without = _intercepts(originals, reconstructions, kept)
-    repeated = np.array(without)
-    variance = (_GROUPS - 1) / _GROUPS * np.sum((repeated - repeated.mean()) ** 2)
-    return value, student_quantile(_GROUPS - 1, 0.025) * float(np.sqrt(variance))
+    return value, jackknife_margin(without)
 
 
 def _rank(features: Features) -> int:

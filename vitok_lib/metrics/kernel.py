@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from vitok_lib.errors import RequestError
 from vitok_lib.metrics.frechet import Features, check_features
-from vitok_lib.metrics.statistics import Estimate, student_quantile
+from vitok_lib.metrics.jackknife import jackknife_margin
+from vitok_lib.metrics.statistics import Estimate
 
 MINIMUM_COUNT = 3
 _DEGREE = 3
@@ -40,8 +41,7 @@ def kernel_distance(originals: Features, reconstructions: Features) -> Estimate 
     of_image = _row_sums(originals.astype(np.float64), reconstructions.astype(np.float64))
     total = float(np.sum(of_image))
     value = total / (n * (n - 1))
-    without = (total - 2 * of_image) / ((n - 1) * (n - 2))
-    margin = student_quantile(n - 1, 0.025) * float(np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))
+    margin = jackknife_margin((total - 2 * of_image) / ((n - 1) * (n - 2)))
     return Estimate(value, n, value - margin, value + margin, METHOD)
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from vitok_lib.digest import sha256_of
-from vitok_lib.records.config import RANDOM, RunConfig, Settings
+from vitok_lib.records.config import RANDOM, RELEASED, RunConfig, Settings
 from vitok_lib.records.schema import TokenizerIdentity, Weights
 from vitok_lib.tokenizers.files import locate, named
 from vitok_lib.tokenizers.presets import resolve
@@ -46,6 +46,15 @@ def identify(config: RunConfig) -> tuple[TokenizerIdentity, Settings] | None:
         }
         weights = weights.model_copy(update={"files": digests})
     return describe(config.name, config.blocks).identity(weights), resolve(config).settings
+
+
+def unloaded_weights(config: RunConfig) -> Weights:
+    """The weights of a tokenizer that could not be loaded."""
+    if config.weights == RANDOM:
+        return Weights(source=f"{RANDOM}:{config.seed}")
+    if config.weights != RELEASED:
+        return Weights(source="file")
+    return Weights(source="shipped" if find(config.name).sha256 else RELEASED)
 
 
 def _of_files(entry: Entry, config: RunConfig, names: list[str]) -> tuple[Weights, list[Path]] | None:

@@ -97,3 +97,9 @@ class Tokenizer(Protocol):
     def reconstruct(self, images: Tensor) -> Tensor:
         """Decode what encode gives."""
         ...
+
+
+def choices_of(tokenizer: Tokenizer) -> dict[str, str]:
+    """What a tokenizer chose itself and why, by setting, such as the kernel of attention; it may grow as it runs."""
+    choices: dict[str, str] = getattr(tokenizer, "choices", {})
+    return choices

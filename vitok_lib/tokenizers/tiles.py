@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vitok_lib.errors import RequestError
 from vitok_lib.records.config import RunConfig, tile_of
-from vitok_lib.tokenizers.interface import Latent, Tokenizer
+from vitok_lib.tokenizers.interface import Latent, Tokenizer, choices_of
 from vitok_lib.tokenizers.shapes import check_images
 
 Span = tuple[int, int]
@@ -83,7 +83,7 @@ class Tiled:
         self.spec = tokenizer.spec
         self.weights = tokenizer.weights
         self.settings = tokenizer.settings.model_copy(update={"tile": tile})
-        self.choices: dict[str, str] = getattr(tokenizer, "choices", {})  # its own, which grow as it meets new sizes
+        self.choices: dict[str, str] = choices_of(tokenizer)  # its own, which grow as it meets new sizes
         self.requested: RunConfig | None = None
         self._stride = stride
         self._tile, self._overlap = tile_of(tile)

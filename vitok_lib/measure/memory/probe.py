@@ -27,11 +27,11 @@ from vitok_lib.measure.common.reuse import Asked
 from vitok_lib.measure.memory.worker import GpuMeter, ProbeResult, measure_peaks, warm
 from vitok_lib.measure.predict.plan import plan_of
 from vitok_lib.measure.predict.prediction import Plan
-from vitok_lib.measure.speed.state import unloaded_weights
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import ImagesIdentity, OutcomeStatus
 from vitok_lib.records.store import record_path
-from vitok_lib.tokenizers.interface import Tokenizer
+from vitok_lib.tokenizers.identify import unloaded_weights
+from vitok_lib.tokenizers.interface import Tokenizer, choices_of
 from vitok_lib.tokenizers.load import checked, load
 from vitok_lib.tokenizers.registry import check_runs, describe
 
@@ -160,7 +160,7 @@ class MemoryProbe:
         tokenizer = load(self.spec.config)
         self.identity = tokenizer.spec.identity(tokenizer.weights)
         self.settings = tokenizer.settings
-        self.choices = dict(getattr(tokenizer, "choices", {}))
+        self.choices = dict(choices_of(tokenizer))
         if self.spec.on_gpu:
             self._weights = allocated_bytes(self.spec.config.device) - self._others
             self._tokenizer = tokenizer

@@ -35,7 +35,7 @@ from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import OutcomeStatus, Record
 from vitok_lib.records.store import read_record
 from vitok_lib.tokenizers.folder import Paired, Reconstructions
-from vitok_lib.tokenizers.interface import Tokenizer
+from vitok_lib.tokenizers.interface import Tokenizer, choices_of
 from vitok_lib.tokenizers.load import load
 from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
 
@@ -116,7 +116,7 @@ def evaluate(
         if request and cluster is not None:
             return _measured_once(None, request, limits, retry, asked, cluster)
         given = load(given)
-        for setting, reason in getattr(given, "choices", {}).items():
+        for setting, reason in choices_of(given).items():
             asked.log(f"{given.spec.name}: {setting}: {reason}")
     request = requested(given)
     assert request is not None

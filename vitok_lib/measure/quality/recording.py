@@ -17,7 +17,7 @@ from vitok_lib.records.lock import written_alone
 from vitok_lib.records.object_store import object_store
 from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
 from vitok_lib.records.store import atomic, cannot_write, read_record, refresh, write_record
-from vitok_lib.tokenizers.interface import Tokenizer
+from vitok_lib.tokenizers.interface import Tokenizer, choices_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ def loaded_of(tokenizer: Tokenizer) -> dict[str, Any]:
     identity = tokenizer.spec.identity(tokenizer.weights)
     return {
         "tokenizer": identity.model_dump(include=set(ONLY_LOADED)),
-        "choices": dict(getattr(tokenizer, "choices", {})),
+        "choices": dict(choices_of(tokenizer)),
     }
 
 

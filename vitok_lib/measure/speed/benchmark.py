@@ -24,7 +24,7 @@ from vitok_lib.measure.speed.interleaved import Effort, measure_interleaved
 from vitok_lib.measure.speed.peak_rates import measure_peak_rates
 from vitok_lib.measure.speed.pipeline import chain_signature
 from vitok_lib.measure.speed.results import precision_of, ratio_to, speed_values
-from vitok_lib.measure.speed.state import BenchmarkState, drop
+from vitok_lib.measure.speed.state import BenchmarkState, drop, size_of
 from vitok_lib.measure.speed.timer import Clock
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
@@ -74,8 +74,8 @@ def measure_speed(
         RequestError: the request is wrong, or the results folder cannot be written.
     """
     own, effort, started = Context(**context), Effort(seconds, iterations), datetime.now(UTC)
-    size = (resolution if height is None else height, resolution if width is None else width)
-    _check(configurations, resolution, size, sizes, effort)
+    size = size_of(resolution, height, width)
+    _check(configurations, sizes, effort)
     images = None if image_set is None else opened(image_set)
     states = [
         BenchmarkState(config, *(at or size), benchmark, own.study)
@@ -161,16 +161,11 @@ def _measure(
 
 def _check(
     configurations: Sequence[RunConfig],
-    resolution: int,
-    size: tuple[int, int],
     sizes: Sequence[tuple[int, int] | None],
     effort: Effort,
 ) -> None:
-    check_resolution(resolution)
     if not configurations:
         raise RequestError("nothing to measure: name at least one tokenizer")
-    if min(size) < 1 or max(size) != resolution:
-        raise RequestError(f"resolution (={resolution}) must be the longer side of {size[0]} × {size[1]} pixels")
     if sizes and len(sizes) != len(configurations):
         raise RequestError(f"sizes ({len(sizes)}) must be one for each of {len(configurations)} configurations")
     for side in (side for at in sizes if at is not None for side in at):

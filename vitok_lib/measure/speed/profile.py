@@ -17,15 +17,13 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from vitok_lib.errors import RequestError
-from vitok_lib.images.prepare import check_resolution
 from vitok_lib.measure.common.context import Context, ContextOptions
 from vitok_lib.measure.common.random_images import noise
 from vitok_lib.measure.common.reproduce import Measurement, command
 from vitok_lib.measure.common.reuse import answer
 from vitok_lib.measure.speed.compile_stats import side_by_side
 from vitok_lib.measure.speed.op_types import TYPES, OperationType, type_of_kernel, type_of_operator
-from vitok_lib.measure.speed.state import BenchmarkState
+from vitok_lib.measure.speed.state import BenchmarkState, size_of
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, Record, Settings, Value
 from vitok_lib.records.store import write_record
@@ -65,11 +63,7 @@ def measure_profile(
         RequestError: the request is wrong, or the results folder cannot be written.
     """
     own, started = Context(**context), datetime.now(UTC)
-    size = (resolution if height is None else height, resolution if width is None else width)
-    check_resolution(resolution)
-    if min(size) < 1 or max(size) != resolution:
-        raise RequestError(f"resolution (={resolution}) must be the longer side of {size[0]} × {size[1]} pixels")
-    state = BenchmarkState(config, *size, BENCHMARK, own.study)
+    state = BenchmarkState(config, *size_of(resolution, height, width), BENCHMARK, own.study)
     values: list[Value] = []
     with _compiled_alone(state.settings):
         state.load()

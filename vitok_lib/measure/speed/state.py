@@ -14,16 +14,18 @@ from torch import Tensor
 
 from vitok_lib.cost.flops import Flops, vitok_flops
 from vitok_lib.errors import RequestError, UnsupportedError
+from vitok_lib.images.prepare import check_resolution
 from vitok_lib.measure.common.device_memory import allocated_bytes, free
 from vitok_lib.measure.common.outcomes import Batch, failure_of, is_gpu_lost, outcome_of
 from vitok_lib.measure.common.random_images import noise_identity
 from vitok_lib.measure.common.reuse import Asked
 from vitok_lib.measure.speed.compile_stats import cudagraph_skips_so_far, graphs_so_far
 from vitok_lib.measure.speed.timer import Clock
-from vitok_lib.records.config import RANDOM, RELEASED, RunConfig
-from vitok_lib.records.schema import ImagesIdentity, Outcome, OutcomeStatus, Value, Weights
+from vitok_lib.records.config import RunConfig
+from vitok_lib.records.schema import ImagesIdentity, Outcome, OutcomeStatus, Value
 from vitok_lib.records.store import record_path
-from vitok_lib.tokenizers.interface import Tokenizer
+from vitok_lib.tokenizers.identify import unloaded_weights
+from vitok_lib.tokenizers.interface import Tokenizer, choices_of
 from vitok_lib.tokenizers.load import check_device, checked, load
 from vitok_lib.tokenizers.outputs import check_finite, check_latent, check_output
 from vitok_lib.tokenizers.presets import resolve
@@ -45,6 +47,15 @@ class Sample:
     stage: str
     milliseconds: float
     clock_mhz: float | None
+
+
+def size_of(resolution: int, height: int | None, width: int | None) -> tuple[int, int]:
+    """Height and width in pixels, of which None stands for ``resolution``; RequestError if that is not the longer."""
+    check_resolution(resolution)
+    size = (resolution if height is None else height, resolution if width is None else width)
+    if min(size) < 1 or max(size) != resolution:
+        raise RequestError(f"resolution (={resolution}) must be the longer side of {size[0]} × {size[1]} pixels")
+    return size
 
 
 @dataclass
@@ -149,7 +160,7 @@ class BenchmarkState:
             tokenizer = load(self.config)
             self.tokenizer, self.spec, self.weights = tokenizer, tokenizer.spec, tokenizer.weights
             self.settings = tokenizer.settings.model_copy(update={"batch": self.config.batch})
-            self.choices = getattr(tokenizer, "choices", {})
+            self.choices = choices_of(tokenizer)
             self.held_bytes = allocated_bytes(self.device) - before
 
     @contextmanager
@@ -248,15 +259,6 @@ class BenchmarkState:
 
 def _call(function: Callable[[Any], Any], argument: Any) -> Callable[[], Any]:
     return lambda: function(argument)
-
-
-def unloaded_weights(config: RunConfig) -> Weights:
-    """The weights of a tokenizer that could not be loaded."""
-    if config.weights == RANDOM:
-        return Weights(source=f"{RANDOM}:{config.seed}")
-    if config.weights != RELEASED:
-        return Weights(source="file")
-    return Weights(source="shipped" if find(config.name).sha256 else RELEASED)
 
 
 def drop(states: Sequence[BenchmarkState]) -> None:

@@ -27,13 +27,13 @@ from vitok_lib.measure.common.reuse import Asked, answer, say_damage
 from vitok_lib.measure.quality.aggregate import interval_of_mean, per_image_table
 from vitok_lib.measure.quality.metric_suite import as_tensor
 from vitok_lib.measure.quality.request import images_arguments, images_identity, subset_of
-from vitok_lib.measure.speed.state import unloaded_weights
 from vitok_lib.metrics.pixel import from_uint8
 from vitok_lib.parameters import as_text
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, Outcome, OutcomeStatus, Record, Value
 from vitok_lib.records.store import atomic, read_record, record_path, write_record
-from vitok_lib.tokenizers.interface import Tokenizer
+from vitok_lib.tokenizers.identify import unloaded_weights
+from vitok_lib.tokenizers.interface import Tokenizer, choices_of
 from vitok_lib.tokenizers.load import check_device, checked
 from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
 from vitok_lib.tokenizers.registry import describe
@@ -198,7 +198,7 @@ def measure_images(
         values=values,
         arrays=arrays,
         metrics=asked.signatures,
-        choices=dict(getattr(image_study.tokenizer(subject), "choices", {})) if subject is not None else {},
+        choices=dict(choices_of(image_study.tokenizer(subject))) if subject is not None else {},
         samples=table.name if table else None,
         provenance=own.provenance(repeat, started, device),
     )
