@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from vitok_lib.errors import RequestError
 from vitok_lib.images.formats.pillow import MAX_RESOLUTION
 from vitok_lib.measure.predict import plan as planning
 from vitok_lib.measure.predict.meta_memory import trace_memory
 from vitok_lib.measure.predict.meta_model import Footprint, MetaModel
-from vitok_lib.measure.predict.plan import as_row, available_bytes, check_fits, plan_of
+from vitok_lib.measure.predict.plan import as_row, check_fits, plan_of
 from vitok_lib.measure.quality.metric_suite import MetricSuite
 from vitok_lib.metrics.signature import find_metric
 from vitok_lib.project import ROOT
@@ -222,20 +220,6 @@ def test_memory_that_cannot_be_told_refuses_nothing(monkeypatch: pytest.MonkeyPa
     assert plan.fits is None
     assert plan.largest_resolution is None
     check_fits(plan)
-
-
-def test_free_memory_of_a_cpu_is_some_and_no_more_than_there_is() -> None:
-    free = available_bytes("cpu")
-    assert free is not None
-    meminfo = Path("/proc/meminfo")
-    if meminfo.is_file():
-        assert 0 < free <= int(meminfo.read_text().partition("MemTotal:")[2].split()[0]) * 1024
-
-
-def test_free_memory_of_a_gpu_is_that_of_the_one_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: ((device.index or 0) + 5, 80))
-    assert [available_bytes(name) for name in ("cuda", "cuda:1", "cuda:2")] == [5, 6, None]
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,14 @@ prepared ahead, and metrics that hold whole maps of an image.
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 from vitok_lib.cost.flops import SideFlops, vitok_flops
 from vitok_lib.errors import RequestError, UnsupportedError, unknown
 from vitok_lib.images.prepare import check_resolution
+from vitok_lib.measure.predict.free_memory import available_bytes
 from vitok_lib.measure.predict.meta_memory import MemoryTrace
 from vitok_lib.measure.predict.meta_model import build_meta_model
 from vitok_lib.measure.predict.prediction import Plan, device_of
@@ -39,7 +38,6 @@ MARGIN_ON_GPU = 0.1
 CUBLAS_WORKSPACE = 32 * 2**20
 """Bytes that torch gives cuBLAS on a Hopper GPU, once for the process and once for each CUDA graph; others get less."""
 SIDES = ("encode", "decode")
-_MEMORY_INFO = Path("/proc/meminfo")
 
 
 def plan_of(config: RunConfig, resolution: int) -> Plan:
@@ -168,20 +166,6 @@ def as_row(plan: Plan) -> dict[str, str | int]:
         **{name: "" if flops is None else f"{flops / 1e12:.3g}" for name, flops in work.items()},
         **{f"least s {side}": f"{seconds:.3g}" if seconds else "" for side, seconds in zip(SIDES, least, strict=True)},
     }
-
-
-def available_bytes(device: str) -> int | None:
-    """Memory that is free on ``device`` now; None where it is not known (a device that is not on this machine)."""
-    kind = device_of(device)
-    if kind.type == "cuda" and (kind.index or 0) < torch.cuda.device_count():
-        return int(torch.cuda.mem_get_info(kind)[0])
-    if kind.type != "cpu":
-        return None
-    if _MEMORY_INFO.is_file():
-        for line in _MEMORY_INFO.read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _gib(count: int) -> str:
