@@ -55,6 +55,8 @@ def test_curves_apart_have_no_difference() -> None:
     far = curve_of(RATES, QUALITIES + 30)
     assert log_rate_difference(far, curve_of(RATES, QUALITIES)) is None
     assert quality_difference(curve_of(100 * RATES, QUALITIES), curve_of(RATES, QUALITIES)) is None
+    touching = curve_of(RATES, QUALITIES + QUALITIES[-1] - QUALITIES[0])
+    assert log_rate_difference(touching, curve_of(RATES, QUALITIES)) is None, "one quality in common is no range"
 
 
 def test_three_points_are_no_curve() -> None:

@@ -268,3 +268,11 @@ def test_the_interval_of_a_deviation_holds_it_as_often_as_it_says() -> None:
     drawn = np.random.default_rng(3).normal(5, 2, (2000, 12))
     ends = [deviation_interval(values) for values in drawn]
     assert np.mean([low <= 2 <= high for low, high in ends]) == pytest.approx(0.95, abs=0.015)
+
+
+def test_the_interval_of_a_deviation_is_that_of_the_table_of_chi_square() -> None:
+    """Of ten values whose deviation is 2: χ² of nine degrees leaves 2.5 % beyond 19.023 and below 2.700."""
+    values = np.arange(10) - 4.5
+    low, high = deviation_interval(2 * values / values.std(ddof=1))
+    assert low == pytest.approx(2 * math.sqrt(9 / 19.023), rel=1e-4)
+    assert high == pytest.approx(2 * math.sqrt(9 / 2.700), rel=1e-3)
