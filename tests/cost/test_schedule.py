@@ -53,6 +53,14 @@ def test_too_few_cores_bound_the_rate() -> None:
     assert starved.waiting == pytest.approx(images * (core - gpu))
 
 
+def test_every_second_of_every_place_is_busy_waiting_loading_or_idle() -> None:
+    """One place takes the starved job, until 10; the other both parts of the one that splits, until 16."""
+    starved, shared = Job("starved", gpu=7.0, core=20.0), Job("shared", gpu=10.0, load=3.0, splits=True)
+    found = schedule([shared, starved], 2, cores=2)
+    assert (found.seconds, found.whole) == (16, 32)
+    assert (found.busy, found.waiting, found.loading, found.idle) == (17, 3, 6, 6)
+
+
 @pytest.mark.parametrize(("places", "cores", "sentence"), [(0, 1, "GPUs (=0)"), (1, 0, "CPU cores of each GPU (=0)")])
 def test_nowhere_to_run_is_refused(places: int, cores: float, sentence: str) -> None:
     with pytest.raises(RequestError) as refused:
