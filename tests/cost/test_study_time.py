@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
 from tests.fakes.images import write_noise
 from vitok_lib.cost.achieved import Achieved, Pace
@@ -14,12 +15,15 @@ from vitok_lib.cost.scaling import Bound, bound_of, scaling
 from vitok_lib.cost.study_time import Line, StudyTime, core_seconds, study_time, weakest
 from vitok_lib.errors import RequestError
 from vitok_lib.measure.studies.drift import measure_drift
+from vitok_lib.measure.studies.how_many import measure_how_many
 from vitok_lib.measure.studies.padding import measure_padding
+from vitok_lib.measure.studies.variations import measure_variations
 from vitok_lib.project import ROOT
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Kind, Record
 from vitok_lib.records.store import read_record
 from vitok_lib.tokenizers import pca
+from vitok_lib.tokenizers.vitok.checkpoint import ViTok
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +112,51 @@ def test_passes_are_those_that_a_study_takes(
     assert count == passes
     works, _ = profile_work("released")
     assert {work.decodes for work in works if work.output == f"{notebook}-div8k-1024"} == {passes}
+
+
+def _images_encoded(tokenizer: type, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The size of each batch that a tokenizer of this class encodes from now on."""
+    encode, sizes = tokenizer.encode, list[int]()  # type: ignore[attr-defined]
+
+    def counted(self: object, images: Tensor) -> object:
+        sizes.append(len(images))
+        return encode(self, images)
+
+    monkeypatch.setattr(tokenizer, "encode", counted)
+    return sizes
+
+
+def test_passes_of_subsets_and_of_variations_are_those_that_their_studies_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of subsets each image once however many are drawn; of variations once as it is and once for each choice."""
+    noise, count = write_noise(tmp_path / "noise", [(64, 64)] * 6), 6
+    monkeypatch.setenv("VITOK_RESULTS", str(tmp_path / "results"))
+    planned = {work.output: work.encodes for work in profile_work("cpu")[0]}
+    once = _images_encoded(pca.PCA, monkeypatch)
+    measure_how_many(RunConfig(name="pca-f16x64"), images=noise, resolution=64, counts=(3,), draws=5)
+    assert sum(once) == count * planned["how-many-leaves-128"]
+    varied = _images_encoded(ViTok, monkeypatch)
+    config = RunConfig(name="w32_d1_h2/16x8", weights="random")
+    choices = ["4", "40", "2d:1", "2d:4"]  # as many as profiles/cpu.yml has
+    measure_variations(config, setting="window", choices=choices, images=noise, resolution=64)
+    assert sum(varied) == count * planned["window-quality-256"]
+
+
+@pytest.mark.parametrize(("shares", "expected"), [((), 67e12), ((40.0, 10.0, 70.0), 0.4 * 67e12)])
+def test_networks_in_float32_run_at_the_share_of_the_data_sheet_that_models_achieve(
+    shares: tuple[float, ...], expected: float, records: list[Record]
+) -> None:
+    """NVIDIA's data sheet of the H100 SXM has 67 TFLOP/s in float32."""
+    timed = next(record for record in records if record.benchmark == "speed" and Achieved([record], "H100")._timed)
+    made = [_with_utilisation(timed, share) for share in shares]
+    assert Achieved(made, "H100").float32 == pytest.approx(expected)
+    assert Achieved(made, "L4").float32 is None
+
+
+def _with_utilisation(record: Record, share: float) -> Record:
+    values = [v.model_copy(update={"value": share}) if v.quantity == "utilisation" else v for v in record.values]
+    return record.model_copy(update={"values": tuple(values)})
 
 
 def test_nothing_is_left_out_silently(released: StudyTime) -> None:
