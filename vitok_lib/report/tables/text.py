@@ -36,7 +36,9 @@ def text_table(entries: Sequence[Entry], case: str, quantity: str) -> Table:
         rate: Sentence = (rate_number([entry]),) if rate_of(entry) else (Note("–"),)
         cells: list[Sentence] = [(number(entry, entry.value(f"{quantity}_{height}")),) for height in read.heights]
         rows.append([(Link(entry.title, entry.anchor),), rate, *cells])
-    note = say("text_table", shared=read.shared.count, origin=read.shared.origin, share=quantity in SHARES)
+    pages = sorted({entry.value(f"{quantity}_{height}").n or 0 for entry in read.entries for height in read.heights})
+    count = f"n = {pages[0]:,}" + (f" to {pages[-1]:,} pages, by height" if len(pages) > 1 else " pages")
+    note = say("text_table", count=count, origin=read.shared.origin, share=quantity in SHARES)
     return Table(_heads_of(read, name_of(quantity), "Tokenizer", "Rate"), rows, groups=[1], notes=[note])
 
 
