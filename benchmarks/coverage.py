@@ -22,7 +22,7 @@ import vitok_lib.metrics
 from vitok_lib.metrics.extrapolation import extrapolated, frechet_at_infinity
 from vitok_lib.metrics.frechet import one_thread
 from vitok_lib.metrics.kernel import kernel_distance
-from vitok_lib.metrics.statistics import mean_interval, median_interval, paired_differences
+from vitok_lib.metrics.statistics import mean_interval, median_interval, paired_differences, share_interval
 
 LEVEL = 0.95
 COUNTS = (5, 6, 8, 24, 100)
@@ -44,6 +44,9 @@ MEANS: dict[str, tuple[Draw, float]] = {
     "t, 5 degrees of freedom": (lambda rng, shape: rng.standard_t(5, shape), 0.0),
     f"log-normal, σ = {SIGMA}": (lambda rng, shape: rng.lognormal(0, SIGMA, shape), float(np.exp(SIGMA**2 / 2))),
 }
+SHARES = (0.8, 0.98)
+LINES, TOGETHER = 3, 0.3
+"""Of a page, and the correlation of its lines."""
 Row = dict[str, str | int | float]
 
 
@@ -51,6 +54,7 @@ def rows(quick: bool) -> Iterator[Row]:
     """One simulated share a row: ``of`` what, by which ``method``, over which ``values``, at which ``n``."""
     few = 20 if quick else 1
     yield from means(20_000 // few, 2_000 // few)
+    yield from shares(20_000 // few)
     yield from families(2_000 // few, 200 // few)
     yield from medians(20_000 // few)
     yield from distances(2_000 // few, 300 // few)
@@ -76,6 +80,18 @@ def means(repetitions: int, bootstraps: int) -> Iterator[Row]:
             weights = resampling(n, 2_000)
             ends = np.quantile(weights @ samples[:bootstraps].T, [0.025, 0.975], axis=0)
             yield row("mean", "percentile bootstrap", values, n, (ends[0] <= mean) & (mean <= ends[1]))
+
+
+def shares(repetitions: int) -> Iterator[Row]:
+    """Share of intervals that hold the share of lines read rightly, of pages whose lines are correlated."""
+    for share in SHARES:
+        scale, values = 1 / TOGETHER - 1, f"{LINES} lines a page, share {share:g}"
+        for n in COUNTS:
+            rng = np.random.default_rng([5, n])
+            chance = rng.beta(share * scale, (1 - share) * scale, (repetitions, n))
+            samples = rng.binomial(LINES, chance) / LINES
+            for method, interval in (("Clopper & Pearson", share_interval), ("Student's t", mean_interval)):
+                yield row("share", method, values, n, [holds(interval(sample), share) for sample in samples])
 
 
 def families(tables: int, bootstraps: int) -> Iterator[Row]:

@@ -27,6 +27,13 @@ def test_students_interval_covers_what_is_asked_and_the_percentile_bootstrap_doe
         assert row["share"] < least
 
 
+def test_the_interval_of_a_share_covers_it_and_students_does_not_where_nearly_all_succeed() -> None:
+    found = [row for row in ROWS if row["of"] == "share"]
+    assert min(row["share"] for row in found if row["method"] == "Clopper & Pearson") >= 0.95
+    nearly_all = [row for row in found if row["values"].endswith("0.98") and row["method"] == "Student's t"]
+    assert max(row["share"] for row in nearly_all if row["n"] <= 24) < 0.8
+
+
 def test_few_tables_of_equal_tokenizers_hold_a_significant_difference() -> None:
     found = [row for row in ROWS if row["of"].startswith("false") and row["method"] == "Student's t"]
     assert {row["n"] for row in found} == {5, 6, 8, 24, 100}
