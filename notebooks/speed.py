@@ -24,7 +24,8 @@ also: list[str] = (
 )
 strips: list[str] = ""  # auto-encoders timed strip by strip too, which is exact, by commas; empty: none
 window: int = -1  # sliding-window radius in tokens of the ViToks; -1: full attention
-image_set: str = ""  # measure the time from file to metric on this set too; empty: no
+image_set: str = ""  # measure the time from file to metrics on this set too; empty: no
+metrics: list[str] = "psnr,ssim"  # those metrics, of single images, by commas
 weights: str = "released"  # released or random; random weights do not change these costs
 device: str = "cpu"  # such as cpu or cuda
 dtype: str = "float32"  # of parameters and activations
@@ -68,6 +69,7 @@ records = measure_speed(
     width=min(run.resolution, round(run.resolution / run.aspect)),
     sizes=sizes,
     image_set=run.image_set or None,
+    metrics=run.metrics,
     **asked,
 )
 

@@ -51,6 +51,7 @@ VITOK = [sys.executable, "-c", "from vitok_lib.cli.app import main; main()"]
         ),
         (["eval", "nano-f16x64", "--images", "photos", "--resolution", "64", "--path", "fst"], "did you mean fast"),
         (["speed", "nano-f16x64", "--resolution", "64", "--path", "compield"], "did you mean compiled"),
+        (["speed", "nano-f16x64", "--resolution", "64", "--metrics", "ms-ssim"], "name an image set too"),
         (["speed", "nano-f16x64", "--resolution", "64", "--size", "64"], "size '64' must read HEIGHTxWIDTH"),
         (["speed", "nano-f16x64", "--resolution", "64", "--size", "32x48"], "must be the longer side of 32 × 48"),
         (["plan", "nano-f16x64", "--resolution", "64", "--path", "fp4"], "did you mean fp8"),

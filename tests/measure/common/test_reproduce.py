@@ -95,6 +95,8 @@ REQUESTS = {
         "width": 1024,
         "seconds": 0.5,
         "iterations": 3,
+        "image_set": "a set",
+        "metrics": ["psnr", "ms-ssim"],
         "study": "h100",
     },
     "measure_profile": {"resolution": 64, "height": 32, "width": 64},

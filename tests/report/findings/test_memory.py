@@ -96,6 +96,21 @@ def test_tiles_have_a_peak_and_change_the_reconstruction(results: Path) -> None:
     assert (numbers_in(changed, Kind.DERIVED), numbers_in(changed, Kind.MEASURED)) == ([-0.75], [1.5])
 
 
+def test_strips_take_less_memory_and_more_time_than_the_whole(results: Path) -> None:
+    for settings, peak, latency in (
+        ({}, 38.0, 1000.0),
+        ({"tiling": True}, 3.0, 500.0),
+        ({"strips": True}, 19.0, 1250.0),
+    ):
+        write_machine(results, "memory", 4096, "flux", {"model_peak": peak}, **settings)
+        preset = {} if settings else {"preset": "reference"}
+        write_machine(results, "speed", 4096, "flux", {"latency": latency}, **preset, **settings)
+    (saved,), (taken,) = memory.strips_save(load()), memory.strips_take(load())
+    assert (numbers_in(saved, Kind.MEASURED), numbers_in(saved, Kind.DERIVED)) == ([19.0, 38.0], [0.5])
+    assert numbers_in(taken) == [1.25]
+    assert "no interval" in text_of(taken)
+
+
 def test_tiles_with_overlap_change_psnr_between_two_ends(results: Path) -> None:
     for tile, change in {"512/0": -0.5, "512/64": 0.25, "512/128": 0.0}.items():
         write_machine(results, "tiling", 2048, VITOK, {"untiled_psnr": 30.0, "tiling_change": change}, tile=tile)

@@ -162,6 +162,8 @@ def _of_speed(request: Mapping[str, Any]) -> dict[str, Any]:
         options["size"] = f"{request.get('height', side)}x{request.get('width', side)}"
     if "image_set" in options:
         options["images"] = options.pop("image_set")
+    if "metrics" in options:
+        options["metrics"] = ",".join(options["metrics"])
     return options
 
 
@@ -173,6 +175,8 @@ def _parse_speed(names: Sequence[str], options: dict[str, Any]) -> Measurement:
         options["height"], options["width"] = (int(side) for side in options.pop("size").split("x"))
     if "images" in options:
         options["image_set"] = options.pop("images")
+    if "metrics" in options:
+        options["metrics"] = options["metrics"].split(",")
     return Measurement("measure_speed", configs, options)
 
 

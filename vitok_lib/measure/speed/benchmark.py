@@ -19,10 +19,11 @@ from vitok_lib.images.sets import ImageSet, opened
 from vitok_lib.measure.common.context import Context, ContextOptions, Log
 from vitok_lib.measure.common.reproduce import Measurement, command
 from vitok_lib.measure.common.reuse import damage_of, from_record, say_damage
+from vitok_lib.measure.quality.request import DEFAULT_METRICS
 from vitok_lib.measure.speed.compile_stats import side_by_side
 from vitok_lib.measure.speed.interleaved import Effort, measure_interleaved
 from vitok_lib.measure.speed.peak_rates import measure_peak_rates
-from vitok_lib.measure.speed.pipeline import chain_signature
+from vitok_lib.measure.speed.pipeline import ChainRequest
 from vitok_lib.measure.speed.results import precision_of, ratio_to, speed_values
 from vitok_lib.measure.speed.state import BenchmarkState, drop, size_of
 from vitok_lib.measure.speed.timer import Clock
@@ -46,6 +47,7 @@ def measure_speed(
     iterations: int = ITERATIONS,
     benchmark: str = BENCHMARK,
     image_set: str | Path | ImageSet | None = None,
+    metrics: Sequence[str] = DEFAULT_METRICS,
     **context: Unpack[ContextOptions],
 ) -> list[Record]:
     """Time ``configurations`` on random images and keep a record of each; the first is the baseline.
@@ -64,7 +66,8 @@ def measure_speed(
             among those of that resolution, and its baseline the same configuration at the size of the run, if any.
         seconds, iterations: minimum timing and minimum rounds per configuration.
         benchmark: the name that the records go by.
-        image_set: take images of this set from the file to the metric too.
+        image_set: take images of this set from the file to the metrics too.
+        metrics: those metrics, of single images.
         context: the fields of :class:`vitok_lib.measure.common.context.Context`, such as ``study``.
 
     Returns:
@@ -77,6 +80,9 @@ def measure_speed(
     size = size_of(resolution, height, width)
     _check(configurations, sizes, effort)
     images = None if image_set is None else opened(image_set)
+    if images is None and tuple(metrics) != DEFAULT_METRICS:
+        raise RequestError(f"metrics (={','.join(metrics)}) are those from file to metrics; name an image set too")
+    chain = None if images is None else ChainRequest(images, tuple(metrics))
     states = [
         BenchmarkState(config, *(at or size), benchmark, own.study)
         for config, at in zip(configurations, sizes or [None] * len(configurations), strict=True)
@@ -85,7 +91,7 @@ def measure_speed(
         state.baseline = _baseline(state, states, size)
         state.load()
     _check_places(states)
-    recorded = None if own.again else _recorded(states, images)
+    recorded = None if own.again else _recorded(states, chain)
     if recorded is not None:
         drop(states)
         for record in recorded:
@@ -122,6 +128,7 @@ def measure_speed(
                 "iterations": iterations if iterations != ITERATIONS else None,
                 "benchmark": benchmark,
                 "image_set": None if images is None else getattr(images, "opened_as", None) or images.name,
+                "metrics": None if chain is None or chain.metrics == DEFAULT_METRICS else list(chain.metrics),
                 "study": own.study,
             },
         )
@@ -131,19 +138,19 @@ def measure_speed(
         return _write(state, rates, own.provenance(repeated, started, state.device))
 
     with side_by_side():
-        return _measure(states, effort, images, own.log, keep, measure_peaks_again)
+        return _measure(states, effort, chain, own.log, keep, measure_peaks_again)
 
 
 def _measure(
     states: Sequence[BenchmarkState],
     effort: Effort,
-    images: ImageSet | None,
+    chain: ChainRequest | None,
     log: Log,
     keep: Callable[[BenchmarkState], Record],
     finish: Callable[[], None],
 ) -> list[Record]:
     """All together, then ``finish``, and then alone whichever did not fit next to the others; a record of each."""
-    measure_interleaved(states, effort, images, log, keep)
+    measure_interleaved(states, effort, chain, log, keep)
     finish()
     records: list[Record | None] = []
     for state in states:
@@ -153,7 +160,7 @@ def _measure(
     def again(state: BenchmarkState) -> Record:
         alone = BenchmarkState(state.config, state.height, state.width, state.benchmark, state.study)
         alone.load()
-        measure_interleaved([alone], effort, images, log, keep)
+        measure_interleaved([alone], effort, chain, log, keep)
         return keep(alone)
 
     return [record or again(state) for state, record in zip(states, records, strict=True)]
@@ -198,12 +205,12 @@ def _baseline(state: BenchmarkState, states: Sequence[BenchmarkState], size: tup
     return states[0]
 
 
-def _recorded(states: Sequence[BenchmarkState], images: ImageSet | None) -> list[Record] | None:
+def _recorded(states: Sequence[BenchmarkState], chain: ChainRequest | None) -> list[Record] | None:
     """The records of all ``states`` where each is there and whole and all are of one run: no others compare."""
     records = []
     for state in states:
         record = read_record(state.record_path) if state.record_path.exists() else None
-        if record is None or not state.asked.is_answered_by(record) or not _is_whole(record, state, images):
+        if record is None or not state.asked.is_answered_by(record) or not _is_whole(record, state, chain):
             return None
         if damage_of(state.record_path, record) is not None:
             return None
@@ -212,7 +219,7 @@ def _recorded(states: Sequence[BenchmarkState], images: ImageSet | None) -> list
     return records if len(runs) == 1 else None
 
 
-def _is_whole(record: Record, state: BenchmarkState, images: ImageSet | None) -> bool:
+def _is_whole(record: Record, state: BenchmarkState, asked: ChainRequest | None) -> bool:
     """Whether it holds all that would be measured now, against the same baseline."""
     assert state.baseline is not None
     quantity, signature = ratio_to(state.baseline, state)
@@ -220,7 +227,7 @@ def _is_whole(record: Record, state: BenchmarkState, images: ImageSet | None) ->
     if record.outcome.detail == UNCOMPARED or (ratio is not None and ratio.signature != signature):
         return False
     chained = chain.signature if chain is not None else None
-    wanted = chain_signature(images, state.config.batch) if images is not None else chained
+    wanted = asked.signature(state.config.batch) if asked is not None else chained
     return chained == wanted or record.outcome.status is not OutcomeStatus.OK
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vitok_lib.images.sets import ImageSet
 from vitok_lib.measure.common.context import Log
 from vitok_lib.measure.common.device_memory import allocated_bytes
 from vitok_lib.measure.common.outcomes import Batch
@@ -23,7 +22,7 @@ from vitok_lib.measure.speed.numerical_error import (
     relative_error,
     small_image,
 )
-from vitok_lib.measure.speed.pipeline import chain_signature, measure_chain
+from vitok_lib.measure.speed.pipeline import ChainRequest, measure_chain
 from vitok_lib.measure.speed.state import BenchmarkState, drop
 from vitok_lib.measure.speed.timer import Clock, median, warm_up
 from vitok_lib.records.config import RunConfig
@@ -69,11 +68,11 @@ class _Images:
 
 @torch.no_grad()
 def measure_interleaved(
-    states: Sequence[BenchmarkState], effort: Effort, images: ImageSet | None, log: Log, keep: Keep
+    states: Sequence[BenchmarkState], effort: Effort, chain: ChainRequest | None, log: Log, keep: Keep
 ) -> None:
     """Measure all ``states``, which are loaded, against their baselines, and let go of them.
 
-    ``images`` are those that go from file to metric; None: that is not asked for. ``keep`` is called with each whose
+    ``chain`` is what goes from file to metrics; None: that is not asked for. ``keep`` is called with each whose
     rounds are all timed, before what takes long and may fail: at the end all of them are still to be kept.
     """
     clock, images_of_round = Clock(states[0].device), _Images()
@@ -100,8 +99,8 @@ def measure_interleaved(
     images_of_round.renew()
     _compare_whole(states, images_of_round, log)
     images_of_round.renew()
-    if images is not None:
-        _from_files(states, images, clock, effort, log)
+    if chain is not None:
+        _from_files(states, chain, clock, effort, log)
     _check(states, keep)
     _compare_exact(states, log)
     _check(states, lambda state: None)
@@ -170,20 +169,20 @@ def _compare_whole(states: Sequence[BenchmarkState], images_of_round: _Images, l
                 _keep_errors(state, "error_reference", found, expected)
 
 
-def _from_files(states: Sequence[BenchmarkState], images: ImageSet, clock: Clock, effort: Effort, log: Log) -> None:
+def _from_files(states: Sequence[BenchmarkState], asked: ChainRequest, clock: Clock, effort: Effort, log: Log) -> None:
     for state in _running(states):
         log(f"from files to a metric: {state}")
         with state.trying():
             assert state.tokenizer is not None
             chain = measure_chain(
                 state.tokenizer,
-                images,
+                asked,
                 state.resolution,
                 count=effort.iterations * state.config.batch,
                 batch=state.config.batch,
                 clock=clock,
             )
-            state.values += chain.values(chain_signature(images, state.config.batch))
+            state.values += chain.values(asked.signature(state.config.batch))
             none = "there is no single bottleneck: the stage times do not add up to the total"
             bound = f"the bottleneck is {chain.bound}" if chain.bound else none
             state.outcome = Outcome(detail=f"from files to metrics {bound}")

@@ -3,7 +3,8 @@
 Every stage is timed by itself, with all of its work done before the next begins: means over the images, which differ
 in size, so that the stages add up, as medians would not. The whole is timed apart, with as many threads that load ahead
 and with the metrics that an evaluation takes unless others are asked for. Images are decoded and prepared as in a first
-evaluation, past the cache of prepared images; the files are in the system's memory.
+evaluation, past the cache of prepared images; the files are in the system's memory. Images that code draws are written
+as PNG files first, so that loading means the same for every set. Times alone are kept, and no value of a metric.
 """
 
 from __future__ import annotations
@@ -12,22 +13,28 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from vitok_lib.cost.chain import STAGES, Part, bottleneck, parts
+from vitok_lib.errors import RequestError
 from vitok_lib.images.ahead import load_ahead
+from vitok_lib.images.drawn import DrawnSet
 from vitok_lib.images.manifest import ManifestEntry
 from vitok_lib.images.prepare import ImageError
-from vitok_lib.images.sets import ImageSet
+from vitok_lib.images.sets import ImageSet, open_image_set
 from vitok_lib.measure.quality.metric_suite import Pixels, as_tensor
 from vitok_lib.measure.quality.request import DEFAULT_METRICS
 from vitok_lib.measure.quality.runner import workers_for
 from vitok_lib.measure.speed.timer import Clock
 from vitok_lib.metrics.pixel import ImageMetrics, from_uint8, image_metrics, to_uint8
+from vitok_lib.metrics.signature import find_metric
 from vitok_lib.records.schema import Kind, Value
 from vitok_lib.tokenizers.interface import Latent, Tokenizer
 from vitok_lib.tokenizers.outputs import check_finite, decoded, encoded
@@ -67,14 +74,35 @@ class Chain:
         ]
 
 
-def chain_signature(image_set: ImageSet, batch: int) -> str:
-    """Of the values of a chain over these images."""
-    return f"end-to-end|{image_set.name}|mean|batch:{batch}|{'+'.join(DEFAULT_METRICS)}|v3"
+@dataclass(frozen=True)
+class ChainRequest:
+    """The images that go from file to metrics, and the metrics of each image.
+
+    Raises:
+        RequestError: there is no such metric, or it is none of single images.
+    """
+
+    image_set: ImageSet
+    metrics: tuple[str, ...] = DEFAULT_METRICS
+
+    def __post_init__(self) -> None:
+        if not self.metrics:
+            raise RequestError(f"metrics must be one or more; leave them out for {','.join(DEFAULT_METRICS)}")
+        for name in self.metrics:
+            if find_metric(name).scope != "image":
+                raise RequestError(
+                    f"metric '{name}' is no metric of single images, such as {','.join(DEFAULT_METRICS)}"
+                )
+
+    def signature(self, batch: int) -> str:
+        """Of the values of a chain with ``batch`` images of one size at a time."""
+        files = f"{self.image_set.name}:png" if isinstance(self.image_set, DrawnSet) else self.image_set.name
+        return f"end-to-end|{files}|mean|batch:{batch}|{'+'.join(self.metrics)}|v3"
 
 
 @torch.no_grad()
 def measure_chain(
-    tokenizer: Tokenizer, image_set: ImageSet, resolution: int, *, count: int, batch: int, clock: Clock
+    tokenizer: Tokenizer, asked: ChainRequest, resolution: int, *, count: int, batch: int, clock: Clock
 ) -> Chain:
     """Take the first ``count`` images of the set through ``tokenizer``, ``batch`` of one size at a time.
 
@@ -84,10 +112,11 @@ def measure_chain(
         ImageError: an image cannot be read.
         Exception: whatever the tokenizer raises.
     """
-    entries = image_set.manifest(resolution, count).entries
-    with _without_cache():
-        metrics = image_metrics(DEFAULT_METRICS, clock.device)
-        return _measured(_Stages(tokenizer, clock, metrics), image_set, entries, resolution, batch)
+    metrics = image_metrics(asked.metrics, clock.device)
+    with _as_files(asked.image_set, resolution, count, workers_for(clock.device)) as image_set:
+        entries = image_set.manifest(resolution, count).entries
+        with _without_cache():
+            return _measured(_Stages(tokenizer, clock, metrics), image_set, entries, resolution, batch)
 
 
 def _measured(
@@ -118,6 +147,23 @@ def _measured(
         chain.go_through(pixels)
     total = (time.perf_counter() - began) * 1e3 / len(entries)
     return Chain(taken, total, len(entries), workers)
+
+
+@contextmanager
+def _as_files(image_set: ImageSet, resolution: int, count: int, threads: int) -> Iterator[ImageSet]:
+    """``image_set``, or PNG files of its first ``count`` images where code draws them."""
+    if not isinstance(image_set, DrawnSet):
+        yield image_set
+        return
+
+    def write(name: str) -> None:
+        # The fastest level: photographs are noisy, and files of them are no smaller at a higher one.
+        Image.fromarray(image_set.load(name, resolution)).save(Path(folder) / f"{name}.png", compress_level=1)
+
+    with tempfile.TemporaryDirectory() as folder:
+        with ThreadPoolExecutor(threads) as executor:
+            list(executor.map(write, image_set.names()[:count]))
+        yield open_image_set(folder)
 
 
 @contextmanager

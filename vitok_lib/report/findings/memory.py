@@ -10,8 +10,8 @@ from vitok_lib.report.data import chunking, groups
 from vitok_lib.report.data.formatting import held_number, outcome
 from vitok_lib.report.data.groups import CAPACITY, MEMORY, SPEED, TILING, lead
 from vitok_lib.report.data.record_view import Entry
-from vitok_lib.report.data.speedups import derived, growth, times
-from vitok_lib.report.findings.speed import runs
+from vitok_lib.report.data.speedups import derived, growth, speed_ratio, times
+from vitok_lib.report.findings.speed import remark_on, runs
 from vitok_lib.report.page.content import Number, Sentence
 from vitok_lib.report.page.labels import digits, signed
 from vitok_lib.report.page.templates import sentences
@@ -95,6 +95,23 @@ def chunking_saves(entries: Sequence[Entry]) -> list[Sentence]:
 def tiling_saves(entries: Sequence[Entry]) -> list[Sentence]:
     """The peak of an image in tiles over that of the image as a whole."""
     return _split_against_whole("tiling_memory", entries, "tiling", lambda entry: not entry.record.settings.tiling)
+
+
+def strips_save(entries: Sequence[Entry]) -> list[Sentence]:
+    """The peak of an image in strips over that of the image as a whole."""
+    return _split_against_whole("strips_memory", entries, "strips", lambda entry: not entry.record.settings.strips)
+
+
+def strips_take(entries: Sequence[Entry]) -> list[Sentence]:
+    """The time of an image in strips over that of the image as a whole, in the same run."""
+    found: list[Sentence] = []
+    for run in runs(entries, [SPEED], ("strips", "preset")):
+        whole = next((entry for entry in run if not entry.record.settings.strips), None)
+        for entry in run:
+            if whole and entry.record.settings.strips and (ratio := speed_ratio(whole, entry)):
+                about = {"lead": lead(entry, "strips", "preset"), "ratio": ratio.number, "remark": remark_on(ratio)}
+                found.append(say("strips_time", **about))
+    return found
 
 
 def _split_against_whole(
@@ -192,6 +209,8 @@ FINDINGS: dict[str, Callable[[Sequence[Entry]], list[Sentence]]] = {
     "memory-growth": memory_growth,
     "chunking": chunking_saves,
     "tiling-memory": tiling_saves,
+    "strips-memory": strips_save,
+    "strips-time": strips_take,
     "tiling": tiling_changes,
     "tiles": tiles_change,
     "tiles-cost": tiles_cost,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from vitok_lib.cost.chain import STAGES, Part, bottleneck, parts
 from vitok_lib.records.schema import Value
@@ -202,7 +202,7 @@ def _tokens(limit: Limits) -> int:
     return groups.tokens(limit.entry) or 0
 
 
-def runs(entries: Sequence[Entry], benchmarks: Sequence[str], apart_from: str) -> list[list[Entry]]:
+def runs(entries: Sequence[Entry], benchmarks: Sequence[str], apart_from: str | Collection[str]) -> list[list[Entry]]:
     """What may be compared of ``benchmarks``: entries of one machine that differ in ``apart_from`` alone."""
     return [
         run
