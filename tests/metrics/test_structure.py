@@ -76,6 +76,15 @@ def test_single_precision_of_large_images_is_right_to_a_millionth(kind: str, mon
     assert ssim(original, other) == pytest.approx(_torchmetrics_ssim(original, other), abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["text", "flat"])
+def test_so_is_single_precision_in_tiles_of_a_gpu(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In which the value that is subtracted from all others is the mean of many more pixels."""
+    monkeypatch.setattr(structure, "_DOUBLE_PIXELS", 0)
+    monkeypatch.setattr(structure, "_CPU_TILE", structure._GPU_TILE)
+    original, other = _hard_pair(kind, 2 * structure._GPU_TILE[0] + 20, 96)
+    assert ssim(original, other) == pytest.approx(_torchmetrics_ssim(original, other), abs=1e-6)
+
+
 def test_ms_ssim_of_large_images_is_right_to_a_millionth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(structure, "_DOUBLE_PIXELS", 0)
     original, other = _hard_pair("text", 176, 176)

@@ -108,7 +108,7 @@ def test_strips_take_less_memory_and_more_time_than_the_whole(results: Path) -> 
     (saved,), (taken,) = memory.strips_save(load()), memory.strips_take(load())
     assert (numbers_in(saved, Kind.MEASURED), numbers_in(saved, Kind.DERIVED)) == ([19.0, 38.0], [0.5])
     assert numbers_in(taken) == [1.25]
-    assert "no interval" in text_of(taken)
+    assert "1.25× [1.2" in text_of(taken), "the interval of the rounds"
 
 
 def test_tiles_with_overlap_change_psnr_between_two_ends(results: Path) -> None:
