@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -147,3 +148,14 @@ def test_a_stream_that_was_kept_for_later_can_be_written_to(capsys: pytest.Captu
 def test_the_text_of_any_exception_can_be_recorded(error: Exception, text: str) -> None:
     assert error_text(error) == text
     error_text(error).encode("utf-8")
+
+
+def test_what_other_peoples_code_raises_says_where(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.py"
+    file.write_text("\n\ndef fail():\n    return [][3]\n\n\ndef bare():\n    raise ValueError\n")
+    names: dict[str, Any] = {}
+    exec(compile(file.read_text(), str(file), "exec"), names)
+    for function, said in (("fail", "list index out of range (theirs.py, line 4)"), ("bare", "(theirs.py, line 8)")):
+        with pytest.raises(Exception) as caught, guarded("a test"):  # noqa: PT011
+            names[function]()
+        assert error_text(caught.value).strip() == said

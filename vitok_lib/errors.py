@@ -59,11 +59,12 @@ _LONGEST_TEXT = 500  # characters of an exception's own text
 
 
 def error_text(error: BaseException) -> str:
-    """An exception's own text as one line that can be recorded: what is no UTF-8 in it is escaped."""
+    """An exception's own text and notes as one line that can be recorded: what is no UTF-8 in it is escaped."""
     try:
         text = str(error)
     except Exception as failed:  # a third party's exception may fail to say what it is
         text = f"no text, since its __str__ raised {type(failed).__name__}"
+    text += "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
     return " ".join(text.encode("utf-8", "backslashreplace").decode().split())[:_LONGEST_TEXT]
 
 

@@ -10,9 +10,14 @@ from __future__ import annotations
 import io
 import os
 import sys
+import sysconfig
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO, cast
+
+from vitok_lib.errors import RequestError, UnsupportedError
 
 _OUT, _ERROR = 1, 2  # file descriptors
 _said: set[tuple[str, str]] = set()
@@ -23,17 +28,39 @@ def guarded(whose: str) -> Iterator[None]:
     """Run code of ``whose``, such as "tokenizer 'mine'".
 
     Raises:
+        Exception: what the code within raised, with a note of the file and line in it.
         RuntimeError: the code within asked Python to exit, or raised another exception that is no Exception.
     """
     with _settings_kept(whose), _descriptors_kept(), _streams_kept():
         try:
             yield
-        except (Exception, KeyboardInterrupt):
+        except (RequestError, UnsupportedError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            place = _place_of(error)
+            if place is not None and place not in getattr(error, "__notes__", ()):
+                error.add_note(place)
             raise
         except SystemExit as error:
             raise RuntimeError(f"it called sys.exit({error.code!r})") from error
         except BaseException as error:
             raise RuntimeError(f"it raised {type(error).__name__}({error})") from error
+
+
+def _place_of(error: Exception) -> str | None:
+    """The file and line of other people's code that ``error`` came through last; None where it says one itself."""
+    if isinstance(error, SyntaxError):
+        return None
+    frames = [(Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    theirs = [f"{file.name}, line {line}" for file, line in frames if _is_theirs(file)]
+    return theirs[-1] if theirs else None
+
+
+def _is_theirs(file: Path) -> bool:
+    """Whether ``file`` is a source of none of this library, Python and torch."""
+    if not file.is_file() or file.is_relative_to(Path(__file__).parent) or "torch" in file.parts:
+        return False
+    return "site-packages" in file.parts or not file.is_relative_to(sysconfig.get_path("stdlib"))
 
 
 class _StandardError(io.TextIOBase):

@@ -77,6 +77,29 @@ def test_an_edit_within_the_second_is_another_tokenizer_and_is_what_runs(tmp_pat
     assert found[0] != found[1]
 
 
+@pytest.mark.parametrize(
+    "made", ["from {model} import Scaled", "def Scaled():\n    import {model}.net as net\n    return net.Scaled()"]
+)
+def test_modules_next_to_a_plugin_that_it_imports_are_part_of_its_code(tmp_path: Path, name: str, made: str) -> None:
+    model = f"{name}_model"
+    inner = tmp_path / f"{model}.py" if made.startswith("from") else tmp_path / model / "net.py"
+    if inner.parent != tmp_path:
+        inner.parent.mkdir()
+        (inner.parent / "__init__.py").write_text("")
+    (tmp_path / f"{name}_unused.py").write_text("")
+    found = []
+    for factor in (0.9, 0.2):
+        inner.write_text(_source().replace("0.9", str(factor)))
+        (tmp_path / f"{name}.py").write_text(made.format(model=model))
+        _forget(name)
+        _forget(model)
+        tokenizer = load_tokenizer(f"{name}:Scaled")
+        assert tokenizer.reconstruct(IMAGES + 1).unique().tolist() == pytest.approx([factor])
+        found.append(tokenizer.weights.files)
+    assert {*found[0]} == {*found[1]} == {f"code:{name}", f"code:{model}"}
+    assert [place for place in found[0] if found[0][place] != found[1][place]] == [f"code:{model}"]
+
+
 @pytest.mark.parametrize("edited", ["__init__.py", "deep/helper.py"])
 def test_a_package_is_identified_by_all_of_its_files(tmp_path: Path, name: str, edited: str) -> None:
     package = tmp_path / name

@@ -135,12 +135,20 @@ def _find_factory(name: str) -> tuple[str, Callable[..., Any]]:
     except Exception as error:  # importing runs a third party's code
         raise RequestError(
             f"tokenizer '{name}' cannot be imported ({type(error).__name__}: {error_text(error)}); "
-            "install its package, or put its folder on PYTHONPATH",
+            f"{_way_out(error, module)}",
             code="plugin-import",
         ) from error
     if not callable(target):
         raise RequestError(f"tokenizer '{name}' names a {type(target).__name__}, not a function that makes a tokenizer")
     return module, target
+
+
+def _way_out(error: Exception, module: str) -> str:
+    if not isinstance(error, ModuleNotFoundError):
+        return "correct the name or the code"
+    if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
+        return "install its package, or put its folder on PYTHONPATH"
+    return f"install '{error.name}', which its code imports"
 
 
 @contextmanager

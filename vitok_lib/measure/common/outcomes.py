@@ -50,7 +50,7 @@ def failure_of(error: Exception, *, capped: bool = False) -> Failure:
         return Failure(OutcomeStatus.NON_FINITE, text)
     if isinstance(error, ImageError):
         return Failure(OutcomeStatus.ERROR, text)
-    return Failure(OutcomeStatus.ERROR, f"{type(error).__name__}: {text}")
+    return Failure(OutcomeStatus.ERROR, ": ".join(filter(None, (type(error).__name__, text))))
 
 
 class Batch(NamedTuple):

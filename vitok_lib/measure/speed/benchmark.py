@@ -30,6 +30,7 @@ from vitok_lib.measure.speed.timer import Clock
 from vitok_lib.records.config import RunConfig
 from vitok_lib.records.schema import Outcome, OutcomeStatus, Provenance, Record
 from vitok_lib.records.store import atomic, check_writable, read_record, write_record
+from vitok_lib.tokenizers.load import check_device
 
 BENCHMARK, SECONDS, ITERATIONS = "speed", 2.0, 10
 UNCOMPARED = "timed whole; the run ended before what was to follow, so that errors are missing"
@@ -183,6 +184,7 @@ def _check(
             raise RequestError(
                 f"{field} must be one in a run, not {' and '.join(map(str, values))}; measure them apart"
             )
+    check_device(configurations[0].device)
     if effort.iterations < 1:
         raise RequestError(f"iterations (={effort.iterations}) must be at least 1 round")
     if not 0 <= effort.seconds < math.inf:
