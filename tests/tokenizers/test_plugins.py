@@ -187,6 +187,12 @@ def test_a_module_that_is_not_there_is_named() -> None:
         load_tokenizer("no_such_module:make")
 
 
+@pytest.mark.parametrize("name", ["./mine.py", "/my/model", "~/model", "diffusers:./model", "diffusers:/my/model"])
+def test_a_path_in_place_of_a_name_is_told_how_to_name_it(name: str) -> None:
+    with pytest.raises(RequestError, match=f"tokenizer '{name}' .*--weights PATH"):
+        load_tokenizer(name)
+
+
 def test_a_module_that_fails_on_import_is_named(module: str, install: Callable[..., None]) -> None:
     install(broken=f"{module}_broken:make")
     for name in ("broken", f"{module}_broken:make"):

@@ -172,6 +172,13 @@ def find(name: str) -> Entry:
         return Entry(name, "vitok", name, "ViTok variant string")
     if plugins.is_plugin(name):
         return Entry(name, "plugin", "", "plug-in")
+    if name.startswith((".", "/", "~")):
+        raise RequestError(
+            f"tokenizer '{name}' is a path; name code as module:factory with its folder on PYTHONPATH, "
+            "reconstructions as folder:PATH, and weights of a diffusers class as diffusers:OWNER/NAME "
+            "with --weights PATH",
+            code="unknown-name",
+        )
     raise unknown("tokenizer", name, [*REGISTRY, *plugins.names()])
 
 
@@ -200,8 +207,11 @@ def nothing_to_run(name: str) -> RequestError:
 def _hub_entry(name: str) -> Entry:
     owner, _, rest = name.removeprefix(DIFFUSERS).partition("/")
     repository, _, subfolder = rest.partition("/")
-    if not owner or not repository:
-        raise RequestError(f"tokenizer '{name}' must read diffusers:OWNER/REPOSITORY or diffusers:OWNER/REPOSITORY/SUB")
+    if owner in ("", ".", "..", "~") or not repository:
+        raise RequestError(
+            f"tokenizer '{name}' must read diffusers:OWNER/REPOSITORY or diffusers:OWNER/REPOSITORY/SUB; for a folder "
+            "on disk give any such name, and --weights PATH"
+        )
     return Entry(
         name, "diffusers", "", "diffusers, from the hub", f"{owner}/{repository}", "main", subfolder=subfolder or None
     )
