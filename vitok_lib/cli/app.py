@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from typing import NoReturn
 
@@ -39,6 +41,7 @@ app.command("check")(check_command)
 
 def main() -> NoReturn:
     """The entry point: a user's mistake is one sentence and status 2, never a traceback."""
+    atexit.register(gc.freeze)  # else all of torch is searched for garbage before the process ends: half a second
     with usable_streams(), interruptible():
         try:
             app(args=join_parameters(sys.argv[1:]), standalone_mode=True)
