@@ -18,6 +18,7 @@ from vitok_lib import notebooks
 from vitok_lib.cli.app import main
 from vitok_lib.errors import RequestError
 from vitok_lib.images import wallpapers
+from vitok_lib.measure.speed import peak_rates
 from vitok_lib.project import ROOT
 from vitok_lib.report import build
 
@@ -158,7 +159,7 @@ def test_a_record_nested_too_deep_is_one_sentence(
 
 
 def test_eval_prints_json_and_ends_with_status_0() -> None:
-    words = ["eval", "pca-f16x64", "--images", "photos", "--resolution", "32", "--json"]
+    words = ["eval", "pca-f16x64", "--images", "photos", "--resolution", "32", "--samples", "1", "--json"]
     done = subprocess.run([*VITOK, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
@@ -173,7 +174,11 @@ def test_eval_ends_with_status_1_and_names_an_image_that_cannot_be_read(vitok: V
     assert "Traceback" not in done.stderr
 
 
-def test_speed_prints_a_row_a_preset_and_what_was_chosen_is_recorded(vitok: Vitok) -> None:
+def test_speed_prints_a_row_a_preset_and_what_was_chosen_is_recorded(
+    vitok: Vitok, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peak_rates, "CPU_SIDE", 256)
+    monkeypatch.setattr(peak_rates, "CPU_COPY_BYTES", 2**22)
     words = ["speed", "nano-f32x64", "--resolution", "64", "--preset", "reference,folded", "--window", "1"]
     done = vitok(*words, "--seconds", "0.01", "--iterations", "2", "--json")
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -10,6 +12,8 @@ from IPython.display import display
 from IPython.utils.capture import capture_output
 from nbformat.v4 import new_output
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
+
+from vitok_lib.measure.speed import peak_rates
 
 
 class InThisProcess(Engine):
@@ -33,6 +37,12 @@ class InThisProcess(Engine):
 
 
 def register() -> None:
-    """Make it the engine of this process, which must be one that ends with the tests of notebooks."""
+    """Make it the engine of this process, which must be one that ends with the tests of notebooks.
+
+    Peak rates, which every notebook of speed measures twice a run, are taken from small products and copies: of the
+    usual size they take more time than all else.
+    """
+    peak_rates.CPU_SIDE, peak_rates.CPU_COPY_BYTES = 256, 2**22
+    atexit.register(gc.freeze)  # the process has torch's compiler in memory
     papermill_engines.register(None, InThisProcess)
     select_figure_formats(InteractiveShell.instance(), {"png"})  # as a kernel does
