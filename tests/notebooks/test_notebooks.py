@@ -12,9 +12,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from PIL import Image
+from nbformat import NotebookNode
 
 from tests.fakes import engine
+from tests.fakes.images import encoded, write_folder
 from vitok_lib.errors import RequestError
 from vitok_lib.notebooks import read_source, run_notebook, write_twins
 from vitok_lib.parameters import notebook_sources
@@ -81,14 +82,20 @@ RECORDS = {
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An executed notebook, asked for where the user is and with paths that are relative to there."""
     folder = tmp_path_factory.mktemp("run")
+    write_folder(folder / "mine", {"a.png": encoded(0, (48, 40))})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VITOK_RESULTS", str(folder / "results"))
-        run_notebook("div8k", SMALL, folder / "div8k.ipynb")
-    assert (folder / "div8k.ipynb").stat().st_size < LARGEST_NOTEBOOK
-    assert len(list((folder / "results" / "local" / "photos-32").glob("*.json"))) == 2
-    return nbformat.read(folder / "div8k.ipynb", as_version=4)
+        patch.chdir(folder)
+        patch.setenv("VITOK_RESULTS", "here")
+        run_notebook("div8k", SMALL | {"image_set": "./mine"}, Path("out.ipynb"))
+    return folder / "out.ipynb"
+
+
+@pytest.fixture
+def notebook(executed: Path) -> NotebookNode:
+    return nbformat.read(executed, as_version=4)
 
 
 @pytest.fixture(scope="module")
@@ -120,15 +127,9 @@ def test_the_notebook_of_the_viewer_makes_pictures(machine_runs: dict[str, Futur
     assert len(list((study / "visuals" / "photos-48").glob("*/visual.json"))) == 1
 
 
-def test_relative_paths_are_taken_from_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mine").mkdir()
-    Image.new("RGB", (16, 16), (90, 120, 30)).save(tmp_path / "mine" / "a.png")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VITOK_RESULTS", "here")
-    parameters = {"image_set": "./mine", "resolution": "native", "tokenizers": "jpeg:q=75", "metrics": "psnr"}
-    run_notebook("div8k", parameters, Path("out.ipynb"))
-    assert len(list((tmp_path / "here" / "local").glob("mine-*-native-16/jpeg*.json"))) == 1
-    assert (tmp_path / "out.ipynb").is_file()
+def test_relative_paths_are_taken_from_where_the_user_is(executed: Path) -> None:
+    assert executed.stat().st_size < LARGEST_NOTEBOOK
+    assert len(list((executed.parent / "here" / "local").glob("mine-*-32/*.json"))) == 2
 
 
 def test_every_notebook_is_run_by_a_test() -> None:
@@ -152,27 +153,27 @@ def test_writing_twins_again_changes_no_byte() -> None:
     assert {source: source.with_suffix(".ipynb").read_bytes() for source in before} == before
 
 
-def test_an_executed_notebook_holds_the_source_and_the_injected_cell_alone(executed: nbformat.NotebookNode) -> None:
-    injected = [cell for cell in executed.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+def test_an_executed_notebook_holds_the_source_and_the_injected_cell_alone(notebook: NotebookNode) -> None:
+    injected = [cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])]
     assert len(injected) == 1
     assert "samples = 1" in injected[0].source
-    code = [cell.source for cell in executed.cells if cell.cell_type == "code" and cell not in injected]
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code" and cell not in injected]
     source = read_source(ROOT / "notebooks" / "div8k.py")
     assert code == [cell.source for cell in source.cells if cell.cell_type == "code"]
 
 
-def test_an_executed_notebook_says_in_its_title_what_it_ran_on(executed: nbformat.NotebookNode) -> None:
-    assert executed.cells[0].source.startswith("# Reconstruction quality on photos at 32 px\n")
+def test_an_executed_notebook_says_in_its_title_what_it_ran_on(notebook: NotebookNode) -> None:
+    assert notebook.cells[0].source.startswith("# Reconstruction quality on ./mine at 32 px\n")
 
 
-def test_an_executed_notebook_prints_no_warning_and_no_error(executed: nbformat.NotebookNode) -> None:
-    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+def test_an_executed_notebook_prints_no_warning_and_no_error(notebook: NotebookNode) -> None:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert {output.output_type for output in outputs} <= {"display_data", "execute_result"}
 
 
-def test_an_executed_notebook_keeps_nothing_that_differs_from_run_to_run(executed: nbformat.NotebookNode) -> None:
-    assert "papermill" not in executed.metadata
-    assert not any("papermill" in cell.metadata or "execution" in cell.metadata for cell in executed.cells)
+def test_an_executed_notebook_keeps_nothing_that_differs_from_run_to_run(notebook: NotebookNode) -> None:
+    assert "papermill" not in notebook.metadata
+    assert not any("papermill" in cell.metadata or "execution" in cell.metadata for cell in notebook.cells)
 
 
 @pytest.mark.parametrize(
