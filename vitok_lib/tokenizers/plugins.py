@@ -93,7 +93,7 @@ def load_plugin(name: str, *, weights: str | Path, device: str, dtype: str, seed
     accepted = _accepted(name, factory, given)
     code_digests(name, [module])  # what was imported, before a slow factory gives time to edit it
     try:
-        with guarded(f"tokenizer '{name}'"):
+        with guarded(f"tokenizer '{name}'"), _no_bytecode():  # a factory may import what it needs itself
             original = factory(**accepted)
     except RequestError:
         raise

@@ -35,11 +35,11 @@ def test_of_two_values_that_are_equal_in_print_and_have_no_test_none_is_better(r
     for name, distance in ((FIRST, 1.0), (SECOND, 1.0000001)):
         write_measured(results, "cpu", name, CASE, {}, distances={"fd-dinov2": {50: distance}})
     (row,) = _rows(versus_table(load(), FIRST, SECOND))
-    assert (row[3], row[4], row[6]) == ("1", "1", "equal")
+    assert (row[2], row[3], row[5]) == ("1", "1", "equal")
     assert winners(load(), "fd-dinov2") == {}
     write_measured(results, "cpu", SECOND, CASE, {}, distances={"fd-dinov2": {50: 1.001}})
     (row,) = _rows(versus_table(load(), FIRST, SECOND))
-    assert (row[4], row[6]) == ("1.001", FIRST)
+    assert (row[3], row[5]) == ("1.001", FIRST)
     assert len(winners(load(), "fd-dinov2")) == 1
 
 
