@@ -21,7 +21,7 @@ def speed_command(
     options: dict[str, Any],
     size: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH in pixels; default: a square.")] = None,
     images: Annotated[str | None, typer.Option(help="Take images of this set from file to metrics too.")] = None,
-    metrics: Annotated[str, typer.Option(help="Those metrics, of single images, by commas.")] = "psnr,ssim",
+    metrics: Annotated[str, typer.Option(help="With --images: metrics of single images, by commas.")] = "psnr,ssim",
     seconds: Annotated[float, typer.Option(help="Minimum timing per configuration, in seconds.")] = 2.0,
     iterations: Annotated[int, typer.Option(help="Minimum rounds per configuration.")] = 10,
     study: Study = LOCAL,

@@ -221,6 +221,11 @@ class RunConfig(Strict):
         return ",".join(_part(key, value) for key, value in named.items())
 
 
+def attention_choice(tokens: int, window: object) -> str:
+    """Under which name a record's choices say which kernel attention of an image took; ``window`` None: full."""
+    return f"attention of {tokens:,} tokens, {'full attention' if window is None else f'window {window}'}"
+
+
 def square_radius(window: int | str | None) -> int | None:
     """The radius in rows and in columns of a two-dimensional window, 8 of ``2d:8``; None of any other window."""
     found = _SQUARE.fullmatch(window) if isinstance(window, str) else None

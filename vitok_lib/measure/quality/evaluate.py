@@ -235,7 +235,7 @@ def _measured_once(
         all_metrics = request.along_with(read_record(request.path))
         context.log(
             f"{request.tokenizer.name}: another process recorded further metrics meanwhile; now measuring "
-            f"{', '.join(metric.name for metric in all_metrics.metrics)} together, which one record holds"
+            f"{', '.join(metric.name for metric in all_metrics.metrics)} together, so that one record holds them"
         )
         return _measured_once(tokenizer, all_metrics, limits, retry, context, cluster)
     known = known_results(whole.journal_path, request.key)

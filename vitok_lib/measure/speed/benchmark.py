@@ -82,7 +82,7 @@ def measure_speed(
     _check(configurations, sizes, effort)
     images = None if image_set is None else opened(image_set)
     if images is None and tuple(metrics) != DEFAULT_METRICS:
-        raise RequestError(f"metrics (={','.join(metrics)}) are those from file to metrics; name an image set too")
+        raise RequestError(f"metrics (={','.join(metrics)}) are taken of images; name an image set too")
     chain = None if images is None else ChainRequest(images, tuple(metrics))
     states = [
         BenchmarkState(config, *(at or size), benchmark, own.study)

@@ -1,4 +1,4 @@
-"""The configurations of a run: warmed up, timed in interleaved rounds, compared, and taken from files to a metric."""
+"""The configurations of a run: warmed up, timed in interleaved rounds, compared, and taken from files to metrics."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def _compare_whole(states: Sequence[BenchmarkState], images_of_round: _Images, l
 
 def _from_files(states: Sequence[BenchmarkState], asked: ChainRequest, clock: Clock, effort: Effort, log: Log) -> None:
     for state in _running(states):
-        log(f"from files to a metric: {state}")
+        log(f"from files to metrics: {state}")
         with state.trying():
             assert state.tokenizer is not None
             chain = measure_chain(

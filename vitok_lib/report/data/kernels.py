@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vitok_lib.records.config import attention_choice
 from vitok_lib.report.data import groups
 from vitok_lib.report.data.record_view import Entry
 
@@ -11,4 +12,4 @@ def fastest_kernel(entry: Entry) -> str:
     tokens, window = groups.tokens(entry), entry.record.settings.window
     if tokens is None or window is None:
         return ""
-    return entry.record.choices.get(f"attention of {tokens:,} tokens, window {window}", "").partition(":")[0]
+    return entry.record.choices.get(attention_choice(tokens, window), "").partition(":")[0]

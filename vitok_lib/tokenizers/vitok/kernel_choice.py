@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vitok_lib.errors import RequestError, unknown
-from vitok_lib.records.config import square_radius
+from vitok_lib.records.config import attention_choice, square_radius
 from vitok_lib.tokenizers.vitok.attention import (
     FULL_KERNELS,
     SQUARE_KERNELS,
@@ -79,8 +79,7 @@ class FastestKernel:
             names = ("flash", "cudnn") if whole else ("varlen", *self._of_flex(tokens))
             arguments = (query, key, value) if whole else (query, key, value, window)
             self._won[size], timings = fastest_of({name: _bound(kernels[name], arguments) for name in names})
-            radius = "full attention" if whole else f"window {window}"
-            self._choices[f"attention of {tokens:,} tokens, {radius}"] = timings
+            self._choices[attention_choice(tokens, size[1])] = timings
         return attention(query, key, value, window, **{"full" if whole else "windowed": self._won[size]})
 
     def _of_flex(self, tokens: int) -> tuple[str, ...]:
